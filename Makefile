@@ -1,0 +1,39 @@
+# Two commands: `make demo` shows what the pack does, `make test` checks it. Both make the environment first.
+PYTHON ?= python3
+VENV := .venv
+METHOD ?= s3im-nerfacto-lite
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --python $(BIN)/python
+
+.PHONY: setup dev demo test lint clean
+
+setup: $(VENV)/.installed
+dev: $(VENV)/.installed-dev
+
+# uv keeps one copy of every package in the user's cache and links it, so that a second environment is quick and small.
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else "Python %d.%d is not supported: run make with PYTHON=python3.11 (3.10 to 3.12)." % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.installed: $(BIN)/uv pyproject.toml
+	$(UV) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(UV) --editable ".[dev]"
+	@touch $@
+
+demo: setup
+	$(BIN)/s3im demo --method $(METHOD) --output-dir demo
+
+test: dev
+	$(BIN)/python -m pytest
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) demo outputs build dist *.egg-info

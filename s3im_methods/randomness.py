@@ -1,0 +1,33 @@
+"""Random numbers as a pure function of (seed, rank, step), so that a resumed run equals one never stopped.
+
+Every consumer (the pixel sampler, S3IM's permutations, torch's global generator for ray jitter) has its own stream:
+switching one off, or evaluating in between, does not move the others.
+"""
+
+from typing import Literal
+
+_STREAMS = ("global", "pixels", "permutations")
+Stream = Literal["global", "pixels", "permutations"]
+
+_MASK = (1 << 64) - 1
+
+
+def step_seed(seed: int, rank: int, step: int, stream: Stream) -> int:
+    """Seed of one stream at one training step, by chained splitmix64 finalisers (Steele et al., OOPSLA 2014).
+
+    Args:
+        seed: The run's seed (nerfstudio's ``--machine.seed``).
+        rank: The process's global rank.
+        step: The training step.
+        stream: Who draws.
+
+    Returns:
+        An integer in [0, 2^63), which every ``torch.Generator`` accepts.
+    """
+    state = 0
+    for part in (seed, rank, step, _STREAMS.index(stream)):
+        state = (state + part + 0x9E3779B97F4A7C15) & _MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        state ^= state >> 31
+    return state >> 1

@@ -1,0 +1,28 @@
+"""Seeds are reproducible, distinct, and accepted by torch."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3im_methods.randomness import step_seed
+
+
+@given(seed=st.integers(0, 2**32), rank=st.integers(0, 64), step=st.integers(0, 10**7))
+def test_seeds_suit_torch_and_streams_differ(seed, rank, step):
+    seeds = [step_seed(seed, rank, step, stream) for stream in ("global", "pixels", "permutations")]
+    assert len(set(seeds)) == 3
+    for value in seeds:
+        torch.Generator().manual_seed(value)
+
+
+def test_neighbouring_steps_ranks_and_seeds_differ():
+    seeds = {step_seed(a, b, c, "pixels") for a in range(5) for b in range(5) for c in range(200)}
+    assert len(seeds) == 5 * 5 * 200
+
+
+def test_first_numbers_of_neighbouring_steps_are_uncorrelated():
+    draws = torch.stack(
+        [torch.rand(2, generator=torch.Generator().manual_seed(step_seed(42, 0, s, "global"))) for s in range(2000)]
+    )
+    assert abs(torch.corrcoef(torch.stack([draws[:-1, 0], draws[1:, 0]]))[0, 1]) < 0.08
+    assert abs(draws.mean() - 0.5) < 0.03
