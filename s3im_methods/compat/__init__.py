@@ -1,0 +1,27 @@
+"""What nerfstudio 1.1.5 gets wrong for us: one module per defect, each with its reason and the test that retires it.
+
+==================  =========================================================================  =====================
+module              defect                                                                     upstream
+==================  =========================================================================  =====================
+``checkpoints``     torch >= 2.6 refuses nerfstudio's checkpoints (numpy scalars in them)      issue 3683
+``lpips``           building any model downloads AlexNet, so that training dies offline        issue 2415
+``ffmpeg``          ns-render exits without a system-wide ffmpeg                               none filed
+``proposals``       a render between two steps delays the proposal networks' next update      none filed
+==================  =========================================================================  =====================
+
+What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
+is written in place) and ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU).
+"""
+
+from s3im_methods.compat.checkpoints import allow_numpy_scalars
+from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
+
+
+def apply() -> None:
+    """Apply the workarounds that must be in place before an ns-* command starts its work.
+
+    nerfstudio imports every plugin before it loads a checkpoint or looks for ffmpeg, so that importing
+    ``s3im_methods.method_configs`` is early enough, and cures nerfstudio's own methods too.
+    """
+    allow_numpy_scalars()
+    put_ffmpeg_on_path()

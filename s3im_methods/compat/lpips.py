@@ -1,0 +1,74 @@
+"""LPIPS without a download.
+
+Every nerfstudio model builds torchmetrics' LPIPS in ``populate_modules``; that fetches AlexNet's weights at once, so
+that training dies at start on a machine without network (nerfstudio issue 2415). It also puts those weights into every
+checkpoint. Here the metric is made on first use, from weights that are already in torch's cache, and is no part of the
+model's state; without weights it is NaN, and one line says so.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_announced: set[str] = set()
+
+
+class CachedLPIPS:
+    """Stand-in for torchmetrics' ``LearnedPerceptualImagePatchSimilarity`` that never downloads.
+
+    Args:
+        net_type: Backbone, as in torchmetrics; nerfstudio's models use "alex".
+        **kwargs: Handed to torchmetrics' class when it is made.
+    """
+
+    def __init__(self, net_type: str = "alex", **kwargs: Any) -> None:
+        self.net_type = net_type
+        self.kwargs = kwargs
+        self._metric: Any = None
+
+    def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:
+        """LPIPS of two image batches ``[B, 3, H, W]``, or NaN where the backbone's weights are not at hand."""
+        if self._metric is None:
+            weights = weights_path(self.net_type)
+            if not weights.exists():
+                _announce(
+                    f"LPIPS is unavailable: its weights are not on this machine ({weights.name} in {weights.parent})."
+                )
+                return predicted.new_tensor(float("nan"))
+            from torchmetrics.image import lpip
+
+            self._metric = lpip.LearnedPerceptualImagePatchSimilarity(net_type=self.net_type, **self.kwargs)  # type: ignore[arg-type]
+        return self._metric.to(predicted.device)(predicted, target)
+
+
+def weights_path(net_type: str) -> Path:
+    """Where torchvision keeps the backbone's weights once they are downloaded."""
+    from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
+
+    weights = {"alex": AlexNet_Weights, "vgg": VGG16_Weights, "squeeze": SqueezeNet1_1_Weights}[net_type]
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.IMAGENET1K_V1.url).name
+
+
+@contextmanager
+def lpips_without_download() -> Iterator[None]:
+    """While it is open, models that build torchmetrics' LPIPS get :class:`CachedLPIPS` instead."""
+    from torchmetrics.image import lpip
+
+    original = lpip.LearnedPerceptualImagePatchSimilarity
+    lpip.LearnedPerceptualImagePatchSimilarity = CachedLPIPS  # type: ignore[assignment,misc]
+    try:
+        yield
+    finally:
+        lpip.LearnedPerceptualImagePatchSimilarity = original
+
+
+def _announce(line: str) -> None:
+    from nerfstudio.utils.rich_utils import CONSOLE
+
+    if line not in _announced:
+        _announced.add(line)
+        CONSOLE.print(f"[yellow]{line}[/yellow]")

@@ -1,0 +1,41 @@
+"""ffmpeg is found where the system has none."""
+
+import os
+import shutil
+import subprocess
+
+from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
+
+
+def test_a_system_without_ffmpeg_gets_the_wheels(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert shutil.which("ffmpeg") is None
+    put_ffmpeg_on_path(tmp_path / "cache")
+    program = shutil.which("ffmpeg")
+    assert program is not None
+    assert "ffmpeg version" in subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stdout
+    put_ffmpeg_on_path(tmp_path / "cache")
+    assert os.environ["PATH"].count("cache") == 1
+
+
+def test_a_stale_link_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "ffmpeg").symlink_to(tmp_path / "gone")
+    put_ffmpeg_on_path(tmp_path / "cache")
+    assert shutil.which("ffmpeg") is not None
+
+
+def test_the_systems_own_ffmpeg_is_kept(tmp_path, monkeypatch):
+    (tmp_path / "ffmpeg").write_text("#!/bin/sh\n")
+    (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    put_ffmpeg_on_path(tmp_path / "cache")
+    assert os.environ["PATH"] == str(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    (tmp_path / "file").write_text("")
+    put_ffmpeg_on_path(tmp_path / "file" / "cache")
+    assert os.environ["PATH"] == str(tmp_path / "empty")
