@@ -1,0 +1,5 @@
+"""What maps a point to features."""
+
+from s3im_methods.encodings.hash_grid import FusedHashEncoding, fuse_hash_encodings, fused_available
+
+__all__ = ["FusedHashEncoding", "fuse_hash_encodings", "fused_available"]

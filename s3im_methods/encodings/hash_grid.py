@@ -1,0 +1,116 @@
+"""nerfstudio's hash encoding with a fused CPU implementation, for machines without tinycudann.
+
+Same mathematics, same parameters, same checkpoint as ``HashEncoding(implementation="torch")``; on a GPU it is that
+class.
+"""
+
+import importlib.util
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from nerfstudio.field_components.encodings import HashEncoding
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+
+def fused_available() -> bool:
+    """Whether Numba, which compiles the fused implementation, is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def fuse_hash_encodings(module: nn.Module, point_gradients: bool) -> None:
+    """Let every torch hash encoding inside a module use the fused implementation.
+
+    Args:
+        module: A field or a whole model; encodings by tinycudann are left as they are.
+        point_gradients: Whether gradients with respect to the points are wanted: for a camera optimiser or for normals.
+            nerfstudio's fields ask for them always, and they cost half as much again as the rest of the backward pass.
+    """
+    for child in module.modules():
+        if type(child) is HashEncoding and child.tcnn_encoding is None:
+            # Only the forward pass differs; making a second object would draw (and drop) a second random table.
+            child.__class__ = FusedHashEncoding
+            child.point_gradients = point_gradients  # type: ignore[assignment]
+
+
+class FusedHashEncoding(HashEncoding):
+    """Hash encoding whose torch path is fused on CPUs; see :func:`fuse_hash_encodings`."""
+
+    point_gradients: bool = True
+
+    def pytorch_fwd(self, in_tensor: Tensor) -> Tensor:
+        """Features of points.
+
+        Args:
+            in_tensor: Points in [0, 1], ``[*batch, 3]``.
+
+        Returns:
+            Features, ``[*batch, num_levels * features_per_level]``.
+        """
+        if in_tensor.device.type != "cpu" or self.hash_table.device.type != "cpu":
+            return super().pytorch_fwd(in_tensor)
+        points = in_tensor if self.point_gradients else in_tensor.detach()
+        points = points.reshape(-1, 3).to(self.hash_table.dtype)
+        features: Tensor = _Encode.apply(points, self.hash_table, self.scalings.to(points), self.hash_table_size - 1)  # type: ignore[assignment]
+        return features.view(*in_tensor.shape[:-1], -1)
+
+
+class _Encode(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, table: Tensor, scalings: Tensor, mask: int) -> Tensor:
+        from s3im_methods.encodings import hash_grid_kernels as kernels
+
+        points, table = points.detach().contiguous(), table.detach()
+        features = points.new_empty(len(points), len(scalings) * table.shape[1])
+        arrays = points.numpy(), table.numpy(), scalings.numpy(), mask, features.numpy()
+        _in_ranges(len(points), lambda first, last: kernels.encode(*arrays, first, last))
+        ctx.save_for_backward(points, table, scalings)
+        ctx.mask = mask
+        return features
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        from s3im_methods.encodings import hash_grid_kernels as kernels
+
+        points, table, scalings = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        point_gradient = table_gradient = None
+        if ctx.needs_input_grad[1]:
+            table_gradient = torch.zeros_like(table)
+            of_table = points.numpy(), gradient.numpy(), scalings.numpy(), ctx.mask, table_gradient.numpy()
+            _in_ranges(len(scalings), lambda first, last: kernels.table_gradient(*of_table, first, last))
+        if ctx.needs_input_grad[0]:
+            point_gradient = torch.empty_like(points)
+            of_points = (
+                points.numpy(),
+                table.numpy(),
+                gradient.numpy(),
+                scalings.numpy(),
+                ctx.mask,
+                point_gradient.numpy(),
+            )
+            _in_ranges(len(points), lambda first, last: kernels.point_gradient(*of_points, first, last))
+        return point_gradient, table_gradient, None, None
+
+
+_pool: tuple[int, int, ThreadPoolExecutor] | None = None
+
+
+def _in_ranges(count: int, work: Any) -> None:
+    """Call ``work(first, last)`` on one range of ``range(count)`` per torch thread, side by side."""
+    global _pool  # noqa: PLW0603
+    threads = min(torch.get_num_threads(), count)
+    if threads <= 1:
+        work(0, count)
+        return
+    # Threads do not survive a fork, so that a pool belongs to one process.
+    if _pool is None or _pool[:2] != (os.getpid(), threads):
+        _pool = (os.getpid(), threads, ThreadPoolExecutor(threads - 1, thread_name_prefix="hash-grid"))
+    bounds = [count * k // threads for k in range(threads + 1)]
+    others = [_pool[2].submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
+    work(0, bounds[1])
+    for other in others:
+        other.result()
