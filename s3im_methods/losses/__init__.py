@@ -1,0 +1,6 @@
+"""How a batch of rendered rays is judged: S3IM, its settings and its weight over the steps."""
+
+from s3im_methods.losses.s3im import S3IM
+from s3im_methods.losses.s3im_config import S3IMConfig, s3im_weight
+
+__all__ = ["S3IM", "S3IMConfig", "s3im_weight"]

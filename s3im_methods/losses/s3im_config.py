@@ -1,0 +1,79 @@
+"""S3IM's settings, as a group of command-line flags, and its weight over the training steps."""
+
+import math
+from dataclasses import dataclass
+
+from s3im_methods.errors import InputError
+from s3im_methods.losses.s3im import S3IM, Mode
+
+_FLAG = "--pipeline.model.s3im"
+
+
+@dataclass
+class S3IMConfig:
+    """How S3IM is computed and how much it counts."""
+
+    loss_mult: float = 1.0
+    """Weight of the S3IM loss in the total; 0 switches it off."""
+    kernel_size: int = 4
+    """Side of a window, in pixels: SSIM is computed over groups of kernel-size squared rays."""
+    stride: int = 4
+    """Step from one window to the next, in pixels; in mode grouped it must equal kernel-size."""
+    repeat_time: int = 10
+    """How many random orders of the batch are averaged; more of them make the loss less noisy and cost more time."""
+    patch_height: int = 64
+    """Height of the image into which mode official writes the shuffled rays, in pixels; other modes ignore it."""
+    patch_width: int = 64
+    """Kept so that settings of the reference module can be given as they are; it changes nothing, because the width of
+    that image follows from the number of rays."""
+    mode: Mode = "grouped"
+    """Which rays form a window: grouped takes random groups of rays; official lays the shuffled rays out as an image,
+    exactly as the reference module does; patch takes neighbouring pixels, for which the pixel sampler must be set to
+    sample patches."""
+    start_step: int = 0
+    """First training step at which the loss may count; before it the weight is 0."""
+    ramp_steps: int = 0
+    """Number of steps, from start-step on, over which the weight grows linearly from 0 to loss-mult."""
+
+    def build(self) -> S3IM:
+        """The loss module with these settings.
+
+        Raises:
+            InputError: If a setting is out of range.
+        """
+        if not (math.isfinite(self.loss_mult) and self.loss_mult >= 0):
+            raise InputError(f"S3IM's weight ({_FLAG}.loss-mult) is {self.loss_mult}: give a number, 0 or above.")
+        for name in ("start_step", "ramp_steps"):
+            if getattr(self, name) < 0:
+                flag = f"{_FLAG}.{name.replace('_', '-')}"
+                raise InputError(f"S3IM's {name} ({flag}) is {getattr(self, name)}: give 0 or more steps.")
+        return S3IM(
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            repeat_time=self.repeat_time,
+            patch_height=self.patch_height,
+            patch_width=self.patch_width,
+            mode=self.mode,
+        )
+
+
+def s3im_weight(config: S3IMConfig, step: int) -> float:
+    """Weight of the S3IM loss at a training step.
+
+    Args:
+        config: The settings; ``loss_mult``, ``start_step`` and ``ramp_steps`` are used.
+        step: The training step, from 0.
+
+    Returns:
+        0 before ``start_step``, then growing linearly over ``ramp_steps`` steps to ``loss_mult``.
+
+    Example:
+        >>> config = S3IMConfig(loss_mult=2.0, start_step=100, ramp_steps=50)
+        >>> [s3im_weight(config, step) for step in (99, 100, 125, 150, 1000)]
+        [0.0, 0.0, 1.0, 2.0, 2.0]
+    """
+    if step < config.start_step:
+        return 0.0
+    if config.ramp_steps == 0:
+        return float(config.loss_mult)
+    return config.loss_mult * min(1.0, (step - config.start_step) / config.ramp_steps)

@@ -1,0 +1,72 @@
+"""S3IM's settings and its weight over the steps."""
+
+from dataclasses import replace
+
+import pytest
+import tyro
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3im_methods.errors import InputError
+from s3im_methods.losses import S3IM, S3IMConfig, s3im_weight
+
+
+def test_defaults_build_the_default_module():
+    config, module, default = S3IMConfig(), S3IMConfig().build(), S3IM()
+    for name in ("kernel_size", "stride", "repeat_time", "patch_height", "patch_width", "mode"):
+        assert getattr(module, name) == getattr(default, name) == getattr(config, name)
+
+
+def test_every_setting_reaches_the_module():
+    settings = {
+        "kernel_size": 5,
+        "stride": 2,
+        "repeat_time": 3,
+        "patch_height": 32,
+        "patch_width": 16,
+        "mode": "official",
+    }
+    module = S3IMConfig(**settings).build()  # type: ignore[arg-type]
+    assert {name: getattr(module, name) for name in settings} == settings
+
+
+def test_settings_can_be_given_on_the_command_line():
+    arguments = ["--loss-mult", "0.5", "--mode", "patch", "--stride", "1", "--start-step", "10", "--ramp-steps", "20"]
+    config = tyro.cli(S3IMConfig, args=arguments)
+    assert config == S3IMConfig(loss_mult=0.5, mode="patch", stride=1, start_step=10, ramp_steps=20)
+
+
+@given(step=st.integers(0, 10**6), mult=st.floats(0, 100))
+def test_by_default_the_weight_is_constant(step, mult):
+    assert s3im_weight(S3IMConfig(loss_mult=mult), step) == mult
+
+
+@given(step=st.integers(0, 300), start=st.integers(0, 100), ramp=st.integers(0, 100), mult=st.floats(0, 100))
+def test_the_weight_is_zero_then_a_line_then_constant(step, start, ramp, mult):
+    weight = s3im_weight(S3IMConfig(loss_mult=mult, start_step=start, ramp_steps=ramp), step)
+    if step < start:
+        assert weight == 0
+    elif step >= start + ramp:
+        assert weight == mult
+    else:
+        assert weight == pytest.approx(mult * (step - start) / ramp)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"loss_mult": -1.0}, "weight (--pipeline.model.s3im.loss-mult) is -1.0: give a number, 0 or above."),
+        ({"loss_mult": float("nan")}, "weight (--pipeline.model.s3im.loss-mult) is nan: give a number, 0 or above."),
+        ({"loss_mult": float("inf")}, "weight (--pipeline.model.s3im.loss-mult) is inf: give a number, 0 or above."),
+        ({"start_step": -5}, "start_step (--pipeline.model.s3im.start-step) is -5: give 0 or more steps."),
+        ({"ramp_steps": -1}, "ramp_steps (--pipeline.model.s3im.ramp-steps) is -1: give 0 or more steps."),
+        ({"kernel_size": 0}, "kernel_size (--pipeline.model.s3im.kernel-size) is 0: give at least 1."),
+        ({"repeat_time": 0}, "repeat_time (--pipeline.model.s3im.repeat-time) is 0: give at least 1."),
+        ({"patch_height": 0}, "patch_height (--pipeline.model.s3im.patch-height) is 0: give at least 1."),
+        ({"patch_width": -64}, "patch_width (--pipeline.model.s3im.patch-width) is -64: give at least 1."),
+    ],
+)
+def test_settings_out_of_range_are_refused(setting, message):
+    with pytest.raises(InputError) as raised:
+        replace(S3IMConfig(), **setting).build()
+    assert str(raised.value) == f"S3IM's {message}"
