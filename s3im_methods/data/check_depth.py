@@ -1,0 +1,46 @@
+"""Can nerfstudio read a depth map?"""
+
+from pathlib import Path
+
+import numpy as np
+
+from s3im_methods.data.check_files import UNKNOWN_FORMAT, Picture, read_picture
+
+
+def depth_fault(path: Path) -> str | None:
+    """What is wrong with a depth map, or None; its size is free, because nerfstudio resizes it to the image.
+
+    Args:
+        path: An existing file: ``.npy``, or an image that OpenCV reads.
+    """
+    if path.suffix == ".npy":
+        return _array_fault(path)
+    found = read_picture(path)
+    if isinstance(found, str) and found != UNKNOWN_FORMAT:
+        return found
+    # nerfstudio reads depth with OpenCV, which knows more formats than Pillow, and is stricter about a file's end.
+    if (isinstance(found, Picture) and found.ends_well) or _opencv_reads(path):
+        return None
+    return "OpenCV cannot read it"
+
+
+def _opencv_reads(path: Path) -> bool:
+    import cv2
+
+    try:
+        return cv2.imread(str(path), cv2.IMREAD_ANYDEPTH) is not None
+    except cv2.error:
+        return False
+
+
+def _array_fault(path: Path) -> str | None:
+    try:
+        # Mapping reads the header alone, yet fails where the file is shorter than the header says.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception:  # NumPy's reader raises errors of any kind on bytes that are no array.
+        return "it is no whole array of numbers"
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        return "it is no whole array of numbers"
+    if array.ndim != 2 and array.shape[2:] != (1,):
+        return f"its shape is {array.shape} instead of (height, width)"
+    return None

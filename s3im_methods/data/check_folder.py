@@ -1,0 +1,94 @@
+"""Is there a scene where the user says there is one?"""
+
+import os
+from pathlib import Path
+
+from s3im_methods.data.wording import quote
+from s3im_methods.errors import InputError
+
+_MAKE_ONE = "or make a scene with `s3im scene room OUT`"
+_PHOTOS = {".jpg", ".jpeg", ".png", ".heic", ".webp", ".tif", ".tiff"}
+_VIDEOS = {".mp4", ".mov", ".avi", ".mkv"}
+
+
+def check_exists(data: Path) -> None:
+    """Refuse a scene path where nothing is, or an empty folder.
+
+    Args:
+        data: The scene's path, as the user gave it.
+
+    Raises:
+        InputError: If there is nothing.
+    """
+    if not os.path.exists(data):
+        seen_from = "" if data.is_absolute() else f" (seen from {quote(Path.cwd())})"
+        raise InputError(
+            f"There is no scene at {quote(data)}{seen_from}: give --data the folder that ns-process-data wrote, "
+            f"{_MAKE_ONE}."
+        )
+    if os.path.isdir(data) and not _names(data):
+        raise InputError(
+            f"The scene folder {quote(data)} is empty: give --data the folder that ns-process-data wrote, {_MAKE_ONE}."
+        )
+
+
+def find_transforms(data: Path) -> Path:
+    """The JSON file that ``nerfstudio-data`` reads for a scene path.
+
+    Args:
+        data: An existing folder or JSON file.
+
+    Returns:
+        The path of an existing file.
+
+    Raises:
+        InputError: If there is none; it says what the folder holds instead.
+    """
+    if data.suffix == ".json":
+        if not os.path.isfile(data):
+            raise InputError(f"{quote(data)} is a folder although its name ends in .json: rename it.")
+        return data
+    if not os.path.isdir(data):
+        raise InputError(f"{quote(data)} is neither a folder nor a .json file: give --data the scene's folder.")
+    path = data / "transforms.json"
+    if not os.path.isfile(path):
+        raise InputError(f"The scene folder {quote(data)} holds no transforms.json{_what_instead(data)}.")
+    return path
+
+
+def _what_instead(folder: Path) -> str:
+    names = _names(folder)
+    scenes = [name for name in names if os.path.isfile(folder / name / "transforms.json")]
+    if len(scenes) == 1:
+        return f" itself, but its folder {quote(scenes[0])} does: give --data {quote(folder / scenes[0])}"
+    if scenes:
+        listed = ", ".join(quote(name) for name in scenes[:5]) + (", ..." if len(scenes) > 5 else "")
+        return f" itself, but {len(scenes)} of its folders do ({listed}): give one of them as --data"
+    if "transforms_train.json" in names:
+        return " but a transforms_train.json, as Blender scenes do: add `blender-data` at the end of the command"
+    others = [name for name in names if name.startswith("transforms") and name.endswith(".json")]
+    others = [name for name in others if os.path.isfile(folder / name)]
+    if others:
+        return f" but a {quote(others[0])}: give --data {quote(folder / others[0])}"
+    video = next((name for name in names if Path(name).suffix.lower() in _VIDEOS), None)
+    if video:
+        return f" but the video {quote(video)}: {_process('video', folder / video)}"
+    for place in (folder, folder / "images"):
+        photos = [name for name in _names(place) if Path(name).suffix.lower() in _PHOTOS] if place.is_dir() else []
+        if photos:
+            return f" but {len(photos)} photo{'' if len(photos) == 1 else 's'}: {_process('images', place)}"
+    return f": give --data the folder that ns-process-data wrote, {_MAKE_ONE}"
+
+
+def _process(kind: str, source: Path) -> str:
+    command = f"ns-process-data {kind} --data {quote(source)} --output-dir OUT"
+    return f"find the camera poses with `{command}`, then give --data OUT"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise InputError(
+            f"The scene folder {quote(folder)} cannot be read ({error.strerror}): check its permissions."
+        ) from error

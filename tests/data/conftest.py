@@ -1,0 +1,109 @@
+"""A small scene to break one thing in."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+from PIL import Image
+
+from s3im_methods.data import check_scene
+from s3im_methods.errors import InputError
+
+
+@dataclass
+class Scene:
+    """Six images with masks, depth maps (of two kinds) and split lists, for ``nerfstudio-data``."""
+
+    folder: Path
+    size: tuple[int, int] = (8, 6)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.save_all("")
+        images = [f"images/{k}.png" for k in range(6)]
+        self.meta = {
+            **{"fl_x": 9.0, "fl_y": 9, "cx": 4.0, "cy": 3.0, "w": self.size[0], "h": self.size[1], "k1": 0.1},
+            **{"train_filenames": images[:4], "val_filenames": images[4:5], "test_filenames": images[4:]},
+            "frames": [
+                {
+                    "file_path": f"images/{k}.png",
+                    "mask_path": f"masks/{k}.png",
+                    "depth_file_path": "depths/5.npy" if k == 5 else f"depths/{k}.png",
+                    "transform_matrix": self.pose(k),
+                }
+                for k in range(6)
+            ],
+        }
+        self.write()
+
+    @staticmethod
+    def pose(x: float, scale: float = 1.0) -> list[list[float]]:
+        return [[scale, 0, 0, x], [0, scale, 0, 0.5], [0, 0, scale, 2.0], [0, 0, 0, 1]]
+
+    def config(self, **settings: Any) -> NerfstudioDataParserConfig:
+        return NerfstudioDataParserConfig(**{"data": self.folder, **settings})
+
+    def write(self) -> None:
+        self.path("transforms.json").write_text(json.dumps(self.meta), encoding="utf-8")
+
+    def path(self, name: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def save(self, name: str, mode: str = "RGB", size: tuple[int, int] | None = None) -> None:
+        width, height = size or self.size
+        noise = np.random.default_rng(0).integers(1, 255, size=(height, width, 4), dtype=np.uint8)
+        is_depth = mode == "I;16"
+        image = Image.fromarray(noise[..., 0].astype(np.uint16)) if is_depth else Image.fromarray(noise).convert(mode)
+        image.save(self.path(name))
+
+    def save_all(self, suffix: str, factor: int = 1) -> None:
+        size = (self.size[0] // factor, self.size[1] // factor)
+        for k in range(6):
+            self.save(f"images{suffix}/{k}.png", "RGB", size)
+            self.save(f"masks{suffix}/{k}.png", "L", size)
+            self.save(f"depths{suffix}/{k}.png", "I;16", size)
+        np.save(self.path(f"depths{suffix}/5.npy"), np.ones((3, 4), dtype=np.float32))
+
+    def cut(self, name: str, length: int) -> None:
+        self.path(name).write_bytes(self.path(name).read_bytes()[:length])
+
+    def unsplit(self) -> None:
+        for key in ("train_filenames", "val_filenames", "test_filenames"):
+            del self.meta[key]
+        self.write()
+
+    def use_jpeg(self, after: bytes = b"") -> None:
+        """Make the first image a JPEG, with some bytes after its end."""
+        self.save("images/0.jpg")
+        self.path("images/0.jpg").write_bytes(self.path("images/0.jpg").read_bytes() + after)
+        self.meta["frames"][0]["file_path"] = self.meta["train_filenames"][0] = "images/0.jpg"
+        self.write()
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return Scene(tmp_path / "fox")
+
+
+@pytest.fixture
+def large_scene(tmp_path):
+    """Images that nerfstudio downscales by itself where it finds copies of half the size."""
+    return Scene(tmp_path / "fox", size=(1700, 5))
+
+
+@pytest.fixture
+def refusal(tmp_path):
+    """The sentence for a configuration, "{s}" standing for the scene's folder."""
+
+    def refuse(config) -> str:
+        with pytest.raises(InputError) as error:
+            check_scene(config)
+        return str(error.value).replace(str(tmp_path / "fox"), "{s}")
+
+    return refuse
