@@ -6,8 +6,16 @@ resuming all fail (nerfstudio issue 3683). We name the three globals that such a
 else: ``weights_only`` stays on and a checkpoint with any other object in it is refused.
 """
 
+import functools
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import torch
+
+from s3im_methods.errors import InputError
 
 
 def numpy_scalar_globals() -> list:
@@ -23,3 +31,52 @@ def numpy_scalar_globals() -> list:
 def allow_numpy_scalars() -> None:
     """Add numpy's float64 scalar to the types that ``torch.load`` accepts with ``weights_only``."""
     torch.serialization.add_safe_globals(numpy_scalar_globals())
+
+
+@contextmanager
+def explained_load(source: object) -> Iterator[None]:
+    """Turn what goes wrong while a checkpoint is loaded into one sentence.
+
+    Args:
+        source: Where the checkpoint is, for the sentence.
+
+    Raises:
+        InputError: If the checkpoint holds more than tensors and plain numbers, is damaged, or does not fit.
+    """
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"The checkpoint in '{source}' was refused: it is damaged, or holds more than tensors and plain numbers, "
+            f"which could run code on this machine ({_first_line(error)}); use one from a source that you trust."
+        ) from error
+    except (RuntimeError, EOFError, KeyError, AssertionError) as error:
+        raise InputError(
+            f"The checkpoint in '{source}' does not fit this run ({_first_line(error)}): it is damaged, or was trained "
+            "with other settings or another scene; use the flags of the config.yml beside it."
+        ) from error
+
+
+def explain_evaluation_loads() -> None:
+    """Let ns-eval, ns-render, ns-export and ns-viewer explain a checkpoint that they cannot load.
+
+    Called when a pipeline of ours is built for one of them: earlier, while plugins are being imported, nerfstudio's
+    module with the loader is not complete yet.
+    """
+    from nerfstudio.utils import eval_utils
+
+    load = eval_utils.eval_load_checkpoint
+    if hasattr(load, "__wrapped__"):
+        return
+
+    @functools.wraps(load)
+    def load_or_explain(config: Any, pipeline: Any) -> Any:
+        with explained_load(config.load_dir):
+            return load(config, pipeline)
+
+    eval_utils.eval_load_checkpoint = load_or_explain
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]

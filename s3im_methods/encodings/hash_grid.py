@@ -6,7 +6,9 @@ class.
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -33,6 +35,20 @@ def fuse_hash_encodings(module: nn.Module, point_gradients: bool) -> None:
             # Only the forward pass differs; making a second object would draw (and drop) a second random table.
             child.__class__ = FusedHashEncoding
             child.point_gradients = point_gradients  # type: ignore[assignment]
+
+
+@contextmanager
+def point_gradients(module: nn.Module) -> Iterator[None]:
+    """While it is open, the fused encodings inside a module have gradients with respect to the points."""
+    fused = [child for child in module.modules() if isinstance(child, FusedHashEncoding)]
+    before = [child.point_gradients for child in fused]
+    for child in fused:
+        child.point_gradients = True
+    try:
+        yield
+    finally:
+        for child, value in zip(fused, before, strict=True):
+            child.point_gradients = value
 
 
 class FusedHashEncoding(HashEncoding):

@@ -1,0 +1,109 @@
+"""nerfstudio's pipeline, with its input checked before anything is built, and data parallelism on CPUs too."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+from nerfstudio.data.datamanagers.base_datamanager import DataManager
+from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
+from nerfstudio.utils.rich_utils import CONSOLE
+from torch import distributed as dist
+from torch.cuda.amp.grad_scaler import GradScaler
+from torch.nn.parallel import DistributedDataParallel
+
+from s3im_methods.compat.checkpoints import explain_evaluation_loads
+from s3im_methods.data import check_scene
+from s3im_methods.errors import InputError
+from s3im_methods.samplers import PatchAwarePixelSampler
+
+
+@dataclass
+class S3IMPipelineConfig(VanillaPipelineConfig):
+    """Configuration of the pipeline that all methods of this pack use."""
+
+    _target: type = field(default_factory=lambda: S3IMPipeline)
+    """The class to instantiate."""
+
+
+class S3IMPipeline(VanillaPipeline):
+    """Checks scene, batch and masks, then builds what nerfstudio's ``VanillaPipeline`` builds.
+
+    Args:
+        config: The pipeline's configuration.
+        device: Where model and data live.
+        test_mode: "val" for training, "test" for evaluation, "inference" for rendering, when no image is read.
+        world_size: Number of processes that train together.
+        local_rank: Number of this process on its machine.
+        grad_scaler: The trainer's gradient scaler.
+
+    Raises:
+        InputError: If the scene cannot be used, or the batch does not suit S3IM.
+    """
+
+    config: S3IMPipelineConfig
+
+    def __init__(
+        self,
+        config: S3IMPipelineConfig,
+        device: str | torch.device,
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        grad_scaler: GradScaler | None = None,
+    ) -> None:
+        if test_mode != "inference":
+            _check_data(config)
+            _check_batch(config)
+        if test_mode != "val":
+            explain_evaluation_loads()
+        on_cpu = torch.device(device).type == "cpu"
+        # On CPUs torch refuses the device numbers that nerfstudio hands to DistributedDataParallel, so we wrap here.
+        wrap_here = on_cpu and world_size > 1
+        super().__init__(config, cast(str, device), test_mode, 1 if wrap_here else world_size, local_rank, grad_scaler)
+        if test_mode != "inference":
+            _check_masks(self.datamanager)
+        if test_mode == "val" and local_rank == 0:
+            place = "the CPU" if on_cpu else f"device {device}"
+            CONSOLE.print(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]
+        if wrap_here:
+            self.world_size = world_size
+            self._model = DistributedDataParallel(self._model, find_unused_parameters=True)  # type: ignore[assignment]
+            dist.barrier()
+
+
+def _check_data(config: S3IMPipelineConfig) -> None:
+    manager = config.datamanager
+    if manager.data is not None:
+        manager.dataparser.data = Path(manager.data)  # type: ignore[attr-defined]
+    check_scene(manager.dataparser)  # type: ignore[attr-defined]
+
+
+def _check_batch(config: S3IMPipelineConfig) -> None:
+    s3im = config.model.s3im  # type: ignore[attr-defined]
+    rays: int = config.datamanager.train_num_rays_per_batch  # type: ignore[attr-defined]
+    window = s3im.kernel_size**2
+    if s3im.loss_mult > 0 and rays < window:
+        raise InputError(
+            f"{rays} rays per batch are fewer than one S3IM window of {s3im.kernel_size} x {s3im.kernel_size}: raise "
+            f"--pipeline.datamanager.train-num-rays-per-batch to at least {window}, or set "
+            "--pipeline.model.s3im.loss-mult 0."
+        )
+    if config.datamanager.patch_size > 1:  # type: ignore[attr-defined]
+        raise InputError(
+            "--pipeline.datamanager.patch-size has no effect on this method's pixel sampler: set patch-size and "
+            "patch-share of --pipeline.datamanager.pixel-sampler instead."
+        )
+    share = getattr(config.datamanager.pixel_sampler, "patch_share", 0.0)  # type: ignore[attr-defined]
+    if s3im.loss_mult > 0 and s3im.mode == "patch" and share == 0:
+        raise InputError(
+            "S3IM in mode 'patch' needs real patches in the batch: set "
+            "--pipeline.datamanager.pixel-sampler.patch-share above 0 (1.0 for patches only)."
+        )
+
+
+def _check_masks(manager: DataManager) -> None:
+    # Before the first batch, because in ParallelDataManager that is drawn by a process whose errors nobody sees.
+    sampler = getattr(manager, "train_pixel_sampler", None)
+    if isinstance(sampler, PatchAwarePixelSampler):
+        sampler.check(manager.train_dataparser_outputs, manager.config.camera_res_scale_factor)  # type: ignore[attr-defined]

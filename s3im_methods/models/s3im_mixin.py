@@ -1,0 +1,85 @@
+"""Adds S3IM to any nerfstudio model that renders rays.
+
+    class S3IMNerfactoModel(S3IMMixin, NerfactoModel): ...
+
+The mixin comes first, so that its methods wrap the model's. The model's config has a field ``s3im``; at weight 0 the
+mixin leaves every number of the base model as it is.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.models.base_model import Model
+from torch import Tensor
+
+from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.models.s3im_term import S3IMTerm
+
+if TYPE_CHECKING:
+    _Base = Model
+else:
+    _Base = object
+
+# The panel and nerfstudio's own logs are refreshed at this interval; reading the loss more often would make a GPU wait.
+_STEPS_PER_SHOW = 10
+
+
+class S3IMMixin(_Base):
+    """See the module's docstring."""
+
+    renderer_rgb: Any
+    config: Any
+
+    def populate_modules(self) -> None:
+        """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
+        with lpips_without_download():
+            super().populate_modules()  # type: ignore[safe-super]
+        self.s3im = S3IMTerm(self.config.s3im)
+        self.train_step = 0
+
+    def get_training_callbacks(
+        self, training_callback_attributes: TrainingCallbackAttributes
+    ) -> list[TrainingCallback]:
+        """The base model's callbacks, and those that keep the step and the viewer's panel up to date."""
+
+        def note_step(step: int) -> None:
+            self.train_step = step
+
+        return [
+            *super().get_training_callbacks(training_callback_attributes),
+            TrainingCallback([TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], note_step, update_every_num_iters=1),
+            TrainingCallback(
+                [TrainingCallbackLocation.AFTER_TRAIN_ITERATION],
+                lambda step: self.s3im.show(),
+                update_every_num_iters=_STEPS_PER_SHOW,
+            ),
+        ]
+
+    def get_loss_dict(
+        self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """The base model's losses and, in training, ``s3im_loss``: S3IM of the rendered against the true colours."""
+        losses = super().get_loss_dict(outputs, batch, metrics_dict)  # type: ignore[safe-super]
+        if self.training and self.s3im.weight(self.train_step) > 0:
+            predicted, target = self.renderer_rgb.blend_background_for_loss_computation(
+                pred_image=outputs["rgb"],
+                pred_accumulation=outputs["accumulation"],
+                gt_image=batch["image"].to(self.device),
+            )
+            losses["s3im_loss"] = self.s3im(
+                predicted,
+                target,
+                self.train_step,
+                num_patches=batch.get("num_patches", 0),
+                patch_size=batch.get("patch_size", 0),
+            )
+        return losses
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """The base model's metrics; LPIPS is left out where its weights are not on this machine."""
+        metrics, images = super().get_image_metrics_and_images(outputs, batch)  # type: ignore[safe-super]
+        if metrics.get("lpips") != metrics.get("lpips"):  # NaN
+            del metrics["lpips"]
+        return metrics, images

@@ -1,0 +1,85 @@
+"""S3IM-nerfacto: nerfstudio's nerfacto (Tancik et al., SIGGRAPH 2023) with S3IM (Xie et al., ICCV 2023).
+
+Differences to nerfacto: the S3IM term; the hash grids' implementation follows what is installed; watching or stopping a
+run does not change its result (see ``compat.proposals``).
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
+from nerfstudio.utils.external import TCNN_EXISTS
+
+from s3im_methods.compat.proposals import ProposalSchedule
+from s3im_methods.encodings import fuse_hash_encodings, fused_available, point_gradients
+from s3im_methods.losses import S3IMConfig
+from s3im_methods.models.s3im_mixin import S3IMMixin
+from s3im_methods.models.surface_normals import density_normals
+
+
+@dataclass
+class S3IMNerfactoModelConfig(NerfactoModelConfig):
+    """Nerfacto's settings, and S3IM's."""
+
+    _target: type = field(default_factory=lambda: S3IMNerfactoModel)
+    """The class to instantiate."""
+    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    """Settings of the S3IM loss."""
+    implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
+    """Which implementation of the same hash grids to use: tcnn is tinycudann, torch is nerfstudio's own, fused is ours
+    for CPUs (elsewhere it is nerfstudio's own); auto takes tinycudann where it can be imported, else fused."""
+
+
+class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
+    """Nerfacto trained with S3IM.
+
+    Args:
+        config: The model's configuration.
+    """
+
+    config: S3IMNerfactoModelConfig
+
+    def populate_modules(self) -> None:
+        """Choose the implementation, then build nerfacto and the S3IM term."""
+        chosen = self.config.implementation
+        if chosen == "auto":
+            chosen = "tcnn" if TCNN_EXISTS else "fused" if fused_available() else "torch"
+        self.implementation = chosen
+        self.config = replace(self.config, implementation="tcnn" if chosen == "tcnn" else "torch")
+        super().populate_modules()
+        if chosen == "fused":
+            moves_cameras = self.config.camera_optimizer.mode != "off"
+            fuse_hash_encodings(self, point_gradients=moves_cameras or self.config.predict_normals)
+        self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
+
+    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
+        """Nerfacto's outputs; outside training also ``normals`` of the surface at ``depth``, as colours in [0, 1].
+
+        Nerfacto has normals only when it was trained to predict them, so that its exports of point clouds and Poisson
+        meshes stop with an error at their default settings.
+        """
+        outputs = super().get_outputs(ray_bundle)
+        if not self.training and "normals" not in outputs:
+            points = ray_bundle.origins + ray_bundle.directions * outputs["depth"]
+            with point_gradients(self.field):
+                outputs["normals"] = self.normals_shader(density_normals(self.field.density_fn, points))
+        return outputs
+
+    def hardware_line(self) -> str:
+        """Which implementation computes the hash grids, for the line that a run prints at its start."""
+        return f"hash grids: {self.implementation}" + ("" if TCNN_EXISTS else " (tinycudann is not installed)")
+
+    def get_training_callbacks(
+        self, training_callback_attributes: TrainingCallbackAttributes
+    ) -> list[TrainingCallback]:
+        """Nerfacto's callbacks, and the one that keeps the proposal networks' schedule a function of the step."""
+        return [
+            *super().get_training_callbacks(training_callback_attributes),
+            TrainingCallback(
+                [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION],
+                self.proposal_schedule.before_step,
+                update_every_num_iters=1,
+            ),
+        ]

@@ -1,0 +1,29 @@
+"""Normals of the surface that a density field shows, for the viewer and for exports."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def density_normals(density_fn: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+    """Unit vectors along which the density falls fastest.
+
+    Args:
+        density_fn: Density ``[*batch, 1]`` of points ``[*batch, 3]``.
+        points: Points in world coordinates, ``[*batch, 3]``.
+
+    Returns:
+        Normals, ``[*batch, 3]``; zero where the density does not change. Nothing is kept for a backward pass.
+
+    Example:
+        >>> ball = lambda points: (-points.square().sum(-1, keepdim=True)).exp()
+        >>> density_normals(ball, torch.tensor([[0.0, 3.0, 4.0]]))
+        tensor([[0.0000, 0.6000, 0.8000]])
+    """
+    with torch.enable_grad():
+        points = points.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(density_fn(points).sum(), points)
+    # Empty space far from a surface has gradients far below the default epsilon, and directions all the same.
+    return -functional.normalize(gradient, dim=-1, eps=1e-30)

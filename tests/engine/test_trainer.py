@@ -1,0 +1,131 @@
+"""Checkpoints survive an interruption at any moment; what cannot be loaded gets one sentence."""
+
+import os
+import signal
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+from s3im_methods.engine.finite_losses import FiniteLossWatch
+from s3im_methods.engine.trainer import S3IMTrainer
+from s3im_methods.errors import InputError
+
+
+def trainer(folder: Path, value: float = 1.0) -> S3IMTrainer:
+    """A trainer of one parameter, without scene and viewer."""
+    result = object.__new__(S3IMTrainer)
+    layer = torch.nn.Linear(200, 200)
+    torch.nn.init.constant_(layer.weight, value)
+    result.pipeline = layer  # type: ignore[assignment]
+    result.checkpoint_dir = folder
+    result.config = types.SimpleNamespace(  # type: ignore[assignment]
+        save_only_latest_checkpoint=True, load_dir=None, load_checkpoint=None, load_step=None, load_scheduler=True
+    )
+    result.optimizers = types.SimpleNamespace(optimizers={}, schedulers={})  # type: ignore[assignment]
+    result.grad_scaler = torch.amp.GradScaler("cpu", enabled=False)  # type: ignore[assignment]
+    result._losses_seen = FiniteLossWatch()
+    return result
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_latest_checkpoint_replaces_the_others(tmp_path):
+    for step in (1, 2):
+        trainer(tmp_path / "models").save_checkpoint(step)
+    assert names(tmp_path / "models") == ["step-000000002.ckpt"]
+    assert names(tmp_path) == ["models"]
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+import torch
+from pathlib import Path
+from test_trainer import trainer
+folder = Path({folder!r})
+trainer(folder).save_checkpoint(1)
+save = torch.save
+def killed(state, path):
+    save(state, path)
+    with open(path, "r+b") as file:  # as if the disk had half of it
+        file.truncate(os.path.getsize(path) // 2)
+    os.kill(os.getpid(), signal.SIGKILL)
+torch.save = killed
+trainer(folder).save_checkpoint(2)
+"""
+
+
+def test_kill_during_a_write_leaves_the_previous_checkpoint(tmp_path):
+    folder = tmp_path / "models"
+    code = KILLED.format(tests=os.path.dirname(__file__), folder=str(folder))
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert names(folder) == ["step-000000001.ckpt"]
+    assert torch.load(folder / "step-000000001.ckpt")["step"] == 1
+    trainer(folder).save_checkpoint(3)
+    assert names(tmp_path) == ["models"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_parameters_that_are_not_finite_are_not_saved(tmp_path, value):
+    folder = tmp_path / "models"
+    trainer(folder).save_checkpoint(1)
+    with pytest.raises(InputError, match="Parameter weight is not finite after step 2"):
+        trainer(folder, value).save_checkpoint(2)
+    assert names(folder) == ["step-000000001.ckpt"]
+
+
+def test_loading_from_a_folder_without_checkpoints(tmp_path):
+    broken = trainer(tmp_path)
+    broken.config.load_dir = tmp_path / "nothing"
+    with pytest.raises(InputError, match=r"No checkpoint .* give --load-dir the nerfstudio_models folder"):
+        broken._load_checkpoint()
+
+
+def test_loading_a_file_that_is_not_there(tmp_path):
+    broken = trainer(tmp_path)
+    broken.config.load_checkpoint = tmp_path / "step-000000001.ckpt"
+    with pytest.raises(InputError, match=r"No checkpoint at .* give --load-checkpoint a step"):
+        broken._load_checkpoint()
+
+
+class Malicious:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def test_a_malicious_checkpoint_is_refused_in_one_sentence(tmp_path):
+    torch.save({"step": Malicious(tmp_path / "owned")}, tmp_path / "step-000000001.ckpt")
+    victim = trainer(tmp_path)
+    victim.config.load_dir = tmp_path
+    with pytest.raises(InputError, match=r"was refused: .* could run code on this machine") as caught:
+        victim._load_checkpoint()
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_truncated_checkpoint_gets_one_sentence(tmp_path):
+    trainer(tmp_path).save_checkpoint(1)
+    path = tmp_path / "step-000000001.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    victim = trainer(tmp_path)
+    victim.config.load_dir = tmp_path
+    with pytest.raises(InputError, match="damaged"):
+        victim._load_checkpoint()
+
+
+def test_upstream_still_overruns_when_resuming():
+    """When this fails, nerfstudio's loop ends at max_num_iterations (issue 3096): drop ``S3IMTrainer.train``."""
+    import inspect
+
+    from nerfstudio.engine.trainer import Trainer
+
+    assert "range(self._start_step, self._start_step + num_iterations)" in inspect.getsource(Trainer.train)

@@ -1,0 +1,175 @@
+"""S3IM-nerfacto: at weight 0 nerfacto to the last bit; with S3IM one more loss; outputs for the viewer and exports."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.models.nerfacto import NerfactoModelConfig
+
+from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.losses import S3IMConfig
+from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
+from s3im_methods.models.surface_normals import density_normals
+
+SMALL = {
+    "num_levels": 4,
+    "log2_hashmap_size": 10,
+    "max_res": 64,
+    "hidden_dim": 16,
+    "hidden_dim_color": 16,
+    "num_proposal_iterations": 1,
+    "num_proposal_samples_per_ray": (16,),
+    "num_nerf_samples_per_ray": 8,
+    "proposal_net_args_list": [{"hidden_dim": 16, "log2_hashmap_size": 8, "num_levels": 2, "max_res": 32}],
+    "camera_optimizer": CameraOptimizerConfig(mode="SO3xR3"),
+}
+STEPS = 12
+
+
+def build(config_class, **settings):
+    torch.manual_seed(0)
+    with lpips_without_download():
+        return config_class(**SMALL, **settings).setup(
+            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={}
+        )
+
+
+def batch(step: int, rays: int = 64) -> tuple[RayBundle, dict]:
+    random = torch.Generator().manual_seed(step)
+    directions = torch.nn.functional.normalize(torch.randn(rays, 3, generator=random), dim=-1)
+    bundle = RayBundle(
+        origins=0.1 * torch.randn(rays, 3, generator=random),
+        directions=directions,
+        pixel_area=torch.full((rays, 1), 1e-4),
+        camera_indices=torch.randint(0, 3, (rays, 1), generator=random),
+    )
+    return bundle, {"image": torch.rand(rays, 3, generator=random)}
+
+
+def losses_of_training(model, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2, eps=1e-15)
+    callbacks = model.get_training_callbacks(TrainingCallbackAttributes(None, None, None, None))  # type: ignore[arg-type]
+    torch.manual_seed(1)
+    history = []
+    for step in range(steps):
+        for callback in callbacks:
+            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+        bundle, targets = batch(step)
+        outputs = model(bundle)
+        metrics = model.get_metrics_dict(outputs, targets)
+        losses = model.get_loss_dict(outputs, targets, metrics)
+        optimizer.zero_grad()
+        functools.reduce(torch.add, losses.values()).backward()
+        optimizer.step()
+        for callback in callbacks:
+            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
+        history.append({name: value.detach() for name, value in losses.items()})
+    return history
+
+
+def test_weight_zero_is_nerfacto_to_the_last_bit():
+    stock = losses_of_training(build(NerfactoModelConfig, implementation="torch"))
+    ours = losses_of_training(build(S3IMNerfactoModelConfig, implementation="torch", s3im=S3IMConfig(loss_mult=0.0)))
+    for step, (expected, actual) in enumerate(zip(stock, ours, strict=True)):
+        assert expected.keys() == actual.keys()
+        for name, value in expected.items():
+            assert torch.equal(actual[name], value), (step, name)
+
+
+def test_the_fused_implementation_differs_by_rounding_only():
+    stock = losses_of_training(build(NerfactoModelConfig, implementation="torch"))
+    ours = losses_of_training(build(S3IMNerfactoModelConfig, implementation="fused", s3im=S3IMConfig(loss_mult=0.0)))
+    for name, value in stock[0].items():
+        assert torch.equal(ours[0][name], value), name
+    torch.testing.assert_close(ours[-1]["rgb_loss"], stock[-1]["rgb_loss"], rtol=1e-3, atol=1e-5)
+
+
+def test_s3im_is_added_without_moving_the_base_methods_random_numbers():
+    without = losses_of_training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.0)), steps=1)
+    with_s3im = losses_of_training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.5)), steps=1)
+    assert with_s3im[0].keys() - without[0].keys() == {"s3im_loss"}
+    assert 0 < with_s3im[0]["s3im_loss"] < 1
+    for name, value in without[0].items():
+        assert torch.equal(with_s3im[0][name], value), name
+
+
+def test_it_starts_and_ramps_with_the_step():
+    config = S3IMConfig(loss_mult=1.0, start_step=3, ramp_steps=4)
+    history = losses_of_training(build(S3IMNerfactoModelConfig, s3im=config), steps=8)
+    assert ["s3im_loss" in losses for losses in history] == [False] * 4 + [True] * 4
+
+
+def test_it_is_no_loss_of_evaluation():
+    model = build(S3IMNerfactoModelConfig)
+    model.eval()
+    bundle, targets = batch(0)
+    with torch.no_grad():
+        outputs = model(bundle)
+    assert "s3im_loss" not in model.get_loss_dict(outputs, targets, {})
+
+
+def test_s3im_adds_nothing_to_the_checkpoint():
+    stock, ours = build(NerfactoModelConfig, implementation="torch"), build(S3IMNerfactoModelConfig)
+    assert ours.state_dict().keys() == stock.state_dict().keys()
+
+
+def test_outputs_for_viewer_and_exports():
+    model = build(S3IMNerfactoModelConfig)
+    model.eval()
+    with torch.no_grad():
+        outputs = model(batch(0)[0])
+    assert {"rgb", "depth", "accumulation", "normals"} <= outputs.keys()
+    assert outputs["normals"].shape == (64, 3)
+    assert outputs["normals"].min() >= 0 and outputs["normals"].max() <= 1
+
+
+def test_rendering_normals_leaves_training_without_gradients_of_points():
+    settings = {**SMALL, "camera_optimizer": CameraOptimizerConfig(mode="off")}
+    with lpips_without_download():
+        model = S3IMNerfactoModelConfig(**settings, implementation="fused").setup(
+            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={}
+        )
+    model.eval()
+    assert model(batch(0)[0])["normals"].std() > 0
+    assert not model.field.mlp_base.model[0].point_gradients
+
+
+def test_metrics_leave_lpips_out_where_its_weights_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    model = build(S3IMNerfactoModelConfig)
+    model.eval()
+    image = torch.rand(12, 16, 3)
+    outputs = {"rgb": image, **dict.fromkeys(("accumulation", "depth", "prop_depth_0"), torch.ones(12, 16, 1))}
+    metrics, _ = model.get_image_metrics_and_images(outputs, {"image": image.clone()})
+    assert metrics.keys() == {"psnr", "ssim"}
+    assert metrics["ssim"] == pytest.approx(1.0)
+
+
+def test_the_panel_changes_weight_and_switch():
+    term = build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.7)).s3im
+    assert term.weight(0) == 0.7
+    term.weight_slider.default_value = 2.0
+    term.weight_slider.cb_hook(term.weight_slider)
+    assert term.weight(0) == 2.0
+    term.enabled_box.default_value = False
+    term.enabled_box.cb_hook(term.enabled_box)
+    assert term.weight(0) == 0.0
+    predicted, target = torch.rand(32, 3), torch.rand(32, 3)
+    term.enabled = True
+    loss = term(predicted, target, step=0)
+    term.show()
+    assert term.loss_text.gui_handle is None
+    assert loss.item() == pytest.approx(2 * term._last_loss.item())
+
+
+def test_normals_of_a_ball_point_outwards():
+    points = torch.nn.functional.normalize(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    normals = density_normals(lambda x: torch.sigmoid(20 * (1 - x.norm(dim=-1, keepdim=True))), points)
+    torch.testing.assert_close(normals, points)
+    assert np.isfinite(density_normals(lambda x: 0 * x[..., :1], points).numpy()).all()
