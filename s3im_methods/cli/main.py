@@ -4,7 +4,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-COMMANDS = {"scene": "s3im_methods.cli.scene:SceneCommand"}
+COMMANDS = {
+    "demo": "s3im_methods.cli.demo:DemoCommand",
+    "overview": "s3im_methods.cli.overview:OverviewCommand",
+    "scene": "s3im_methods.cli.scene:SceneCommand",
+}
 """Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.
 
 The module of a subcommand is imported for any ``s3im`` call, so that it keeps heavy imports inside ``run()``.
@@ -25,8 +29,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, place in COMMANDS.items():
         module, attribute = place.split(":")
         members.append(Annotated[getattr(import_module(module), attribute), tyro.conf.subcommand(name)])
-    # Tyro asks for a subcommand's name only if there are two or more; the second one here is never shown.
-    members.append(Annotated[None, tyro.conf.Suppress])
     choice: Any = Union[tuple(members)]  # noqa: UP007 (The members are not static.)
     command = tyro.cli(choice, prog="s3im", args=argv)
     try:

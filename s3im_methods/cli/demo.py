@@ -1,0 +1,116 @@
+"""``s3im demo``: the whole life of a run on a procedural room, one plain command after another."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the demo.
+
+    Args:
+        title: What it does, for the reader.
+        command: The command with its arguments, as a user would type it.
+        result: What it makes.
+    """
+
+    title: str
+    command: list[str]
+    result: Path
+
+    @property
+    def line(self) -> str:
+        """The command as one line for a shell."""
+        return shlex.join(self.command)
+
+
+@dataclass(frozen=True)
+class DemoCommand:
+    """Make a room, reconstruct it with S3IM, evaluate, render and export it; a second call reuses what exists."""
+
+    output_dir: Path = Path("demo")
+    """Folder for the scene and all results."""
+    method: str = "s3im-nerfacto-lite"
+    """Method to train; see ns-train --help."""
+    max_num_iterations: int = 2000
+    """Training steps."""
+
+    def run(self) -> None:
+        """Run every step whose result is not there yet, then say where each result is."""
+        steps = self.steps()
+        began = time.monotonic()
+        for number, step in enumerate(steps, start=1):
+            if _is_done(step):
+                print(f"\n[{number}/{len(steps)}] {step.title}: there already.", flush=True)
+                continue
+            print(f"\n[{number}/{len(steps)}] {step.title}:\n  {step.line}\n", flush=True)
+            _run(step)
+        print(
+            f"\nDone in {(time.monotonic() - began) / 60:.1f} minutes. What is where, and the command that made it:\n"
+        )
+        for step in steps:
+            print(f"  {step.title}: {step.result}\n    {step.line}")
+        print(f"\nLook at {steps[-1].result} first.", flush=True)
+
+    def steps(self) -> list[Step]:
+        """The demo's commands, in order."""
+        room, out = self.output_dir / "room", self.output_dir / self.method
+        run = self.output_dir / "runs" / "room" / self.method / "demo"
+        config = ["--load-config", str(run / "config.yml")]
+        train = ["ns-train", self.method, "--data", str(room), "--output-dir", str(self.output_dir / "runs")]
+        train += ["--experiment-name", "room", "--timestamp", "demo"]
+        train += ["--max-num-iterations", str(self.max_num_iterations), "--viewer.quit-on-train-completion", "True"]
+        flight = ["ns-render", "interpolate", *config, "--pose-source", "eval", "--interpolation-steps", "6"]
+        flight += ["--order-poses", "True", "--frame-rate", "12", "--output-path", str(out / "flight.mp4")]
+        cloud = ["ns-export", "pointcloud", *config, "--output-dir", str(out), "--num-points", "200000"]
+        cloud += ["--normal-method", "open3d", "--num-rays-per-batch", "8192"]
+        # nerfstudio scales the scene so that the cameras fit into a cube of side 2; the walls are further out.
+        mesh = ["ns-export", "tsdf", *config, "--output-dir", str(out), "--texture-method", "tsdf"]
+        mesh += ["--resolution", "192", "--bounding-box-min", "-1.5", "-1.5", "-1.5"]
+        mesh += ["--bounding-box-max", "1.5", "1.5", "1.5"]
+        return [
+            Step("Make a procedural room", ["s3im", "scene", "room", str(room), "--overwrite"], room),
+            Step("Train", train, run / "config.yml"),
+            Step("Evaluate", ["ns-eval", *config, "--output-path", str(out / "metrics.json")], out / "metrics.json"),
+            Step("Render a camera path", flight, out / "flight.mp4"),
+            Step("Export a point cloud", cloud, out / "point_cloud.ply"),
+            Step("Export a mesh", mesh, out / "tsdf_mesh.ply"),
+            Step(
+                "Draw an overview",
+                ["s3im", "overview", *config, "--output-path", str(out / "overview.png")],
+                out / "overview.png",
+            ),
+        ]
+
+
+def _marker(step: Step) -> Path:
+    # A file that was being written when somebody pressed Ctrl-C exists too, so that existence alone proves nothing.
+    return step.result.parent / f".{step.result.name}.done"
+
+
+def _is_done(step: Step) -> bool:
+    marker = _marker(step)
+    return step.result.exists() and marker.exists() and marker.read_text() == step.line
+
+
+def _run(step: Step) -> None:
+    program, *arguments = step.command
+    beside_python = Path(sys.executable).parent / program
+    executable = str(beside_python) if beside_python.exists() else shutil.which(program) or program
+    _marker(step).unlink(missing_ok=True)
+    checkpoints = step.result.parent / "nerfstudio_models"
+    if program == "ns-train" and any(checkpoints.glob("step-*.ckpt")):
+        arguments += ["--load-dir", str(checkpoints)]
+    status = subprocess.run([executable, *arguments], check=False).returncode
+    if status != 0:
+        raise SystemExit(
+            f"'{step.title}' failed with status {status}; run the command above by itself to look into it."
+        )
+    if not step.result.exists():
+        raise SystemExit(f"'{step.title}' ended without making {step.result}.")
+    _marker(step).write_text(step.line)

@@ -1,0 +1,55 @@
+"""``s3im overview``: one picture of how well a run shows views that it was not trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class OverviewCommand:
+    """Draw truth, render, depth and error of held-out views, with PSNR and SSIM, into one picture."""
+
+    load_config: Path
+    """The run's config.yml, as for ns-eval."""
+    output_path: Path = Path("overview.png")
+    """The picture to write."""
+    max_views: int = 6
+    """At most this many views are drawn, evenly spread over the held-out ones."""
+
+    def run(self) -> None:
+        """Render the views and write the picture."""
+        import numpy as np
+        from nerfstudio.utils.eval_utils import eval_setup
+
+        from s3im_methods.errors import InputError
+        from s3im_methods.metrics.overview import ViewResult, draw_overview
+
+        if not self.load_config.is_file():
+            raise InputError(f"No config at '{self.load_config}': give the config.yml that ns-train wrote for the run.")
+        config, pipeline, _, step = eval_setup(self.load_config, test_mode="test")
+        loader = pipeline.datamanager.fixed_indices_eval_dataloader  # type: ignore[attr-defined]
+        filenames = pipeline.datamanager.eval_dataset.image_filenames  # type: ignore[attr-defined]
+        count = len(filenames)
+        chosen = set(np.linspace(0, count - 1, min(self.max_views, count)).round().astype(int).tolist())
+        views: list[ViewResult] = []
+        for index, (camera, batch) in enumerate(loader):
+            if index not in chosen:
+                continue
+            outputs = pipeline.model.get_outputs_for_camera(camera)
+            metrics, _ = pipeline.model.get_image_metrics_and_images(outputs, batch)
+            truth = pipeline.model.renderer_rgb.blend_background(batch["image"])  # type: ignore[operator,union-attr]
+            views.append(
+                ViewResult(
+                    name=Path(filenames[index]).name,
+                    truth=truth.cpu(),
+                    render=outputs["rgb"].cpu(),
+                    depth=outputs["depth"].cpu(),
+                    accumulation=outputs["accumulation"].cpu(),
+                    psnr=metrics["psnr"],
+                    ssim=metrics["ssim"],
+                )
+            )
+        title = f"{config.method_name} after {step + 1} steps: {len(views)} of {count} held-out views"
+        self.output_path.parent.mkdir(parents=True, exist_ok=True)
+        draw_overview(title, views).save(self.output_path)
+        mean = sum(view.psnr for view in views) / len(views)
+        print(f"Wrote {self.output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")

@@ -1,0 +1,1 @@
+"""How good a run is: pictures and numbers on held-out views."""

@@ -1,0 +1,89 @@
+"""One picture that shows how good a run is: truth, render, depth and error of held-out views, with PSNR and SSIM."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from nerfstudio.utils import colormaps
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+_TITLES = ("truth", "render", "depth", "error x 4")
+_MARGIN = 6
+_BACKGROUND, _INK = (250, 250, 250), (40, 40, 40)
+
+
+@dataclass(frozen=True)
+class ViewResult:
+    """One held-out view.
+
+    All images are on the CPU: ``truth`` and ``render`` are ``[H, W, 3]`` in [0, 1], ``depth`` and ``accumulation`` are
+    ``[H, W, 1]``, depth in scene units along the ray.
+    """
+
+    name: str
+    truth: Tensor
+    render: Tensor
+    depth: Tensor
+    accumulation: Tensor
+    psnr: float
+    ssim: float
+
+
+def error_image(truth: Tensor, render: Tensor) -> Tensor:
+    """Absolute error, mean over channels, times 4 so that small errors show, as colours.
+
+    Args:
+        truth: ``[H, W, 3]`` in [0, 1].
+        render: ``[H, W, 3]`` in [0, 1].
+
+    Returns:
+        ``[H, W, 3]`` in [0, 1].
+    """
+    error = (truth - render).abs().mean(-1, keepdim=True)
+    return colormaps.apply_float_colormap((4 * error).clamp(0, 1), "inferno")
+
+
+def draw_overview(title: str, views: list[ViewResult]) -> Image.Image:
+    """Draw the picture: one row per view, one column each for truth, render, depth and error.
+
+    Args:
+        title: First line of the picture.
+        views: At least one view; all may differ in size.
+    """
+    rows = [
+        (
+            f"{view.name}   PSNR {view.psnr:.2f} dB   SSIM {view.ssim:.3f}",
+            [
+                view.truth,
+                view.render,
+                colormaps.apply_depth_colormap(view.depth, accumulation=view.accumulation),
+                error_image(view.truth, view.render),
+            ],
+        )
+        for view in views
+    ]
+    font = ImageFont.load_default(size=13)
+    line = 20
+    width = max(sum(tile.shape[1] + _MARGIN for tile in tiles) for _, tiles in rows) + _MARGIN
+    height = 2 * line + sum(line + tiles[0].shape[0] + _MARGIN for _, tiles in rows) + _MARGIN
+    canvas = Image.new("RGB", (max(width, 480), height), _BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((_MARGIN, 3), title, fill=_INK, font=font)
+    x = _MARGIN
+    for name, tile in zip(_TITLES, rows[0][1], strict=True):
+        draw.text((x, line), name, fill=_INK, font=font)
+        x += tile.shape[1] + _MARGIN
+    y = 2 * line
+    for caption, tiles in rows:
+        draw.text((_MARGIN, y), caption, fill=_INK, font=font)
+        x, y = _MARGIN, y + line
+        for tile in tiles:
+            canvas.paste(_to_image(tile), (x, y))
+            x += tile.shape[1] + _MARGIN
+        y += tiles[0].shape[0] + _MARGIN
+    return canvas
+
+
+def _to_image(tile: Tensor) -> Image.Image:
+    return Image.fromarray((tile.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy().astype(np.uint8))

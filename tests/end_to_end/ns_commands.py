@@ -1,0 +1,57 @@
+"""Runs the commands that a user types."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+STEPS = 60
+
+
+def run(*command: str, fails: bool = False, timeout: float = 300.0) -> str:
+    """Run a command of this environment, offline and without a GPU, and return what it printed."""
+    program = Path(sys.executable).parent / command[0]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200", "TERM": "dumb"}
+    # A proxy that refuses everything: a command that tries the network fails, instead of passing where there is one.
+    environment |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    result = subprocess.run(
+        [str(program), *command[1:]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert (result.returncode != 0) == fails, result.stdout[-5000:]
+    return result.stdout
+
+
+def train(scene: Path, out: Path, *flags: str, steps: int = STEPS, fails: bool = False) -> str:
+    """Train the lite method for a few steps; the run's folder is ``out/run/METHOD/one``."""
+    return run(
+        "ns-train",
+        "s3im-nerfacto-lite",
+        "--data",
+        str(scene),
+        "--output-dir",
+        str(out),
+        "--experiment-name",
+        "run",
+        "--timestamp",
+        "one",
+        "--max-num-iterations",
+        str(steps),
+        "--viewer.quit-on-train-completion",
+        "True",
+        "--pipeline.datamanager.train-num-rays-per-batch",
+        "256",
+        *flags,
+        fails=fails,
+    )
+
+
+def run_folder(out: Path) -> Path:
+    """Where :func:`train` puts config.yml and the checkpoints."""
+    return out / "run" / "s3im-nerfacto-lite" / "one"

@@ -1,0 +1,126 @@
+"""ns-train, ns-eval, ns-render, ns-export and s3im overview, as a user types them, on a machine without a GPU."""
+
+import json
+
+import numpy as np
+import open3d as o3d
+import pytest
+import torch
+from ns_commands import STEPS, run, run_folder, train
+from PIL import Image
+
+from s3im_methods.compat.checkpoints import allow_numpy_scalars
+
+pytestmark = pytest.mark.slow
+
+
+def test_training_leaves_config_checkpoint_and_events(trained):
+    assert (trained / "config.yml").exists()
+    assert [path.name for path in (trained / "nerfstudio_models").iterdir()] == [f"step-{STEPS - 1:09d}.ckpt"]
+    assert list(trained.glob("events.out.tfevents*"))
+
+
+def test_ns_eval(trained, tmp_path):
+    output = run("ns-eval", "--load-config", str(trained / "config.yml"), "--output-path", str(tmp_path / "m.json"))
+    results = json.loads((tmp_path / "m.json").read_text())["results"]
+    assert results["psnr"] > 8
+    assert "lpips" not in results
+    assert output.count("LPIPS is unavailable") == 1
+
+
+@pytest.mark.parametrize("kind", ["interpolate", "spiral", "camera-path"])
+def test_ns_render(trained, tmp_path, kind):
+    flags = {
+        "interpolate": ["--pose-source", "eval", "--interpolation-steps", "2"],
+        "spiral": ["--seconds", "0.2", "--radius", "0.1"],
+        "camera-path": ["--camera-path-filename", str(camera_path(tmp_path / "path.json"))],
+    }[kind]
+    video = tmp_path / "video.mp4"
+    run("ns-render", kind, "--load-config", str(trained / "config.yml"), "--output-path", str(video), *flags)
+    assert video.stat().st_size > 500
+
+
+def camera_path(path):
+    """The file that the viewer's render tab saves: two key frames' cameras, 32 x 24."""
+    pose = [1, 0, 0, 0, 0, 0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
+    cameras = [{"camera_to_world": pose, "fov": 60, "aspect": 4 / 3} for _ in range(2)]
+    path.write_text(
+        json.dumps(
+            {
+                "camera_type": "perspective",
+                "render_height": 24,
+                "render_width": 32,
+                "fps": 2,
+                "seconds": 1,
+                "camera_path": cameras,
+            }
+        )
+    )
+    return path
+
+
+def test_ns_render_dataset(trained, tmp_path):
+    names = ["rgb", "gt-rgb", "depth"]
+    config = ["--load-config", str(trained / "config.yml"), "--output-path", str(tmp_path)]
+    run("ns-render", "dataset", *config, "--split", "test", "--rendered-output-names", *names)
+    for name in names:
+        images = list((tmp_path / "test" / name).rglob("*.jpg"))
+        assert len(images) == 3
+        assert Image.open(images[0]).size == (32, 24)
+
+
+@pytest.mark.parametrize("kind", ["pointcloud", "tsdf", "poisson", "cameras"])
+def test_ns_export(trained, tmp_path, kind):
+    flags = {
+        "pointcloud": ["--num-points", "3000", "--num-rays-per-batch", "1024"],
+        "tsdf": ["--resolution", "32", "--texture-method", "tsdf", "--downscale-factor", "1"],
+        "poisson": ["--num-points", "3000", "--num-rays-per-batch", "1024", "--texture-method", "point_cloud"],
+        "cameras": [],
+    }[kind]
+    run("ns-export", kind, "--load-config", str(trained / "config.yml"), "--output-dir", str(tmp_path), *flags)
+    if kind == "cameras":
+        assert len(json.loads((tmp_path / "transforms_train.json").read_text())) == 8
+    elif kind == "pointcloud":
+        cloud = o3d.io.read_point_cloud(str(tmp_path / "point_cloud.ply"))
+        assert len(cloud.points) > 1000
+        assert np.linalg.norm(np.asarray(cloud.normals), axis=1).mean() == pytest.approx(1.0, abs=0.05)
+    else:
+        mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))
+        assert len(mesh.triangles) > 50
+
+
+def test_overview(trained, tmp_path):
+    picture = tmp_path / "overview.png"
+    run("s3im", "overview", "--load-config", str(trained / "config.yml"), "--output-path", str(picture))
+    image = np.asarray(Image.open(picture))
+    assert image.shape[1] >= 4 * 32
+    assert image.std() > 20
+
+
+def test_resuming_ends_where_the_run_would_and_repeats_it(room, trained, tmp_path):
+    """The checkpoint after 30 + 30 steps equals the one after 60, though the first half was watched by tensorboard."""
+    train(room, tmp_path, "--vis", "viewer", steps=STEPS // 2)
+    checkpoints = run_folder(tmp_path) / "nerfstudio_models"
+    output = train(room, tmp_path, "--vis", "viewer", "--load-dir", str(checkpoints))
+    assert "Done loading Nerfstudio checkpoint" in output
+    allow_numpy_scalars()
+    name = f"step-{STEPS - 1:09d}.ckpt"
+    assert [path.name for path in checkpoints.iterdir()] == [name]
+    resumed, straight = torch.load(checkpoints / name), torch.load(trained / "nerfstudio_models" / name)
+    assert resumed["step"] == straight["step"] == STEPS - 1
+    for key, value in straight["pipeline"].items():
+        torch.testing.assert_close(
+            resumed["pipeline"][key], value, rtol=1e-4, atol=1e-5, msg=lambda m, k=key: f"{k}: {m}"
+        )
+
+
+def test_resuming_a_finished_run_changes_nothing(room, trained, tmp_path):
+    checkpoints = trained / "nerfstudio_models"
+    output = train(room, tmp_path, "--vis", "viewer", "--load-dir", str(checkpoints))
+    assert "Nothing to train: the checkpoint has 60 steps" in output
+
+
+def test_methods_are_listed_with_their_descriptions():
+    output = run("ns-train", "--help")
+    assert "s3im-nerfacto" in output
+    assert "trained with S3IM" in output

@@ -1,0 +1,144 @@
+"""The viewer in a real browser, while the lite method trains: it shows the scene, and our panel acts."""
+
+import copy
+import io
+import shutil
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from s3im_methods.scenes import RoomConfig, write_scene
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("chromium") and shutil.which("chromedriver")),
+        reason="needs the programs chromium and chromedriver, which CI installs",
+    ),
+]
+
+
+@pytest.fixture()
+def browser():
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--window-size=800,600",
+    ):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture()
+def trainer(tmp_path):
+    """A lite run in its default viewer mode, training in a thread of this process."""
+    from s3im_methods.method_configs import s3im_nerfacto_lite
+
+    write_scene(
+        RoomConfig(width=96, height=72, train_views=24, test_views=2, supersampling=1, light_samples=8),
+        tmp_path / "room",
+    )
+    config = copy.deepcopy(s3im_nerfacto_lite.config)
+    config.data = config.pipeline.datamanager.data = tmp_path / "room"  # type: ignore[attr-defined]
+    config.machine.device_type = "cpu"
+    config.output_dir, config.timestamp, config.max_num_iterations = tmp_path, "one", 100_000
+    config.viewer.websocket_port = free_port()
+    config.viewer.quit_on_train_completion = True
+    config.logging.local_writer.enable = False
+    torch.manual_seed(0)
+    config.save_config()
+    result = config.setup()
+    result.setup()
+    thread = threading.Thread(target=result.train, daemon=True)
+    thread.start()
+    yield result
+    result.training_state = "training"
+    result.stop_training = True
+    thread.join(timeout=120)
+    assert not thread.is_alive()
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def wait_for(condition, seconds: float, what: str):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.5)
+    raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
+
+
+def correlation(picture: np.ndarray, truth: np.ndarray) -> float:
+    """Of two images, after shrinking both to 24 x 18 pixels."""
+    small = [np.asarray(Image.fromarray(image).resize((24, 18)), dtype=float).ravel() for image in (picture, truth)]
+    return float(np.corrcoef(small)[0, 1])
+
+
+def test_the_viewer_shows_the_scene_and_our_panel(trainer, browser, tmp_path):
+    viewer = trainer.viewer_state
+    browser.get(f"http://localhost:{trainer.config.viewer.websocket_port}")
+    client = wait_for(lambda: list(viewer.viser_server.get_clients().values()), 60, "the browser's connection")[0]
+    wait_for(lambda: trainer.step >= 300, 300, "the 300th step")
+
+    from nerfstudio.viewer.viewer import VISER_NERFSTUDIO_SCALE_RATIO
+    from viser import transforms
+
+    dataset = trainer.pipeline.datamanager.train_dataset
+    camera = dataset.cameras[3]
+    pose = camera.camera_to_worlds.numpy()
+    viewer.set_camera_visibility(False)
+    client.camera.wxyz = (transforms.SO3.from_matrix(pose[:3, :3]) @ transforms.SO3.from_x_radians(np.pi)).wxyz
+    client.camera.position = pose[:3, 3] * VISER_NERFSTUDIO_SCALE_RATIO
+    client.camera.fov = float(2 * torch.atan(camera.cy / camera.fy))
+    truth = (dataset[3]["image"].numpy() * 255).astype(np.uint8)
+
+    def screenshot() -> np.ndarray:
+        image = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+        image.save(tmp_path / "viewer.png")
+        script = """
+            const areas = [...document.querySelectorAll('canvas')].map(c => c.getBoundingClientRect());
+            const r = areas.reduce((a, b) => (a.width * a.height > b.width * b.height ? a : b));
+            return [r.x, r.y, r.right, r.bottom]"""
+        return np.asarray(image.crop([round(value) for value in browser.execute_script(script)]))
+
+    def expected() -> np.ndarray:
+        # The browser's picture is as high as the camera's; it is narrower, because the panel stands beside it.
+        height, width = truth.shape[:2]
+        cut = max(0, round((width - client.camera.aspect * height) / 2))
+        return truth[:, cut : width - cut]
+
+    wait_for(lambda: correlation(screenshot(), expected()) > 0.9, 120, "a picture of the scene in the browser")
+
+    text = browser.find_element("tag name", "body").text
+    assert "S3IM on" in text
+    term = trainer.pipeline.model.s3im
+    wait_for(lambda: term.loss_text.value[:2] in ("0.", "1."), 30, "the S3IM loss on the panel")
+    assert term.weight(trainer.step) == trainer.config.pipeline.model.s3im.loss_mult
+    term.weight_slider.gui_handle.value = 2.5
+    wait_for(lambda: term.weight(trainer.step) == 2.5, 30, "the slider's weight in the loss")
+    term.enabled_box.gui_handle.value = False
+    wait_for(lambda: term.weight(trainer.step) == 0.0, 30, "the switch")

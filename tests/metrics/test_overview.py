@@ -1,0 +1,32 @@
+"""The overview picture."""
+
+import numpy as np
+import torch
+
+from s3im_methods.metrics.overview import ViewResult, draw_overview, error_image
+
+
+def view(height: int, width: int, error: float = 0.0) -> ViewResult:
+    truth = torch.full((height, width, 3), 0.5)
+    ones = torch.ones(height, width, 1)
+    return ViewResult("a.png", truth, truth + error, depth=ones, accumulation=ones, psnr=30.0, ssim=0.9)
+
+
+def test_error_image_is_dark_without_error_and_saturates():
+    none, some, much = (error_image(torch.zeros(2, 2, 3), torch.full((2, 2, 3), value)) for value in (0.0, 0.1, 0.9))
+    assert none.max() < 0.02
+    assert none.mean() < some.mean() < much.mean()
+    assert torch.equal(much, error_image(torch.zeros(2, 2, 3), torch.full((2, 2, 3), 0.25)))
+
+
+def test_every_view_is_a_row_with_four_tiles():
+    one, two = draw_overview("title", [view(40, 150)]), draw_overview("title", [view(40, 150), view(30, 150)])
+    assert one.width == two.width >= 4 * 150
+    assert two.height - one.height >= 30
+    pixels = np.asarray(one)
+    grey = (pixels == 128).all(-1)
+    assert grey.sum() >= 2 * 40 * 150
+
+
+def test_small_views_leave_room_for_the_text():
+    assert draw_overview("a long title", [view(8, 8)]).width >= 480
