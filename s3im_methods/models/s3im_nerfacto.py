@@ -14,6 +14,7 @@ from nerfstudio.utils.external import TCNN_EXISTS
 
 from s3im_methods.compat.proposals import ProposalSchedule
 from s3im_methods.encodings import fuse_hash_encodings, fused_available, point_gradients
+from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.surface_normals import density_normals
@@ -50,6 +51,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         self.config = replace(self.config, implementation="tcnn" if chosen == "tcnn" else "torch")
         super().populate_modules()
         if chosen == "fused":
+            speed_up_contractions(self)
             moves_cameras = self.config.camera_optimizer.mode != "off"
             fuse_hash_encodings(self, point_gradients=moves_cameras or self.config.predict_normals)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
