@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class OverviewCommand:
         if not self.load_config.is_file():
             raise InputError(f"No config at '{self.load_config}': give the config.yml that ns-train wrote for the run.")
         config, pipeline, _, step = eval_setup(self.load_config, test_mode="test")
-        loader = pipeline.datamanager.fixed_indices_eval_dataloader  # type: ignore[attr-defined]
-        filenames = pipeline.datamanager.eval_dataset.image_filenames  # type: ignore[attr-defined]
+        manager: Any = pipeline.datamanager
+        loader, filenames = manager.fixed_indices_eval_dataloader, manager.eval_dataset.image_filenames
         count = len(filenames)
         chosen = set(np.linspace(0, count - 1, min(self.max_views, count)).round().astype(int).tolist())
         views: list[ViewResult] = []
@@ -36,7 +37,8 @@ class OverviewCommand:
                 continue
             outputs = pipeline.model.get_outputs_for_camera(camera)
             metrics, _ = pipeline.model.get_image_metrics_and_images(outputs, batch)
-            truth = pipeline.model.renderer_rgb.blend_background(batch["image"])  # type: ignore[operator,union-attr]
+            renderer: Any = pipeline.model.renderer_rgb
+            truth = renderer.blend_background(batch["image"])
             views.append(
                 ViewResult(
                     name=Path(filenames[index]).name,

@@ -123,7 +123,8 @@ def test_the_viewer_shows_the_scene_and_our_panel(trainer, browser, tmp_path):
             const areas = [...document.querySelectorAll('canvas')].map(c => c.getBoundingClientRect());
             const r = areas.reduce((a, b) => (a.width < b.width ? a : b));  // the other lies under the panel too
             return [r.x, r.y, r.right, r.bottom]"""
-        return np.asarray(image.crop([round(value) for value in browser.execute_script(script)]))
+        left, top, right, bottom = (round(value) for value in browser.execute_script(script))
+        return np.asarray(image.crop((left, top, right, bottom)))
 
     def likeness() -> float:
         picture = screenshot()
