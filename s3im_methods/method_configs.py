@@ -75,7 +75,7 @@ s3im_nerfacto_lite = MethodSpecification(
         steps_per_eval_batch=500,
         steps_per_eval_image=500,
         steps_per_save=500,
-        max_num_iterations=2000,
+        max_num_iterations=4000,
         pipeline=S3IMPipelineConfig(
             datamanager=VanillaDataManagerConfig(
                 dataparser=NerfstudioDataParserConfig(),
@@ -102,9 +102,9 @@ s3im_nerfacto_lite = MethodSpecification(
             ),
         ),
         optimizers={
-            "proposal_networks": _adam(1e-2, 1e-3, 2000),
-            "fields": _adam(1e-2, 1e-3, 2000),
-            "camera_opt": _adam(1e-3, 1e-4, 2000),
+            "proposal_networks": _adam(1e-2, 2e-3, 4000),
+            "fields": _adam(1e-2, 2e-3, 4000),
+            "camera_opt": _adam(1e-3, 1e-4, 4000),
         },
         viewer=ViewerConfig(num_rays_per_chunk=1 << 12),
         vis="viewer",

@@ -40,7 +40,7 @@ def official_s3im(
     channels, padding = x.shape[1], (kernel_size - 1) // 2
     height = max(1, min(patch_height, len(x)))
     width = permutations.numel() // height
-    if min(height, width) + 2 * padding < kernel_size or width == 0:
+    if min(height, width) + 2 * padding < kernel_size:
         return (x[:0] - y[:0]).sum()
     order = permutations.flatten()[: height * width].view(height, width)
     image_x, image_y = (values[order].permute(2, 0, 1)[None] for values in (x, y))

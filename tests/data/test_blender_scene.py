@@ -32,6 +32,11 @@ def write(scene):
     return BlenderDataParserConfig(data=scene.folder)
 
 
+def test_fewest_images(blender):
+    del blender.meta["train"]["frames"][2:], blender.meta["val"]["frames"][1:], blender.meta["test"]["frames"][1:]
+    check_scene(write(blender))
+
+
 def test_what_passes_is_loaded_by_nerfstudio(blender):
     config = write(blender)
     check_scene(config)

@@ -142,6 +142,12 @@ IN_TRANSFORMS = {
         "SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV, OPENCV_FISHEYE, EQUIRECTANGULAR, "
         "OMNIDIRECTIONALSTEREO_L, OMNIDIRECTIONALSTEREO_R, VR180_L, VR180_R, ORTHOPHOTO, FISHEYE624.",
     ),
+    "camera of another kind": (
+        lambda m, f: m.update(camera_model=[]),
+        "The camera_model in {t} is [], which nerfstudio does not know: give one of SIMPLE_PINHOLE, PINHOLE, "
+        "SIMPLE_RADIAL, RADIAL, OPENCV, OPENCV_FISHEYE, EQUIRECTANGULAR, OMNIDIRECTIONALSTEREO_L, "
+        "OMNIDIRECTIONALSTEREO_R, VR180_L, VR180_R, ORTHOPHOTO, FISHEYE624.",
+    ),
     "distortion null": (lambda m, f: m.update(k2=None), "k2 in {t} is null: give a number, 0 for none."),
     "distortion of a frame": (
         lambda m, f: [m.pop("k1"), f[4].update(p1="0")],

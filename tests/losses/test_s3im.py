@@ -9,7 +9,11 @@ from torch import Tensor
 
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IM
+from s3im_methods.losses.grouped import grouped_s3im
+from s3im_methods.losses.official import official_permutations, official_s3im
+from s3im_methods.losses.permutations import random_permutations
 from s3im_methods.losses.ssim import C1
+from s3im_methods.losses.ssim_patches import patch_ssim
 
 MODES = ["grouped", "official", "patch"]
 SIZES = [1, 15, 16, 17, 4097]
@@ -188,6 +192,19 @@ def test_the_module_has_nothing_to_train_or_save():
     loss(*batch(64))
     assert not list(loss.parameters()) and not loss.state_dict()
     assert repr(loss) == "S3IM(mode='grouped', kernel_size=4, stride=4, repeat_time=10)"
+
+
+def test_the_settings_reach_the_mode():
+    x, y = batch(192)
+    patch = S3IM(mode="patch", kernel_size=5, stride=2)
+    assert patch(x, y, num_patches=3, patch_size=8).item() == patch_ssim(x, y, 3, 8, kernel_size=5, stride=2).item()
+    generator = torch.Generator().manual_seed(4)
+    order = official_permutations(3, 192, generator)
+    official = S3IM(mode="official", kernel_size=5, stride=2, repeat_time=3, patch_height=16, seed=4)
+    assert official(x, y).item() == official_s3im(x, y, order, kernel_size=5, stride=2, patch_height=16).item()
+    order = random_permutations(3, 192, generator.manual_seed(4))
+    grouped = S3IM(kernel_size=5, stride=5, repeat_time=3, seed=4)
+    assert grouped(x, y).item() == grouped_s3im(x, y, order, kernel_size=5).item()
 
 
 def mean_and_error(losses: list[Tensor]) -> tuple[float, float]:
