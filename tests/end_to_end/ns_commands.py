@@ -1,6 +1,7 @@
 """Runs the commands that a user types."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +9,25 @@ from pathlib import Path
 STEPS = 60
 
 
+def program(name: str) -> Path:
+    """A command of this environment."""
+    return Path(sys.executable).parent / name
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
 def run(*command: str, fails: bool = False, timeout: float = 300.0) -> str:
     """Run a command of this environment, offline and without a GPU, and return what it printed."""
-    program = Path(sys.executable).parent / command[0]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200", "TERM": "dumb"}
     # A proxy that refuses everything: a command that tries the network fails, instead of passing where there is one.
     environment |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     result = subprocess.run(
-        [str(program), *command[1:]],
+        [str(program(command[0])), *command[1:]],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,12 +1,16 @@
 """ns-train, ns-eval, ns-render, ns-export and s3im overview, as a user types them, on a machine without a GPU."""
 
+import contextlib
 import json
+import subprocess
+import time
+import urllib.request
 
 import numpy as np
 import open3d as o3d
 import pytest
 import torch
-from ns_commands import STEPS, run, run_folder, train
+from ns_commands import STEPS, free_port, program, run, run_folder, train
 from PIL import Image
 
 from s3im_methods.compat.checkpoints import allow_numpy_scalars
@@ -124,3 +128,22 @@ def test_methods_are_listed_with_their_descriptions():
     output = run("ns-train", "--help")
     assert "s3im-nerfacto" in output
     assert "trained with S3IM" in output
+
+
+def test_ns_viewer_serves_a_trained_run(trained, tmp_path):
+    port = free_port()
+    flags = ["--load-config", str(trained / "config.yml"), "--viewer.websocket-port", str(port)]
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen([str(program("ns-viewer")), *flags], stdout=file, stderr=subprocess.STDOUT)
+    try:
+        page = b""
+        deadline = time.monotonic() + 180
+        while b"<html" not in page and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(1)
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5) as answer:
+                page = answer.read()
+        assert b"<html" in page, log.read_text()[-3000:]
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

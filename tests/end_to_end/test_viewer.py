@@ -3,13 +3,13 @@
 import copy
 import io
 import shutil
-import socket
 import threading
 import time
 
 import numpy as np
 import pytest
 import torch
+from ns_commands import free_port
 from PIL import Image
 
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -74,12 +74,6 @@ def trainer(tmp_path):
     result.stop_training = True
     thread.join(timeout=120)
     assert not thread.is_alive()
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 def wait_for(condition, seconds: float, what: str):
