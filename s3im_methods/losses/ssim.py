@@ -58,26 +58,6 @@ def image_windows(images: Tensor, kernel_size: int, stride: int) -> Tensor:
     return images.permute(0, 3, 1, 2).unfold(2, kernel_size, stride).unfold(3, kernel_size, stride).flatten(4)
 
 
-def window_terms(
-    mean_x: Tensor, mean_y: Tensor, mean_error: Tensor, variance: Tensor, error_variance: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The two terms of the module's second formula, from moments of any shape.
-
-    Args:
-        mean_x: Weighted means of the first image's windows.
-        mean_y: Those of the second image's.
-        mean_error: Those of the difference.
-        variance: Sum of both images' weighted variances.
-        error_variance: Weighted variance of the difference.
-
-    Returns:
-        ``bias`` and ``structure``; SSIM is ``(1 - bias) * (1 - structure)``.
-    """
-    bias = mean_error**2 / (mean_x**2 + mean_y**2 + C1)
-    structure = error_variance / (variance + C2)
-    return bias, structure
-
-
 def dissimilarity(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
     """1 - SSIM of every window; differentiable any number of times.
 
@@ -98,5 +78,6 @@ def dissimilarity(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
     # Centred, because the mean of the squares minus the square of the mean loses all digits of a small variance.
     variance = (((x - mean_x[..., None]) ** 2 + (y - mean_y[..., None]) ** 2) * weights).sum(-1)
     error_variance = ((error - mean_error[..., None]) ** 2 * weights).sum(-1)
-    bias, structure = window_terms(mean_x, mean_y, mean_error, variance, error_variance)
+    bias = mean_error**2 / (mean_x**2 + mean_y**2 + C1)
+    structure = error_variance / (variance + C2)
     return bias + structure - bias * structure
