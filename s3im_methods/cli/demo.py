@@ -50,6 +50,9 @@ class DemoCommand:
                 print(f"\n[{number}/{len(steps)}] {step.title}: there already.", flush=True)
                 continue
             print(f"\n[{number}/{len(steps)}] {step.title}:\n  {step.line}\n", flush=True)
+            # What comes after it was made from its old result.
+            for later in steps[number:]:
+                _forget(later)
             _run(step)
         print(
             f"\nDone in {(time.monotonic() - began) / 60:.1f} minutes. What is where, and the command that made it:\n"
@@ -99,14 +102,23 @@ def _is_done(step: Step) -> bool:
     return step.result.exists() and marker.exists() and marker.read_text() == step.line
 
 
+def _forget(step: Step) -> None:
+    _marker(step).unlink(missing_ok=True)
+    if step.command[0] == "ns-train":
+        shutil.rmtree(_checkpoints(step), ignore_errors=True)
+
+
+def _checkpoints(step: Step) -> Path:
+    return step.result.parent / "nerfstudio_models"
+
+
 def _run(step: Step) -> None:
     program, *arguments = step.command
     beside_python = Path(sys.executable).parent / program
     executable = str(beside_python) if beside_python.exists() else shutil.which(program) or program
     _marker(step).unlink(missing_ok=True)
-    checkpoints = step.result.parent / "nerfstudio_models"
-    if program == "ns-train" and any(checkpoints.glob("step-*.ckpt")):
-        arguments += ["--load-dir", str(checkpoints)]
+    if program == "ns-train" and any(_checkpoints(step).glob("step-*.ckpt")):
+        arguments += ["--load-dir", str(_checkpoints(step))]
     # nerfstudio 1.1.5 uses much that today's torch calls deprecated; a page of warnings would hide the progress.
     environment = {"PYTHONWARNINGS": "ignore", **os.environ}
     status = subprocess.run([executable, *arguments], env=environment, check=False).returncode

@@ -8,6 +8,7 @@ a group; the expectation depends neither on M nor on an image shape.
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -62,8 +63,9 @@ class _FusedGroups(torch.autograd.Function):
         from s3im_methods.losses.grouped_kernels import grouped_value_and_gradient
 
         gradient = torch.zeros_like(x, memory_format=torch.contiguous_format)
-        arrays = [values.detach().contiguous().numpy() for values in (x, y, permutations, weights)]
-        loss = grouped_value_and_gradient(*arrays, groups, gradient.numpy())
+        loss = grouped_value_and_gradient(
+            _array(x), _array(y), _array(permutations), _array(weights), groups, gradient.numpy()
+        )
         ctx.save_for_backward(gradient)
         return x.new_tensor(loss)
 
@@ -71,3 +73,7 @@ class _FusedGroups(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:  # pyright: ignore
         return gradient * ctx.saved_tensors[0], None, None, None, None
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().contiguous().numpy()

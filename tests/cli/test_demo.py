@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from s3im_methods.cli import demo
 from s3im_methods.cli.demo import DemoCommand, Step, _is_done, _run
 
 
@@ -56,3 +57,47 @@ def test_every_command_can_be_typed_and_names_its_result(tmp_path):
     for one in steps:
         assert shlex.split(one.line) == one.command
         assert one.result.is_relative_to(tmp_path)
+
+
+def appending(folder: Path, name: str, text: str) -> Step:
+    code = f"open({str(folder / name)!r}, 'a').write({text!r})"
+    return Step(f"Make {name}", [sys.executable, "-c", code], folder / name)
+
+
+def test_when_a_step_runs_again_so_do_all_later_ones(tmp_path, monkeypatch):
+    texts = ["1", "2", "3"]
+
+    def steps(self: DemoCommand) -> list[Step]:
+        return [appending(tmp_path, name, text) for name, text in zip("abc", texts, strict=True)]
+
+    monkeypatch.setattr(DemoCommand, "steps", steps)
+    DemoCommand(output_dir=tmp_path).run()
+    DemoCommand(output_dir=tmp_path).run()
+    assert [(tmp_path / name).read_text() for name in "abc"] == ["1", "2", "3"]
+    texts[1] = "x"
+    DemoCommand(output_dir=tmp_path).run()
+    assert [(tmp_path / name).read_text() for name in "abc"] == ["1", "2x", "33"]
+
+
+def test_a_failure_leaves_no_later_step_done(tmp_path, monkeypatch):
+    first, second = appending(tmp_path, "a", "1"), appending(tmp_path, "b", "2")
+    monkeypatch.setattr(DemoCommand, "steps", lambda self: [first, second])
+    DemoCommand(output_dir=tmp_path).run()
+    broken = Step(first.title, [sys.executable, "-c", "raise SystemExit(1)"], first.result)
+    monkeypatch.setattr(DemoCommand, "steps", lambda self: [broken, second])
+    with pytest.raises(SystemExit):
+        DemoCommand(output_dir=tmp_path).run()
+    assert not _is_done(second)
+
+
+def test_training_starts_anew_when_its_scene_is_made_anew(tmp_path, monkeypatch):
+    scene = appending(tmp_path, "a", "1")
+    checkpoint = tmp_path / "run" / "nerfstudio_models" / "step-000000001.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    train = Step("Train", ["ns-train", "method"], tmp_path / "run" / "config.yml")
+    monkeypatch.setattr(DemoCommand, "steps", lambda self: [scene, train])
+    found = {}
+    monkeypatch.setattr(demo, "_run", lambda step: found.update({step.title: checkpoint.exists()}))
+    DemoCommand(output_dir=tmp_path).run()
+    assert found == {"Make a": False, "Train": False}
