@@ -253,7 +253,7 @@ def test_no_permission(scene, refusal, monkeypatch, name, sentence):
 
         return call
 
-    for module, function in ((builtins, "open"), (io, "open"), (os, "listdir")):
+    for module, function in ((builtins, "open"), (io, "open"), (Path, "open"), (os, "listdir")):
         monkeypatch.setattr(module, function, guarded(getattr(module, function)))
     assert refusal(scene.config()) == sentence
 
