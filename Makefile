@@ -4,8 +4,9 @@ VENV := .venv
 METHOD ?= s3im-nerfacto-lite
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python
+SYSTEM_LIBRARIES := libgl1 libegl1 libx11-6 libglib2.0-0 libgomp1 libudev1 libusb-1.0-0
 
-.PHONY: setup dev demo test lint clean
+.PHONY: setup dev demo test lint clean system-libraries
 
 setup: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
@@ -17,13 +18,19 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
+# OpenCV and Open3D, which nerfstudio brings, link system libraries that a bare server or container lacks.
 $(VENV)/.installed: $(BIN)/uv pyproject.toml
 	$(UV) --editable .
+	@$(BIN)/python -c 'import cv2, open3d' || \
+		{ echo 'A system library is missing (named above). On Debian or Ubuntu: apt-get install $(SYSTEM_LIBRARIES)'; exit 1; }
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(UV) --editable ".[dev]"
 	@touch $@
+
+system-libraries:
+	@echo $(SYSTEM_LIBRARIES)
 
 demo: setup
 	$(BIN)/s3im demo --method $(METHOD) --output-dir demo
