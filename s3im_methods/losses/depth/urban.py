@@ -68,11 +68,11 @@ def urban_depth_loss(
     if stock:
         z = (z_start + z_end) / 2
         density = torch.exp(-(z**2) / 2) / (deviation * (2 * torch.pi) ** 0.5)
-        in_region = z.abs() <= _SIGMAS_IN_REGION
-        sight = torch.where(in_region, weights - density, torch.where(z < 0, weights, 0)).square()
+        in_region, counts = z.abs() <= _SIGMAS_IN_REGION, z <= _SIGMAS_IN_REGION
+        sight = ((weights - density * in_region) * counts).square()
     else:
         in_region = (z_end > -_SIGMAS_IN_REGION) & (z_start < _SIGMAS_IN_REGION)
         mass = torch.special.ndtr(z_end) - torch.special.ndtr(z_start)
-        sight = (weights - torch.where(in_region, mass, 0)).square()
+        sight = (weights - mass * in_region).square()
     of_rays = (predicted_depth - depth).square() + sight.sum(-1)
     return (of_rays * trust).mean() if stock else trusted_mean(of_rays, trust)
