@@ -3,6 +3,8 @@
 Method names and the paths of the classes below are stored in users' config.yml files: they do not change.
 """
 
+from typing import Any
+
 import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
@@ -11,15 +13,20 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataPars
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
+from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from s3im_methods import compat
+from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
 from s3im_methods.engine.trainer import S3IMTrainer
+from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 compat.apply()
+
+_DEPTH_DATA_MANAGER: type[VanillaDataManagerConfig] = VanillaDataManagerConfig
 
 
 def _machine() -> MachineConfig:
@@ -34,80 +41,138 @@ def _adam(lr: float, lr_final: float, max_steps: int) -> dict:
     }
 
 
-s3im_nerfacto = MethodSpecification(
-    config=TrainerConfig(
-        _target=S3IMTrainer,
-        method_name="s3im-nerfacto",
-        machine=_machine(),
-        steps_per_eval_batch=500,
-        steps_per_save=2000,
-        max_num_iterations=30000,
-        mixed_precision=True,
-        pipeline=S3IMPipelineConfig(
-            datamanager=VanillaDataManagerConfig(
-                dataparser=NerfstudioDataParserConfig(),
-                train_num_rays_per_batch=4096,
-                eval_num_rays_per_batch=4096,
-                pixel_sampler=PatchAwarePixelSamplerConfig(),
+def _warm_adam(lr: float, lr_final: float, max_steps: int, warmup_steps: int) -> dict:
+    return {
+        "optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15),
+        "scheduler": LogLinearSchedulerConfig(lr_final=lr_final, max_steps=max_steps, warmup_steps=warmup_steps),
+    }
+
+
+def _method(
+    method_name: str,
+    description: str,
+    *,
+    model: ModelConfig,
+    optimizers: dict[str, dict],
+    rays: int,
+    max_num_iterations: int,
+    data_manager: type[VanillaDataManagerConfig] = VanillaDataManagerConfig,
+    **trainer: Any,
+) -> MethodSpecification:
+    """What all methods have in common; ``trainer`` are further settings of the trainer."""
+    return MethodSpecification(
+        config=TrainerConfig(
+            _target=S3IMTrainer,
+            method_name=method_name,
+            machine=_machine(),
+            steps_per_eval_batch=500,
+            max_num_iterations=max_num_iterations,
+            pipeline=S3IMPipelineConfig(
+                datamanager=data_manager(
+                    dataparser=NerfstudioDataParserConfig(),
+                    train_num_rays_per_batch=rays,
+                    eval_num_rays_per_batch=rays,
+                    pixel_sampler=PatchAwarePixelSamplerConfig(),
+                ),
+                model=model,
             ),
-            model=S3IMNerfactoModelConfig(
-                eval_num_rays_per_chunk=1 << 15,
-                average_init_density=0.01,
-                camera_optimizer=CameraOptimizerConfig(mode="SO3xR3"),
-            ),
+            optimizers=optimizers,
+            viewer=ViewerConfig(num_rays_per_chunk=model.eval_num_rays_per_chunk),
+            vis="viewer",
+            **trainer,
         ),
-        optimizers={
-            "proposal_networks": _adam(1e-2, 1e-4, 200000),
-            "fields": _adam(1e-2, 1e-4, 200000),
-            "camera_opt": _adam(1e-3, 1e-4, 5000),
-        },
-        viewer=ViewerConfig(num_rays_per_chunk=1 << 15),
-        vis="viewer",
-    ),
-    description="Nerfacto at full size, trained with S3IM.",
+        description=description,
+    )
+
+
+def _full_nerfacto() -> dict[str, Any]:
+    return {
+        "eval_num_rays_per_chunk": 1 << 15,
+        "average_init_density": 0.01,
+        "camera_optimizer": CameraOptimizerConfig(mode="SO3xR3"),
+    }
+
+
+def _lite_nerfacto() -> dict[str, Any]:
+    return {
+        "eval_num_rays_per_chunk": 1 << 12,
+        "average_init_density": 0.01,
+        "num_levels": 8,
+        "log2_hashmap_size": 16,
+        "max_res": 512,
+        "hidden_dim": 32,
+        "hidden_dim_color": 32,
+        "num_proposal_iterations": 1,
+        "num_proposal_samples_per_ray": (64,),
+        "num_nerf_samples_per_ray": 24,
+        "proposal_net_args_list": [
+            {"hidden_dim": 16, "log2_hashmap_size": 14, "num_levels": 4, "max_res": 128, "use_linear": False}
+        ],
+        "appearance_embed_dim": 8,
+        "camera_optimizer": CameraOptimizerConfig(mode="off"),
+    }
+
+
+s3im_nerfacto = _method(
+    "s3im-nerfacto",
+    "Nerfacto at full size, trained with S3IM.",
+    model=S3IMNerfactoModelConfig(**_full_nerfacto()),
+    optimizers={
+        "proposal_networks": _adam(1e-2, 1e-4, 200000),
+        "fields": _adam(1e-2, 1e-4, 200000),
+        "camera_opt": _adam(1e-3, 1e-4, 5000),
+    },
+    rays=4096,
+    max_num_iterations=30000,
+    steps_per_save=2000,
+    mixed_precision=True,
 )
 
-s3im_nerfacto_lite = MethodSpecification(
-    config=TrainerConfig(
-        _target=S3IMTrainer,
-        method_name="s3im-nerfacto-lite",
-        machine=_machine(),
-        steps_per_eval_batch=500,
-        steps_per_eval_image=500,
-        steps_per_save=500,
-        max_num_iterations=4000,
-        pipeline=S3IMPipelineConfig(
-            datamanager=VanillaDataManagerConfig(
-                dataparser=NerfstudioDataParserConfig(),
-                train_num_rays_per_batch=1024,
-                eval_num_rays_per_batch=1024,
-                pixel_sampler=PatchAwarePixelSamplerConfig(),
-            ),
-            model=S3IMNerfactoModelConfig(
-                eval_num_rays_per_chunk=1 << 12,
-                average_init_density=0.01,
-                num_levels=8,
-                log2_hashmap_size=16,
-                max_res=512,
-                hidden_dim=32,
-                hidden_dim_color=32,
-                num_proposal_iterations=1,
-                num_proposal_samples_per_ray=(64,),
-                num_nerf_samples_per_ray=24,
-                proposal_net_args_list=[
-                    {"hidden_dim": 16, "log2_hashmap_size": 14, "num_levels": 4, "max_res": 128, "use_linear": False}
-                ],
-                appearance_embed_dim=8,
-                camera_optimizer=CameraOptimizerConfig(mode="off"),
-            ),
-        ),
-        optimizers={
-            "proposal_networks": _adam(1e-2, 2e-3, 4000),
-            "fields": _adam(1e-2, 2e-3, 4000),
-            "camera_opt": _adam(1e-3, 1e-4, 4000),
-        },
-        viewer=ViewerConfig(num_rays_per_chunk=1 << 12),
-        vis="viewer",
-    ),
-    description="Nerfacto sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
+s3im_nerfacto_lite = _method(
+    "s3im-nerfacto-lite",
+    "Nerfacto sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
+    model=S3IMNerfactoModelConfig(**_lite_nerfacto()),
+    optimizers={
+        "proposal_networks": _adam(1e-2, 2e-3, 4000),
+        "fields": _adam(1e-2, 2e-3, 4000),
+        "camera_opt": _adam(1e-3, 1e-4, 4000),
+    },
+    rays=1024,
+    max_num_iterations=4000,
+    steps_per_eval_image=500,
+    steps_per_save=500,
+)
+
+s3im_depth_nerfacto = _method(
+    "s3im-depth-nerfacto",
+    "Nerfacto at full size, trained with S3IM and with depth maps.",
+    model=S3IMDepthNerfactoModelConfig(**_full_nerfacto()),
+    optimizers={
+        "proposal_networks": _warm_adam(1e-2, 1e-4, 200000, warmup_steps=512),
+        "fields": _warm_adam(1e-2, 1e-4, 200000, warmup_steps=512),
+        "camera_opt": _adam(1e-3, 1e-4, 5000),
+        "depth_alignment": _adam(1e-3, 1e-4, 30000),
+    },
+    rays=4096,
+    max_num_iterations=30000,
+    data_manager=_DEPTH_DATA_MANAGER,
+    steps_per_save=2000,
+    mixed_precision=True,
+)
+
+s3im_depth_nerfacto_lite = _method(
+    "s3im-depth-nerfacto-lite",
+    "Nerfacto sized for a laptop without a GPU, trained with S3IM and with depth maps: minutes on 2 CPU cores.",
+    model=S3IMDepthNerfactoModelConfig(**_lite_nerfacto()),
+    optimizers={
+        "proposal_networks": _warm_adam(1e-2, 2e-3, 4000, warmup_steps=0),
+        "fields": _warm_adam(1e-2, 2e-3, 4000, warmup_steps=0),
+        "camera_opt": _adam(1e-3, 1e-4, 4000),
+        "depth_alignment": _adam(1e-3, 1e-4, 4000),
+    },
+    rays=1024,
+    max_num_iterations=4000,
+    data_manager=_DEPTH_DATA_MANAGER,
+    steps_per_eval_image=500,
+    steps_per_save=500,
 )

@@ -1,10 +1,12 @@
 """What ns-train sees: light, complete, and not in the way of other methods."""
 
+import dataclasses
 import importlib.metadata
 import subprocess
 import sys
 
 import pytest
+import yaml
 from nerfstudio.plugins.types import MethodSpecification
 
 METHODS = {point.name: point for point in importlib.metadata.entry_points(group="nerfstudio.method_configs")}
@@ -12,7 +14,8 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    assert OURS == ["s3im-nerfacto", "s3im-nerfacto-lite"]
+    families = ["s3im-depth-nerfacto", "s3im-nerfacto"]
+    assert sorted(name for family in families for name in (family, f"{family}-lite")) == OURS
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -24,10 +27,29 @@ def test_entry_points_are_specifications_named_as_they_are_typed(name):
     assert 10 < len(specification.description) < 120
 
 
-def test_a_lite_method_needs_no_camera_optimiser_and_few_steps():
-    config = METHODS["s3im-nerfacto-lite"].load().config
+@pytest.mark.parametrize("name", [name for name in OURS if name.endswith("-lite")])
+def test_a_lite_method_needs_no_camera_optimiser_and_few_steps(name):
+    config = METHODS[name].load().config
     assert config.vis == "viewer"
     assert config.pipeline.model.camera_optimizer.mode == "off"
+
+
+def test_methods_share_no_settings():
+    """What one method's run changes in its settings must not reach another's."""
+    seen: dict[int, str] = {}
+    for name in OURS:
+        config = METHODS[name].load().config
+        parts = [config.pipeline, config.pipeline.model, config.pipeline.datamanager, config.optimizers]
+        for part in [*parts, *vars(config.pipeline.model).values()]:
+            if dataclasses.is_dataclass(part) or isinstance(part, dict | list):
+                assert seen.setdefault(id(part), name) == name
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_settings_survive_a_run_folder(name):
+    """nerfstudio writes them to config.yml and reads them back."""
+    config = METHODS[name].load().config
+    assert yaml.load(yaml.dump(config), Loader=yaml.Loader) == config
 
 
 def test_importing_is_light_and_does_without_optional_packages():
