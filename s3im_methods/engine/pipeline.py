@@ -13,7 +13,7 @@ from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.checkpoints import explain_evaluation_loads
-from s3im_methods.data import check_scene
+from s3im_methods.data.check_scene import check_scene
 from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSampler
 
