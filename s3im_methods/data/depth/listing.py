@@ -24,6 +24,7 @@ class FrameList:
     Args:
         source: The JSON file.
         frames: Its entry for each image, in the order of the images.
+        all_frames: Its entries for the images of all splits.
         points: The point cloud that it names, or None.
         colmap: The folder of the COLMAP model beside it, or None.
         points_to_scene: ``[3, 4]``, from the point cloud's coordinates to those of the cameras, without the scale.
@@ -31,9 +32,18 @@ class FrameList:
 
     source: Path
     frames: list[dict]
+    all_frames: list[dict]
     points: Path | None
     colmap: Path | None
     points_to_scene: np.ndarray
+
+    def keep(self, indices: list[int]) -> "FrameList":
+        """The same for some of the images.
+
+        Args:
+            indices: Which ones.
+        """
+        return replace(self, frames=[self.frames[index] for index in indices])
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,8 @@ class DepthListing:
         monocular: Monocular depth or disparity.
         integer_unit: Metres per stored whole number of a sensor depth file.
         frames: The JSON file's own entries, where the scene is nerfstudio's.
+        source: The file that lists them, for sentences.
+        offers: Which kinds any image of the scene has, of whatever split: "sensor", "confidence", "monocular".
     """
 
     sensor: list[Path | None]
@@ -54,16 +66,7 @@ class DepthListing:
     integer_unit: float = 1e-3
     frames: FrameList | None = None
     source: Path = field(default_factory=Path)
-
-    @property
-    def has_sensor(self) -> bool:
-        """Whether any image has sensor depth."""
-        return any(self.sensor)
-
-    @property
-    def has_monocular(self) -> bool:
-        """Whether any image has monocular depth."""
-        return any(self.monocular)
+    offers: frozenset[str] = frozenset()
 
     @property
     def has_points(self) -> bool:
@@ -109,21 +112,35 @@ def list_depth(outputs: DataparserOutputs, config: DepthSourceConfig) -> DepthLi
     none: list[Path | None] = [None] * count
     if frames is None:
         sensor = list(outputs.metadata.get("depth_filenames") or none)
-        return DepthListing(sensor, none, none, integer_unit)
-    root = frames.source.parent
-    sensor = [_entry(frame, "depth_file_path", frames.source) for frame in frames.frames]
-    confidence = [_entry(frame, "confidence_file_path", frames.source) for frame in frames.frames]
-    if config.confidence_folder is not None:
-        finder = _in_folder(root / config.confidence_folder, "confidence-folder")
-        confidence = [c or (finder(s.stem) if s else None) for c, s in zip(confidence, sensor, strict=True)]
-    if config.confidence_suffix is not None:
-        confidence = [c or _beside(s, config.confidence_suffix) for c, s in zip(confidence, sensor, strict=True)]
-    monocular = [_entry(frame, config.monocular_key, frames.source) for frame in frames.frames]
-    if config.monocular_folder is not None:
-        finder = _in_folder(root / config.monocular_folder, "monocular-folder")
-        names = [Path(frame["file_path"]).stem for frame in frames.frames]
-        monocular = [m or finder(name) for m, name in zip(monocular, names, strict=True)]
-    return DepthListing(sensor, confidence, monocular, integer_unit, frames, frames.source)
+        return DepthListing(sensor, none, none, integer_unit, offers=frozenset({"sensor"} if any(sensor) else ()))
+    kinds = [_finder(frames.source, config, kind) for kind in ("sensor", "confidence", "monocular")]
+    sensor, confidence, monocular = ([find(frame) for frame in frames.frames] for find in kinds)
+    # What the scene has must not depend on the split: evaluation views may be without depth.
+    offers = frozenset(
+        kind
+        for kind, find in zip(("sensor", "confidence", "monocular"), kinds, strict=True)
+        if any(find(frame) for frame in frames.all_frames)
+    )
+    return DepthListing(sensor, confidence, monocular, integer_unit, frames, frames.source, offers)
+
+
+def _finder(source: Path, config: DepthSourceConfig, kind: str) -> Callable[[dict], Path | None]:
+    root = source.parent
+    if kind == "sensor":
+        return lambda frame: _entry(frame, "depth_file_path", source)
+    if kind == "monocular":
+        in_folder = _in_folder(root, config.monocular_folder, "monocular-folder")
+        return lambda frame: _entry(frame, config.monocular_key, source) or in_folder(Path(frame["file_path"]).stem)
+    in_folder = _in_folder(root, config.confidence_folder, "confidence-folder")
+
+    def confidence(frame: dict) -> Path | None:
+        depth = _entry(frame, "depth_file_path", source)
+        if depth is None:
+            return None
+        beside = None if config.confidence_suffix is None else _beside(depth, config.confidence_suffix)
+        return _entry(frame, "confidence_file_path", source) or in_folder(depth.stem) or beside
+
+    return confidence
 
 
 def _entry(frame: dict, key: str, source: Path) -> Path | None:
@@ -138,21 +155,18 @@ def _entry(frame: dict, key: str, source: Path) -> Path | None:
     return source.parent / name
 
 
-def _in_folder(folder: Path, flag: str) -> Callable[[str], Path | None]:
+def _in_folder(root: Path, name: str | None, flag: str) -> Callable[[str], Path | None]:
+    if name is None:
+        return lambda stem: None
+    folder = root / name
     if not folder.is_dir():
         raise InputError(
             f"There is no folder {quote(folder)}: correct --pipeline.datamanager.depth.{flag}, which is seen from the "
             "scene's folder."
         )
-
-    def find(stem: str) -> Path | None:
-        return next((path for ending in _ENDINGS if (path := folder / (stem + ending)).is_file()), None)
-
-    return find
+    return lambda stem: next((path for ending in _ENDINGS if (path := folder / (stem + ending)).is_file()), None)
 
 
-def _beside(depth: Path | None, suffix: str) -> Path | None:
-    if depth is None:
-        return None
+def _beside(depth: Path, suffix: str) -> Path | None:
     endings = (depth.suffix, *_ENDINGS)
     return next((p for ending in endings if (p := depth.with_name(depth.stem + suffix + ending)).is_file()), None)

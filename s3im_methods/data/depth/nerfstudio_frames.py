@@ -34,6 +34,7 @@ class NerfstudioFrames(stock.Nerfstudio):
         outputs.metadata[METADATA_KEY] = FrameList(
             source=path,
             frames=[by_image[image] for image in outputs.image_filenames],
+            all_frames=original["frames"],
             points=points if points is not None and points.is_file() else None,
             colmap=colmap if colmap.is_dir() else None,
             # The stock parser adds the transform that it assumes of COLMAP models to the object that it was given.

@@ -56,8 +56,8 @@ def load_points(frames: FrameList, images: list[Path], dataparser_transform: np.
             return points
     if frames.points is None:
         raise InputError(
-            f"{quote(frames.source)} names no point cloud, and no COLMAP model lies in colmap/sparse/0 beside it: run "
-            "ns-process-data with COLMAP, or add ply_file_path."
+            f"{quote(frames.source)} names no point cloud that exists, and no COLMAP model lies in colmap/sparse/0 "
+            "beside it: run ns-process-data with COLMAP, or add ply_file_path."
         )
     return SparsePoints(_moved(_read_cloud(frames.points), frames.points_to_scene, scale), None)
 

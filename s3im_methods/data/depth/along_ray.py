@@ -1,0 +1,44 @@
+"""Turn what a sensor measures into the depth that nerfstudio's models expect."""
+
+import numpy as np
+import torch
+from nerfstudio.cameras.cameras import Cameras, CameraType
+
+
+def ray_norms(camera: Cameras) -> np.ndarray:
+    """How long nerfstudio's ray directions are before it normalises them; for a perspective camera, distance / z.
+
+    Args:
+        camera: One camera.
+
+    Returns:
+        ``[H, W]``, float32; 1 everywhere for cameras that are not of the perspective kind.
+    """
+    rays = camera.generate_rays(camera_indices=0) if camera.shape else camera.reshape(1).generate_rays(0)
+    assert rays.metadata is not None
+    return rays.metadata["directions_norm"][..., 0].cpu().numpy()
+
+
+def to_model_depth(metres: np.ndarray, camera: Cameras, is_distance: bool) -> np.ndarray:
+    """Depth that becomes the distance along the ray when it is multiplied by ``directions_norm``.
+
+    That is what nerfstudio's depth losses do with depth which is not marked as euclidean. For perspective cameras it is
+    z-depth; for others it is the distance itself.
+
+    Args:
+        metres: ``[H, W]``, 0 for none.
+        camera: The view, of that size.
+        is_distance: Whether ``metres`` is measured along the ray instead of along the viewing axis.
+
+    Returns:
+        ``[H, W]``, float32; 0 for none, and where a z-depth cannot be (beside and behind a wide camera).
+    """
+    perspective = int(camera.camera_type) == CameraType.PERSPECTIVE.value
+    if perspective != is_distance:
+        return metres.astype(np.float32)
+    if perspective:
+        return (metres / ray_norms(camera)).astype(np.float32)
+    rays = (camera if camera.shape else camera.reshape(1)).generate_rays(camera_indices=0)
+    axis = (camera if not camera.shape else camera[0]).camera_to_worlds[:3, 2]
+    forward = -(rays.directions @ axis.to(torch.float32)).cpu().numpy()
+    return np.where(forward > 1e-3, metres / np.maximum(forward, 1e-3), 0.0).astype(np.float32)
