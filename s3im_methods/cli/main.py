@@ -6,6 +6,7 @@ from importlib import import_module
 
 COMMANDS = {
     "demo": "s3im_methods.cli.demo:DemoCommand",
+    "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",
 }

@@ -1,9 +1,11 @@
 """Train on a few views of a scene: which ones, and what the data parser would have said of them."""
 
-import numpy as np
+from typing import Any
+
 import torch
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 
+from s3im_methods.data.depth.listing import FrameList
 from s3im_methods.errors import InputError
 
 
@@ -41,17 +43,18 @@ def keep_views(outputs: DataparserOutputs, count: int) -> DataparserOutputs:
     def of(values: list) -> list:
         return [values[index] for index in kept]
 
-    metadata = {
-        key: of(value) if isinstance(value, list) and len(value) == total else value
-        for key, value in outputs.metadata.items()
-    }
+    def of_metadata(value: Any) -> Any:
+        if isinstance(value, FrameList):
+            return value.keep(kept)
+        return of(value) if isinstance(value, list) and len(value) == total else value
+
     return DataparserOutputs(
         image_filenames=of(outputs.image_filenames),
-        cameras=outputs.cameras[torch.from_numpy(np.array(kept))],
+        cameras=outputs.cameras[torch.tensor(kept)],
         alpha_color=outputs.alpha_color,
         scene_box=outputs.scene_box,
         mask_filenames=of(outputs.mask_filenames) if outputs.mask_filenames else outputs.mask_filenames,
-        metadata={key: value.keep(kept) if hasattr(value, "keep") else value for key, value in metadata.items()},
+        metadata={key: of_metadata(value) for key, value in outputs.metadata.items()},
         dataparser_transform=outputs.dataparser_transform,
         dataparser_scale=outputs.dataparser_scale,
     )

@@ -1,7 +1,6 @@
 """Turn what a sensor measures into the depth that nerfstudio's models expect."""
 
 import numpy as np
-import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 
 
@@ -9,12 +8,12 @@ def ray_norms(camera: Cameras) -> np.ndarray:
     """How long nerfstudio's ray directions are before it normalises them; for a perspective camera, distance / z.
 
     Args:
-        camera: One camera.
+        camera: One camera, for instance ``cameras[3]``.
 
     Returns:
         ``[H, W]``, float32; 1 everywhere for cameras that are not of the perspective kind.
     """
-    rays = camera.generate_rays(camera_indices=0) if camera.shape else camera.reshape(1).generate_rays(0)
+    rays = camera.reshape((1,)).generate_rays(camera_indices=0)
     assert rays.metadata is not None
     return rays.metadata["directions_norm"][..., 0].cpu().numpy()
 
@@ -27,7 +26,7 @@ def to_model_depth(metres: np.ndarray, camera: Cameras, is_distance: bool) -> np
 
     Args:
         metres: ``[H, W]``, 0 for none.
-        camera: The view, of that size.
+        camera: The view, one camera of that size.
         is_distance: Whether ``metres`` is measured along the ray instead of along the viewing axis.
 
     Returns:
@@ -38,7 +37,7 @@ def to_model_depth(metres: np.ndarray, camera: Cameras, is_distance: bool) -> np
         return metres.astype(np.float32)
     if perspective:
         return (metres / ray_norms(camera)).astype(np.float32)
-    rays = (camera if camera.shape else camera.reshape(1)).generate_rays(camera_indices=0)
-    axis = (camera if not camera.shape else camera[0]).camera_to_worlds[:3, 2]
-    forward = -(rays.directions @ axis.to(torch.float32)).cpu().numpy()
+    rays = camera.reshape((1,)).generate_rays(camera_indices=0)
+    axis = camera.camera_to_worlds.reshape(3, 4)[:, 2]
+    forward = -(rays.directions @ axis).cpu().numpy()
     return np.where(forward > 1e-3, metres / np.maximum(forward, 1e-3), 0.0).astype(np.float32)
