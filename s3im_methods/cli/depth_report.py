@@ -44,13 +44,16 @@ class DepthReportCommand:
 
         report = DepthReport(self.scene, self.depth, self.downscale_factor)
         table = Table(*COLUMNS)
-        for column in table.columns[2:7]:
+        table.columns[0].no_wrap = True
+        for column in table.columns[1:7]:
             column.justify = "right"
+            column.no_wrap = True
         rows = list(report.rows())
         for row in rows:
             table.add_row(*row.cells())
+        # Where the output is no terminal, nothing is cut off to fit one.
         console = Console()
-        console.print(table)
+        console.print(table, width=None if console.is_terminal else 160)
         with_depth = [row for row in rows if row.coverage > 0]
         title = f"Depth of {self.scene.absolute().name} from {report.source}: {len(with_depth)} of {len(rows)} images"
         self.output_path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,10 @@
-"""Turn what a sensor measures into the depth that nerfstudio's models expect."""
+"""Between depth along the viewing axis, distance along the ray, and what nerfstudio's models expect."""
 
 import numpy as np
 from nerfstudio.cameras.cameras import Cameras, CameraType
+
+# Rays that get less far along the viewing axis than this have no z-depth.
+_SIDEWAYS = 1e-3
 
 
 def ray_norms(camera: Cameras) -> np.ndarray:
@@ -37,7 +40,25 @@ def to_model_depth(metres: np.ndarray, camera: Cameras, is_distance: bool) -> np
         return metres.astype(np.float32)
     if perspective:
         return (metres / ray_norms(camera)).astype(np.float32)
-    rays = camera.reshape((1,)).generate_rays(camera_indices=0)
+    forward = _forward(camera)
+    return np.where(forward > _SIDEWAYS, metres / np.maximum(forward, _SIDEWAYS), 0.0).astype(np.float32)
+
+
+def distance_to_z(distance: np.ndarray, camera: Cameras) -> np.ndarray:
+    """Depth along the viewing axis, of the distance along the ray.
+
+    Args:
+        distance: ``[H, W]``, any unit, 0 for none.
+        camera: The view, one camera of that size.
+
+    Returns:
+        ``[H, W]``, float32, the same unit; 0 for none, and beside and behind a wide camera.
+    """
+    forward = _forward(camera)
+    return np.where(forward > _SIDEWAYS, distance * forward, 0.0).astype(np.float32)
+
+
+def _forward(camera: Cameras) -> np.ndarray:
+    """How far a ray of length 1 gets along the viewing axis, ``[H, W]``."""
     axis = camera.camera_to_worlds.reshape(3, 4)[:, 2]
-    forward = -(rays.directions @ axis).cpu().numpy()
-    return np.where(forward > 1e-3, metres / np.maximum(forward, 1e-3), 0.0).astype(np.float32)
+    return -(camera.reshape((1,)).generate_rays(camera_indices=0).directions @ axis).cpu().numpy()

@@ -21,8 +21,8 @@ class ReportRow:
 
     Args:
         image: The image's file.
-        source: Where its depth comes from.
         coverage: Share of its pixels with depth, from 0 to 1.
+        monocular: Share of its pixels whose depth comes from a monocular map, from 0 to 1.
         nearest: Smallest depth in metres, 0 where there is none, as for the next two.
         median: Median depth in metres.
         farthest: Largest depth in metres.
@@ -31,8 +31,8 @@ class ReportRow:
     """
 
     image: Path
-    source: str
     coverage: float
+    monocular: float
     nearest: float
     median: float
     farthest: float
@@ -41,13 +41,12 @@ class ReportRow:
 
     def cells(self) -> tuple[str, ...]:
         """The row's cells, in the order of :data:`COLUMNS`."""
-        if self.coverage == 0:
-            return self.image.name, self.source, "0.0", "-", "-", "-", str(self.invalid), self.fit
-        metres = (f"{value:.3f}" for value in (self.nearest, self.median, self.farthest))
-        return self.image.name, self.source, f"{100 * self.coverage:.1f}", *metres, str(self.invalid), self.fit
+        metres = [f"{value:.3f}" if self.coverage else "-" for value in (self.nearest, self.median, self.farthest)]
+        shares = [f"{100 * share:.1f}" for share in (self.coverage, self.monocular)]
+        return self.image.name, *shares, *metres, str(self.invalid), self.fit
 
 
-COLUMNS = ("image", "source", "cover %", "min m", "median m", "max m", "invalid", "alignment")
+COLUMNS = ("image", "cover %", "mono %", "min m", "median m", "max m", "invalid", "alignment")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class DepthReport:
             InputError: If a depth map cannot be used.
         """
         for dataset, index in self._places:
-            yield _row(dataset.image_filenames[index], self.source, dataset.depth_maps.get(index))
+            yield _row(dataset.image_filenames[index], dataset.depth_maps.get(index))
 
     def views(self, most: int) -> list[ReportView]:
         """Some of the images with their depth, evenly spread.
@@ -113,14 +112,15 @@ class DepthReport:
             dataset, index = self._places[place]
             depth = dataset.depth_maps.get(index)
             colour = dataset.get_numpy_image(index)[..., :3]
-            views.append(ReportView(_row(dataset.image_filenames[index], self.source, depth), colour, depth.metres))
+            views.append(ReportView(_row(dataset.image_filenames[index], depth), colour, depth.metres))
         return views
 
 
-def _row(image: Path, source: str, depth: DepthMap) -> ReportRow:
+def _row(image: Path, depth: DepthMap) -> ReportRow:
     valid = depth.metres[depth.metres > 0]
     nearest, median, farthest = np.quantile(valid, [0.0, 0.5, 1.0]).tolist() if len(valid) else (0.0, 0.0, 0.0)
-    return ReportRow(image, source, depth.coverage, nearest, median, farthest, depth.invalid, _fit(depth))
+    monocular = float(depth.monocular.mean())
+    return ReportRow(image, depth.coverage, monocular, nearest, median, farthest, depth.invalid, _fit(depth))
 
 
 def _fit(depth: DepthMap) -> str:
@@ -129,7 +129,5 @@ def _fit(depth: DepthMap) -> str:
     fit = depth.alignment
     if fit is None:
         return ""
-    return (
-        f"x {fit.scale:.4g} {'+' if fit.shift >= 0 else '-'} {abs(fit.shift):.3g}, residual {100 * fit.residual:.2f} %, "
-        f"{100 * fit.inliers:.0f} % of {fit.pairs} pixels fit"
-    )
+    line = f"x {fit.scale:.4g} {'+' if fit.shift >= 0 else '-'} {abs(fit.shift):.3g}"
+    return f"{line}, off by {100 * fit.residual:.2f} %, {100 * fit.inliers:.0f} % of {fit.pairs} px fit"
