@@ -1,5 +1,6 @@
 """``s3im depth-report SCENE``: what depth a scene offers, per image, before anything is trained."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,8 +53,7 @@ class DepthReportCommand:
         for row in rows:
             table.add_row(*row.cells())
         # Where the output is no terminal, nothing is cut off to fit one.
-        console = Console()
-        console.print(table, width=None if console.is_terminal else 160)
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
         with_depth = [row for row in rows if row.coverage > 0]
         title = f"Depth of {self.scene.absolute().name} from {report.source}: {len(with_depth)} of {len(rows)} images"
         self.output_path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,9 @@ def colour_depth(metres: np.ndarray, nearest: float, farthest: float) -> np.ndar
     share = np.clip((metres - nearest) / max(farthest - nearest, 1e-9), 0.0, 1.0).astype(np.float32)
     options = colormaps.ColormapOptions(colormap="turbo")
     colours = colormaps.apply_colormap(torch.from_numpy(share)[..., None], options)
-    return np.where((metres > 0)[..., None], (colours.numpy() * 255 + 0.5).astype(np.uint8), np.uint8(_NONE))
+    return np.where(
+        (metres > 0)[..., None], (colours.numpy() * 255 + 0.5).astype(np.uint8), np.array(_NONE, dtype=np.uint8)
+    )
 
 
 def one_scale(views: list[ReportView]) -> tuple[float, float]:
