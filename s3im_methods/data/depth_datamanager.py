@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import torch
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
@@ -12,6 +13,7 @@ from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import DepthSurvey, survey
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import keep_views
+from s3im_methods.errors import InputError
 
 
 @dataclass
@@ -59,9 +61,6 @@ class DepthDataManager(VanillaDataManager[DepthDataset]):
     ) -> None:
         self.depth_survey: DepthSurvey | None = None
         config = replace(config, dataparser=with_frames(config.dataparser))
-        if test_mode == "inference":
-            # A run can be rendered where its depth files are no more.
-            config.depth = replace(config.depth, source="none")
         super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
 
     def create_train_dataset(self) -> DepthDataset:
@@ -86,6 +85,18 @@ class DepthDataManager(VanillaDataManager[DepthDataset]):
     def _dataset(self, split: str) -> DepthDataset:
         is_train = split == "train"
         outputs = self.train_dataparser_outputs if is_train else self.dataparser.get_dataparser_outputs(split=split)
-        dataset = DepthDataset(outputs, self.config.camera_res_scale_factor, self.config.depth)
+        scale = self.config.camera_res_scale_factor
+        if self.test_mode == "inference":
+            return _without_files(outputs, scale, self.config.depth)
+        dataset = DepthDataset(outputs, scale, self.config.depth)
         dataset.depth_maps.check_files()
         return dataset
+
+
+def _without_files(outputs: DataparserOutputs, scale: float, depth: DepthSourceConfig) -> DepthDataset:
+    # The metadata stay those of training, by which the model was built; yet where a folder or a point cloud is gone, a
+    # run can still be rendered.
+    try:
+        return DepthDataset(outputs, scale, depth)
+    except InputError:
+        return DepthDataset(outputs, scale, replace(depth, source="none"))

@@ -126,11 +126,13 @@ def test_a_listed_file_that_is_missing(change):
         said(data)
 
 
-def test_rendering_reads_no_depth(change):
+def test_rendering_reads_no_depth_and_tells_the_model_what_training_did(change):
     data = change(lambda f: f.update(depth_file_path="nowhere.png"))
     manager, output = said(data, test_mode="inference")
-    assert manager.train_dataset.metadata["depth_available"] is False
+    assert manager.train_dataset.metadata["depth_available"] is True
     assert "Depth" not in output
+    gone, _ = said(data, test_mode="inference", monocular_folder="nowhere")
+    assert gone.train_dataset.metadata["depth_available"] is False
 
 
 def test_no_depth_by_choice(written):

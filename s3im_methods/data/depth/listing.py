@@ -110,6 +110,8 @@ def list_depth(outputs: DataparserOutputs, config: DepthSourceConfig) -> DepthLi
     integer_unit = float(outputs.metadata.get("depth_unit_scale_factor", 1e-3))
     frames: FrameList | None = outputs.metadata.get(METADATA_KEY)
     none: list[Path | None] = [None] * count
+    if config.source == "none":
+        return DepthListing(none, none, none, integer_unit)
     if frames is None:
         sensor = list(outputs.metadata.get("depth_filenames") or none)
         return DepthListing(sensor, none, none, integer_unit, offers=frozenset({"sensor"} if any(sensor) else ()))
