@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from s3im_methods.data.depth.exr_files import UnreadableExr, read_exr
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -85,27 +86,38 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def _read_image(path: Path) -> np.ndarray:
-    # OpenCV reads EXR only where this is set before its first EXR file.
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
-    import cv2
-
     if not path.is_file():
         raise _missing(path)
-    try:
-        image = cv2.imread(str(path.absolute()), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
+    if path.suffix.lower() == ".exr":
+        return _read_exr(path)
+    image = _by_opencv(path)
     if image is None:
-        if path.suffix.lower() == ".exr":
-            raise InputError(
-                f"{quote(path)} cannot be read, because OpenCV {cv2.__version__} was built without OpenEXR or the file "
-                "is damaged: convert such files to .npy, float32 in metres, of shape (height, width)."
-            )
         raise InputError(f"OpenCV cannot read the depth map {quote(path)}: copy or write it anew as a 16-bit PNG.")
-    # EXR writers often repeat the depth in three channels.
-    if path.suffix.lower() == ".exr" and image.ndim == 3:
-        image = image[..., -1 if image.shape[2] == 3 else 0]
     return image
+
+
+def _read_exr(path: Path) -> np.ndarray:
+    try:
+        return read_exr(path)
+    except UnreadableExr as error:
+        # Where OpenCV has OpenEXR, it reads every kind, but only if this is set before its first EXR file.
+        os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
+        image = _by_opencv(path)
+        if image is None:
+            raise InputError(
+                f"{quote(path)} cannot be read ({error}): convert such files to .npy, float32 in metres, of shape "
+                "(height, width)."
+            ) from error
+        return image[..., -1] if image.ndim == 3 else image
+
+
+def _by_opencv(path: Path) -> np.ndarray | None:
+    import cv2
+
+    try:
+        return cv2.imread(str(path.absolute()), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
 
 
 def _missing(path: Path) -> InputError:

@@ -91,7 +91,7 @@ class DepthListing:
                 "put back what is missing, or drop its entry from those frames, which then train without it",
             )
             listed.check_present()
-            # EXR has a sentence of its own, which says what to do instead; reading the first one raises it.
+            # EXR files have a reader and sentences of their own, and all maps are read before training anyway.
             replace(listed, paths=[p for p in listed.paths if p.suffix.lower() != ".exr"]).check_readable(depth_fault)
 
 
