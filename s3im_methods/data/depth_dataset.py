@@ -43,13 +43,15 @@ class DepthDataset(InputDataset):
         super().__init__(dataparser_outputs, scale_factor)
         config = depth or DepthSourceConfig()
         self.depth_maps = DepthMaps(dataparser_outputs, self.cameras, config)
+        # The sensor's depth is metric; only where there are monocular maps is there anything to learn.
+        learned = config.alignment == "learned" and self.depth_maps.has_monocular
         # The model gets the metadata: the frames' entries are none of its business.
         self.metadata.pop(METADATA_KEY, None)
         self.metadata |= {
             "depth_available": self.depth_maps.source != "none",
             "depth_is_euclidean": False,
             "depth_metres_per_unit": self.depth_maps.metres_per_unit,
-            "depth_alignment": "learned" if config.alignment == "learned" else "fixed",
+            "depth_alignment": "learned" if learned else "fixed",
         }
 
     def get_metadata(self, data: dict) -> dict[str, Tensor]:

@@ -103,6 +103,7 @@ def test_learned_alignment_starts_from_the_fit(room):
     room.add_monocular(lambda z: 3 * z + 0.2)
     dataset = room.dataset(alignment="learned", source="monocular")
     assert dataset.metadata["depth_alignment"] == "learned"
+    assert room.dataset(alignment="learned", source="sensor").metadata["depth_alignment"] == "fixed"
     assert metres(dataset) == pytest.approx(exact(room, dataset), rel=1e-2)
 
 
