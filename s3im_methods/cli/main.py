@@ -6,7 +6,9 @@ from importlib import import_module
 
 COMMANDS = {
     "demo": "s3im_methods.cli.demo:DemoCommand",
+    "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",
+    "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",
 }
 """Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.

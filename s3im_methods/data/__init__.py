@@ -1,5 +1,5 @@
-"""What is looked at before nerfstudio reads a scene, so that bad input gets one sentence instead of a traceback."""
+"""What is looked at before nerfstudio reads a scene, so that bad input gets one sentence, and where depth comes from.
 
-from s3im_methods.data.check_scene import check_scene
-
-__all__ = ["check_scene"]
+Nothing is imported here, so that the settings in :mod:`s3im_methods.data.depth.source_config` stay light: the ``s3im``
+command reads them to parse its flags.
+"""

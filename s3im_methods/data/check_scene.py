@@ -11,7 +11,7 @@ from s3im_methods.data.check_folder import check_exists
 from s3im_methods.data.nerfstudio_scene import check_nerfstudio_scene
 
 
-def check_scene(dataparser_config: DataParserConfig) -> None:
+def check_scene(dataparser_config: DataParserConfig, with_depth: bool = True) -> None:
     """Refuse a scene that nerfstudio could not read, train on and evaluate, without changing any file.
 
     Scenes for ``nerfstudio-data`` and ``blender-data`` are checked throughout: JSON, poses, cameras, splits, and every
@@ -20,12 +20,13 @@ def check_scene(dataparser_config: DataParserConfig) -> None:
 
     Args:
         dataparser_config: The data parser's configuration; its ``data`` is the scene's path.
+        with_depth: Whether nerfstudio's parser is to read the depth maps; our own data manager looks at them by itself.
 
     Raises:
         InputError: One sentence: what is wrong, in which file, and what to do.
     """
     check_exists(Path(dataparser_config.data))
     if isinstance(dataparser_config, NerfstudioDataParserConfig):
-        check_nerfstudio_scene(dataparser_config)
+        check_nerfstudio_scene(dataparser_config, with_depth)
     elif isinstance(dataparser_config, BlenderDataParserConfig):
         check_blender_scene(dataparser_config)

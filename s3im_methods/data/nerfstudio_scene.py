@@ -18,11 +18,12 @@ from s3im_methods.errors import InputError
 _MASK_MODES = ("1", "L", "P", "I", "I;16", "F")
 
 
-def check_nerfstudio_scene(config: NerfstudioDataParserConfig) -> None:
+def check_nerfstudio_scene(config: NerfstudioDataParserConfig, with_depth: bool = True) -> None:
     """Refuse a scene that ``nerfstudio-data`` or the datasets behind it could not read.
 
     Args:
         config: The data parser's configuration, whose ``data`` exists.
+        with_depth: Whether to look at the depth maps.
 
     Raises:
         InputError: See :func:`s3im_methods.data.check_scene.check_scene`.
@@ -45,7 +46,7 @@ def check_nerfstudio_scene(config: NerfstudioDataParserConfig) -> None:
         raise InputError(
             f"--mask-color is set but {quote(scene.path)} lists no masks: add mask_path or drop that flag."
         )
-    if scene.all_have("depth_file_path"):
+    if with_depth and scene.all_have("depth_file_path"):
         depths = scene.listed("depth_file_path", "depth map", "depths_")
         depths.check_present()
         depths.check_readable(depth_fault)

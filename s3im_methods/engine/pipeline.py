@@ -13,7 +13,8 @@ from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.checkpoints import explain_evaluation_loads
-from s3im_methods.data import check_scene
+from s3im_methods.data.check_scene import check_scene
+from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSampler
 
@@ -63,6 +64,7 @@ class S3IMPipeline(VanillaPipeline):
         super().__init__(config, cast(str, device), test_mode, 1 if wrap_here else world_size, local_rank, grad_scaler)
         if test_mode != "inference":
             _check_masks(self.datamanager)
+            _check_depth(self.datamanager, getattr(config.model, "far_plane", None))
         if test_mode == "val" and local_rank == 0:
             place = "the CPU" if on_cpu else f"device {device}"
             CONSOLE.print(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]
@@ -76,7 +78,9 @@ def _check_data(config: S3IMPipelineConfig) -> None:
     manager = config.datamanager
     if manager.data is not None:
         manager.dataparser.data = Path(manager.data)  # type: ignore[attr-defined]
-    check_scene(manager.dataparser)  # type: ignore[attr-defined]
+    # With our data manager nerfstudio's parser reads no depth, and depth of some images only is fine.
+    with_depth = not isinstance(manager, DepthDataManagerConfig)
+    check_scene(manager.dataparser, with_depth)  # type: ignore[attr-defined]
 
 
 def _check_batch(config: S3IMPipelineConfig) -> None:
@@ -107,3 +111,8 @@ def _check_masks(manager: DataManager) -> None:
     sampler = getattr(manager, "train_pixel_sampler", None)
     if isinstance(sampler, PatchAwarePixelSampler):
         sampler.check(manager.train_dataparser_outputs, manager.config.camera_res_scale_factor)  # type: ignore[attr-defined]
+
+
+def _check_depth(manager: DataManager, far_plane: float | None) -> None:
+    if isinstance(manager, DepthDataManager) and manager.depth_survey is not None:
+        manager.depth_survey.check(far_plane)

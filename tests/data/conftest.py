@@ -10,7 +10,7 @@ import pytest
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from PIL import Image
 
-from s3im_methods.data import check_scene
+from s3im_methods.data.check_scene import check_scene
 from s3im_methods.errors import InputError
 
 

@@ -18,7 +18,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.datasets.depth_dataset import DepthDataset
 from PIL import Image, ImageFile
 
-from s3im_methods.data import check_scene
+from s3im_methods.data.check_scene import check_scene
 from s3im_methods.errors import InputError
 
 REAL_SCENES = Path(os.environ.get("S3IM_SCENES", Path(__file__).parent / "../../../shared/data"))

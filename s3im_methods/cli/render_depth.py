@@ -1,0 +1,72 @@
+"""``s3im render-depth``: raw depth of a trained run in metres, one file per view."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+_SPLITS = {"eval": ("test",), "train": ("train",), "all": ("train", "test")}
+
+
+@dataclass(frozen=True)
+class RenderDepthCommand:
+    """Write the depth of a run's evaluation or training views, in metres as far as its scene is."""
+
+    load_config: Path
+    """The run's config.yml, as for ns-eval."""
+    output_dir: Path
+    """Folder to write to: one file per view in train/ or eval/, and a depths.json that says what they hold."""
+    split: Literal["eval", "train", "all"] = "eval"
+    """Which views."""
+    measure: Literal["z", "distance"] = "z"
+    """Depth along the viewing axis, or distance along the ray."""
+    file_format: Literal["npy", "png"] = "npy"
+    """float32 metres as .npy, or 16-bit millimetres as PNG; 0 means none in both."""
+    output_name: str = "depth"
+    """The model's output to write, for instance expected_depth of nerfacto."""
+    min_accumulation: float = 0.5
+    """Pixels less opaque than this, from 0 to 1, get 0."""
+
+    def run(self) -> None:
+        """Render the views and write their depth."""
+        from nerfstudio.utils.eval_utils import eval_setup
+
+        from s3im_methods.errors import InputError
+        from s3im_methods.exporters.metric_depth import DepthExport, export_depth
+
+        if not self.load_config.is_file():
+            raise InputError(f"No config at '{self.load_config}': give the config.yml that ns-train wrote for the run.")
+        if not 0 <= self.min_accumulation <= 1:
+            raise InputError(f"--min-accumulation is {self.min_accumulation:g}: give 0 to 1.")
+        config, pipeline, _, step = eval_setup(self.load_config, test_mode="inference")
+        manager: Any = pipeline.datamanager
+        export = DepthExport(self.output_name, self.measure, self.file_format, self.min_accumulation)
+        about = {"method": config.method_name, "steps": step + 1}
+        count = too_far = 0
+        for split in _SPLITS[self.split]:
+            outputs = _views(manager, split)
+            folder = self.output_dir / ("train" if split == "train" else "eval")
+            metres_per_unit = 1.0 / outputs.dataparser_scale
+            cameras = outputs.cameras.to(pipeline.device)
+            written = export_depth(
+                pipeline.model, cameras, outputs.image_filenames, metres_per_unit, folder, export, about
+            )
+            for image, lost in written:
+                count, too_far = count + 1, too_far + lost
+                print(f"{folder.name} {image.name}")
+        lost = f"; {too_far} pixels farther than 65.5 metres became 0" if too_far else ""
+        print(f"Wrote the depth of {count} views to {self.output_dir}{lost}.")
+
+
+def _views(manager: Any, split: str) -> Any:
+    """The split as it was for training: nerfstudio reads no image for rendering, and so knows no downscaled size."""
+    from s3im_methods.data.check_scene import check_scene
+    from s3im_methods.data.depth.nerfstudio_frames import with_frames
+    from s3im_methods.data.few_views import keep_views
+
+    check_scene(manager.dataparser_config, with_depth=False)
+    outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split=split)
+    few = getattr(manager.config, "train_views", None)
+    if split == "train" and few is not None:
+        outputs = keep_views(outputs, few)
+    outputs.cameras.rescale_output_resolution(scaling_factor=manager.config.camera_res_scale_factor)
+    return outputs

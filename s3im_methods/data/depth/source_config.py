@@ -1,0 +1,87 @@
+"""The settings of the depth sources, as a group of command-line flags; this module imports nothing heavy."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from s3im_methods.errors import InputError
+
+Source = Literal["auto", "sensor", "monocular", "sparse", "composite", "none"]
+
+
+@dataclass
+class DepthSourceConfig:
+    """Where the depth of the training and evaluation views comes from, and what its numbers mean."""
+
+    source: Source = "auto"
+    """Where depth comes from: sensor takes the files listed as depth_file_path; monocular takes those listed as
+    monocular-key, aligned per image to something metric; sparse takes the points of the reconstruction, projected into
+    the views; composite takes the sensor where it has a reading and aligned monocular depth elsewhere; none gives no
+    depth; auto takes the best that the scene has (composite, sensor, monocular, sparse, in this order)."""
+    unit: float | None = None
+    """Metres per stored value of a sensor depth file; if not set, whole numbers (16-bit PNG) count as
+    the dataparser's depth-unit-scale-factor says (millimetres), and floating-point numbers (EXR, .npy) as metres."""
+    convention: Literal["z", "distance"] = "z"
+    """What a sensor depth file measures: z is the depth along the viewing axis, distance the length of the ray."""
+    near: float = 0.0
+    """Readings nearer than this many metres are treated as none."""
+    far: float | None = None
+    """Readings farther than this many metres are treated as none; if not set, no reading is too far."""
+    confidence_folder: str | None = None
+    """Folder, seen from the scene's, with one confidence map per depth file, of the same name but for its ending; a
+    frame's confidence_file_path in transforms.json comes first."""
+    confidence_suffix: str | None = None
+    """What the name of a confidence map has behind the name of its depth file, for instance _conf for
+    depth/0001.png and depth/0001_conf.png."""
+    confidence_max: float | None = None
+    """Stored value that means full confidence, for instance 2 for ARKit; if not set, 255 for 8-bit files, 65535 for
+    16-bit ones and 1 for floating-point ones."""
+    confidence_threshold: float = 0.0
+    """Sensor readings whose confidence, from 0 to 1, is below this are treated as none."""
+    confidence_weighs: bool = True
+    """Whether the confidence also weighs the depth loss of each ray; if not, it only masks."""
+    monocular_key: str = "mono_depth_file_path"
+    """Key under which the frames of transforms.json name their monocular depth files."""
+    monocular_folder: str | None = None
+    """Folder, seen from the scene's, with one monocular depth file per image, of the same name but for its ending
+    (.npy, .exr or .png); a frame's own key comes first."""
+    monocular_is_disparity: bool = False
+    """Whether monocular files hold disparity, that is inverse depth up to scale and shift, instead of depth."""
+    alignment: Literal["fixed", "learned", "none"] = "fixed"
+    """How monocular depth becomes metric: fixed fits a positive scale and a shift per image once; learned starts from
+    that fit and asks the model to refine both; none takes the files as depth in metres."""
+    align_to: Literal["auto", "sensor", "sparse"] = "auto"
+    """What monocular depth is fitted to: the image's sensor readings, the projected sparse points, or whichever of
+    them, in this order, the image has enough of."""
+    monocular_sigma_scale: float = 3.0
+    """How many times wider than a sensor reading's the uncertainty of a monocular pixel is, 1 or more."""
+    monocular_widening: float = 2.0
+    """By how many uncertainties the bounds of a monocular pixel are moved apart, 0 or more (a sensor reading: 0)."""
+
+    def check(self) -> None:
+        """Refuse settings out of range.
+
+        Raises:
+            InputError: It names the flag and what to give.
+        """
+        flag = "--pipeline.datamanager.depth"
+        if self.unit is not None and not 0 < self.unit < float("inf"):
+            raise InputError(f"{flag}.unit is {self.unit:g}: give metres per stored value, above 0.")
+        if not 0 <= self.near < float("inf"):
+            raise InputError(f"{flag}.near is {self.near:g} metres: give 0 or more.")
+        if self.far is not None and not self.far > self.near:
+            raise InputError(
+                f"{flag}.far is {self.far:g} metres where {flag}.near is {self.near:g}: give a larger one, or drop it."
+            )
+        if self.confidence_max is not None and not self.confidence_max > 0:
+            raise InputError(f"{flag}.confidence-max is {self.confidence_max:g}: give a value above 0.")
+        if not 0 <= self.confidence_threshold <= 1:
+            raise InputError(f"{flag}.confidence-threshold is {self.confidence_threshold:g}: give 0 to 1.")
+        if not self.monocular_sigma_scale >= 1:
+            raise InputError(f"{flag}.monocular-sigma-scale is {self.monocular_sigma_scale:g}: give 1 or more.")
+        if not self.monocular_widening >= 0:
+            raise InputError(f"{flag}.monocular-widening is {self.monocular_widening:g}: give 0 or more.")
+        if self.alignment == "none" and self.monocular_is_disparity:
+            raise InputError(
+                f"Disparity without alignment is no depth: set {flag}.alignment fixed or learned, or drop "
+                f"{flag}.monocular-is-disparity."
+            )

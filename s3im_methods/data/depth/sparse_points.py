@@ -1,0 +1,103 @@
+"""The points of a reconstruction, in scene units: a COLMAP model beside transforms.json, or the cloud that it names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from s3im_methods.data.depth.listing import FrameList
+from s3im_methods.data.wording import quote
+from s3im_methods.errors import InputError
+
+
+@dataclass(frozen=True)
+class SparsePoints:
+    """Points, and which image saw which of them where the reconstruction says so.
+
+    Args:
+        xyz: ``[P, 3]``, float64, scene units.
+        seen: Image name (without folders) to indices into ``xyz``; None where only the cloud is known.
+    """
+
+    xyz: np.ndarray
+    seen: dict[str, np.ndarray] | None
+
+    def visible_in(self, image: Path) -> tuple[np.ndarray, bool]:
+        """The points to project into an image.
+
+        Args:
+            image: The image's file.
+
+        Returns:
+            ``[Q, 3]``, and whether they are known to be visible.
+        """
+        if self.seen is None:
+            return self.xyz, False
+        return self.xyz[self.seen.get(image.name, np.zeros(0, dtype=np.int64))], True
+
+
+def load_points(frames: FrameList, images: list[Path], dataparser_transform: np.ndarray, scale: float) -> SparsePoints:
+    """Read the points, and bring them into the scene's coordinates.
+
+    The COLMAP model comes first, because it knows which image saw which point; but only if it knows the images by name.
+
+    Args:
+        frames: Where they are.
+        images: The split's images.
+        dataparser_transform: ``[3, 4]``, from COLMAP's coordinates to the scene's, without the scale.
+        scale: Scene units per metre.
+
+    Raises:
+        InputError: If there are no points or they cannot be read.
+    """
+    if frames.colmap is not None:
+        points = _from_colmap(frames.colmap, dataparser_transform, scale)
+        if points is not None and (frames.points is None or any(i.name in (points.seen or {}) for i in images)):
+            return points
+    if frames.points is None:
+        raise InputError(
+            f"{quote(frames.source)} names no point cloud that exists, and no COLMAP model lies in colmap/sparse/0 "
+            "beside it: run ns-process-data with COLMAP, or add ply_file_path."
+        )
+    return SparsePoints(_moved(_read_cloud(frames.points), frames.points_to_scene, scale), None)
+
+
+def _moved(xyz: np.ndarray, transform: np.ndarray, scale: float) -> np.ndarray:
+    return (xyz @ transform[:3, :3].T + transform[:3, 3]) * scale
+
+
+def _read_cloud(path: Path) -> np.ndarray:
+    import open3d as o3d
+
+    points = np.asarray(o3d.io.read_point_cloud(path).points)
+    points = points[np.isfinite(points).all(axis=1)] if len(points) else points
+    if len(points) == 0:
+        raise InputError(f"{quote(path)} holds no points: write it anew, or drop ply_file_path.")
+    return points
+
+
+def _from_colmap(folder: Path, transform: np.ndarray, scale: float) -> SparsePoints | None:
+    from nerfstudio.data.utils import colmap_parsing_utils as colmap
+
+    readers = {
+        ".bin": (colmap.read_points3D_binary, colmap.read_images_binary),
+        ".txt": (colmap.read_points3D_text, colmap.read_images_text),
+    }
+    for ending, (read_points, read_images) in readers.items():
+        if not (folder / f"points3D{ending}").is_file() or not (folder / f"images{ending}").is_file():
+            continue
+        try:
+            points, images = read_points(folder / f"points3D{ending}"), read_images(folder / f"images{ending}")
+        except Exception as error:  # nerfstudio's readers raise errors of any kind on a damaged file.
+            raise InputError(f"The COLMAP model in {quote(folder)} is damaged: write it anew.") from error
+        if not points:
+            return None
+        index = {number: row for row, number in enumerate(points)}
+        seen = {
+            Path(image.name).name: np.array(
+                sorted({index[number] for number in image.point3D_ids.tolist() if number in index}), dtype=np.int64
+            )
+            for image in images.values()
+        }
+        return SparsePoints(_moved(np.array([point.xyz for point in points.values()]), transform, scale), seen)
+    return None

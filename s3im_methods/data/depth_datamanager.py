@@ -1,0 +1,102 @@
+"""nerfstudio's data manager, with depth from chosen sources and, where asked for, a few training views only."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.survey import DepthSurvey, survey
+from s3im_methods.data.depth_dataset import DepthDataset
+from s3im_methods.data.few_views import keep_views
+from s3im_methods.errors import InputError
+
+
+@dataclass
+class DepthDataManagerConfig(VanillaDataManagerConfig):
+    """Configuration of the data manager of methods that learn from depth."""
+
+    _target: type = field(default_factory=lambda: DepthDataManager)
+    """The class to instantiate."""
+    depth: DepthSourceConfig = field(default_factory=DepthSourceConfig)
+    """Where depth comes from."""
+    train_views: int | None = None
+    """Train on this many views only, evenly spread over the training views in the order of their file names; the views
+    for evaluation stay the same."""
+
+
+class DepthDataManager(VanillaDataManager[DepthDataset]):
+    """Loads images with depth, after a look at all depth maps of the training views.
+
+    Args:
+        config: The configuration; its data parser may be any, but depth other than the sensor's, and depth of some
+            images only, come through ``nerfstudio-data``.
+        device: Where the rays live.
+        test_mode: "val" for training, "test" for evaluation, "inference" for rendering, when no depth is read.
+        world_size: Number of processes that train together.
+        local_rank: Number of this process on its machine.
+        **kwargs: Passed on.
+
+    Attributes:
+        depth_survey: What the training views' depth maps hold; None except in training.
+
+    Raises:
+        InputError: If depth is missing or cannot be used.
+    """
+
+    config: DepthDataManagerConfig
+
+    def __init__(
+        self,
+        config: DepthDataManagerConfig,
+        device: torch.device | str = "cpu",
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.depth_survey: DepthSurvey | None = None
+        config = replace(config, dataparser=with_frames(config.dataparser))
+        super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
+
+    def create_train_dataset(self) -> DepthDataset:
+        """The training views, of which ``train_views`` are kept, with their depth looked at once."""
+        if self.config.train_views is not None:
+            self.train_dataparser_outputs = keep_views(self.train_dataparser_outputs, self.config.train_views)
+        dataset = self._dataset("train")
+        if self.test_mode == "val":
+            self.depth_survey = survey(dataset.depth_maps, dataset.cameras)
+            self.depth_survey.check()
+            if self.local_rank == 0:
+                first, *warnings = self.depth_survey.lines()
+                CONSOLE.print(first)
+                for line in warnings:
+                    CONSOLE.print(f"[yellow]{line}")
+        return dataset
+
+    def create_eval_dataset(self) -> DepthDataset:
+        """The evaluation views with their depth."""
+        return self._dataset(self.test_split)
+
+    def _dataset(self, split: str) -> DepthDataset:
+        is_train = split == "train"
+        outputs = self.train_dataparser_outputs if is_train else self.dataparser.get_dataparser_outputs(split=split)
+        scale = self.config.camera_res_scale_factor
+        if self.test_mode == "inference":
+            return _without_files(outputs, scale, self.config.depth)
+        dataset = DepthDataset(outputs, scale, self.config.depth)
+        dataset.depth_maps.check_files()
+        return dataset
+
+
+def _without_files(outputs: DataparserOutputs, scale: float, depth: DepthSourceConfig) -> DepthDataset:
+    # The metadata stay those of training, by which the model was built; yet where a folder or a point cloud is gone, a
+    # run can still be rendered.
+    try:
+        return DepthDataset(outputs, scale, depth)
+    except InputError:
+        return DepthDataset(outputs, scale, replace(depth, source="none"))

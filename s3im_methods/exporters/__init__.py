@@ -1,0 +1,1 @@
+"""What a trained model writes out, on any device."""

@@ -1,0 +1,80 @@
+"""Points come out in the scene's coordinates, from the cloud or from the COLMAP model beside it."""
+
+import numpy as np
+import open3d as o3d
+import pytest
+
+from s3im_methods.errors import InputError
+
+# What nerfstudio assumes that ns-process-data did to a COLMAP model.
+ASSUMED = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
+
+
+def write_colmap(room, xyz, seen):
+    """A COLMAP model in text form, in which the first training image sees the points ``seen``."""
+    folder = room.folder / "colmap" / "sparse" / "0"
+    folder.mkdir(parents=True)
+    points = [f"{number} {x} {y} {z} 1 2 3 0.5 1 {number}" for number, (x, y, z) in enumerate(xyz, start=7)]
+    (folder / "points3D.txt").write_text("\n".join(points) + "\n")
+    matches = " ".join(f"1.0 1.0 {number + 7}" for number in seen) + " 2.0 2.0 -1"
+    (folder / "images.txt").write_text(f"1 1 0 0 0 0 0 0 1 train_0000.png\n{matches}\n")
+
+
+def cloud(room) -> np.ndarray:
+    return np.asarray(o3d.io.read_point_cloud(room.folder / "points.ply").points)
+
+
+def test_the_cloud_lies_where_the_cameras_look(room):
+    room.meta["applied_transform"] = [[0, 0, 1, 3], [1, 0, 0, 0], [0, 1, 0, -2]]
+    room.save()
+    dataset = room.dataset(source="sparse")
+    name = dataset.image_filenames[0].name
+    exact = room.exact(next(f for f in room.frames if f["file_path"].endswith(name)))
+    found = dataset.depth_maps.get(0).metres
+    assert np.median(np.abs(found - exact)[found > 0]) < 0.02
+
+
+@pytest.mark.parametrize("with_cloud", [True, False])
+def test_a_colmap_model_tells_which_points_a_view_sees(room, with_cloud):
+    expected = room.dataset(source="sparse").depth_maps
+    exact, projected = room.exact(room.frames[0]), expected.get(0).metres
+    assert "train_0000" in room.frames[0]["file_path"]
+    points = cloud(room)
+    write_colmap(room, points @ ASSUMED, range(0, len(points), 50))
+    if not with_cloud:
+        room.meta.pop("ply_file_path")
+        room.save()
+    dataset = room.dataset(source="sparse")
+    found = dataset.depth_maps.get(0).metres
+    assert 0 < np.count_nonzero(found) < np.count_nonzero(projected)
+    assert np.isfinite(exact).all()
+    assert not dataset.depth_maps.get(1).metres.any()
+    both = (found > 0) & (projected > 0)
+    # The nearest of several points in a pixel may be another one.
+    assert (found >= projected - 1e-4)[both].all()
+    assert np.isclose(found, projected, rtol=1e-4)[both].mean() > 0.3
+
+
+def test_a_model_that_does_not_know_the_images_gives_way_to_the_cloud(room):
+    before = room.dataset(source="sparse").depth_maps.get(1).metres
+    points = cloud(room)
+    write_colmap(room, points @ ASSUMED, [0])
+    for name in ("images.txt",):
+        path = room.folder / "colmap/sparse/0" / name
+        path.write_text(path.read_text().replace("train_0000.png", "other.png"))
+    # The COLMAP folder makes nerfstudio assume a transform, which the cloud has been through already.
+    assert room.dataset(source="sparse").depth_maps.get(1).metres == pytest.approx(before, abs=1e-4)
+
+
+def test_damaged_and_empty_reconstructions_are_refused(room):
+    folder = room.folder / "colmap" / "sparse" / "0"
+    folder.mkdir(parents=True)
+    for name in ("points3D.bin", "images.bin"):
+        (folder / name).write_bytes(b"\x05" * 11)
+    with pytest.raises(InputError, match=r"The COLMAP model in .* is damaged: write it anew"):
+        room.dataset(source="sparse").depth_maps.get(0)
+    for name in ("points3D.bin", "images.bin"):
+        (folder / name).unlink()
+    (room.folder / "points.ply").write_bytes(b"ply\n")
+    with pytest.raises(InputError, match=r"points.ply' holds no points: write it anew"):
+        room.dataset(source="sparse").depth_maps.get(0)
