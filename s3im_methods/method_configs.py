@@ -17,6 +17,7 @@ from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from s3im_methods import compat
+from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
 from s3im_methods.engine.trainer import S3IMTrainer
@@ -25,8 +26,6 @@ from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 compat.apply()
-
-_DEPTH_DATA_MANAGER: type[VanillaDataManagerConfig] = VanillaDataManagerConfig
 
 
 def _machine() -> MachineConfig:
@@ -155,7 +154,7 @@ s3im_depth_nerfacto = _method(
     },
     rays=4096,
     max_num_iterations=30000,
-    data_manager=_DEPTH_DATA_MANAGER,
+    data_manager=DepthDataManagerConfig,
     steps_per_save=2000,
     mixed_precision=True,
 )
@@ -172,7 +171,7 @@ s3im_depth_nerfacto_lite = _method(
     },
     rays=1024,
     max_num_iterations=4000,
-    data_manager=_DEPTH_DATA_MANAGER,
+    data_manager=DepthDataManagerConfig,
     steps_per_eval_image=500,
     steps_per_save=500,
 )
