@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
+from s3im_methods.compat.checkpoints import allow_numpy_scalars
+
+METHOD = "s3im-nerfacto-lite"
 STEPS = 60
 
 
@@ -40,11 +45,11 @@ def run(*command: str, fails: bool = False, timeout: float = 300.0) -> str:
     return result.stdout
 
 
-def train(scene: Path, out: Path, *flags: str, steps: int = STEPS, fails: bool = False) -> str:
-    """Train the lite method for a few steps; the run's folder is ``out/run/METHOD/one``."""
+def train(scene: Path, out: Path, *flags: str, method: str = METHOD, steps: int = STEPS, fails: bool = False) -> str:
+    """Train a method for a few steps; the run's folder is ``out/run/METHOD/one``."""
     return run(
         "ns-train",
-        "s3im-nerfacto-lite",
+        method,
         "--data",
         str(scene),
         "--output-dir",
@@ -64,6 +69,24 @@ def train(scene: Path, out: Path, *flags: str, steps: int = STEPS, fails: bool =
     )
 
 
-def run_folder(out: Path) -> Path:
+def run_folder(out: Path, method: str = METHOD) -> Path:
     """Where :func:`train` puts config.yml and the checkpoints."""
-    return out / "run" / "s3im-nerfacto-lite" / "one"
+    return out / "run" / method / "one"
+
+
+def assert_resuming_repeats(scene: Path, straight_run: Path, out: Path, method: str, *flags: str) -> None:
+    """The checkpoint after half the steps and the other half equals the one of a run that was never stopped."""
+    train(scene, out, "--vis", "viewer", *flags, method=method, steps=STEPS // 2)
+    checkpoints = run_folder(out, method) / "nerfstudio_models"
+    output = train(scene, out, "--vis", "viewer", *flags, "--load-dir", str(checkpoints), method=method)
+    assert "Done loading Nerfstudio checkpoint" in output
+    allow_numpy_scalars()
+    name = f"step-{STEPS - 1:09d}.ckpt"
+    assert [path.name for path in checkpoints.iterdir()] == [name]
+    resumed, straight = torch.load(checkpoints / name), torch.load(straight_run / "nerfstudio_models" / name)
+    assert resumed["step"] == straight["step"] == STEPS - 1
+    assert resumed["pipeline"].keys() == straight["pipeline"].keys()
+    for key, value in straight["pipeline"].items():
+        torch.testing.assert_close(
+            resumed["pipeline"][key], value, rtol=1e-4, atol=1e-5, msg=lambda m, k=key: f"{k}: {m}"
+        )

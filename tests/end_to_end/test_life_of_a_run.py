@@ -9,11 +9,8 @@ import urllib.request
 import numpy as np
 import open3d as o3d
 import pytest
-import torch
-from ns_commands import STEPS, free_port, program, run, run_folder, train
+from ns_commands import METHOD, STEPS, assert_resuming_repeats, free_port, program, run, train
 from PIL import Image
-
-from s3im_methods.compat.checkpoints import allow_numpy_scalars
 
 pytestmark = pytest.mark.slow
 
@@ -85,11 +82,11 @@ def test_ns_export(trained, tmp_path, kind):
     if kind == "cameras":
         assert len(json.loads((tmp_path / "transforms_train.json").read_text())) == 8
     elif kind == "pointcloud":
-        cloud = o3d.io.read_point_cloud(tmp_path / "point_cloud.ply")
+        cloud = o3d.io.read_point_cloud(str(tmp_path / "point_cloud.ply"))
         assert len(cloud.points) > 1000
         assert np.linalg.norm(np.asarray(cloud.normals), axis=1).mean() == pytest.approx(1.0, abs=0.05)
     else:
-        mesh = o3d.io.read_triangle_mesh(tmp_path / f"{kind}_mesh.ply")
+        mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))
         assert len(mesh.triangles) > 50
 
 
@@ -102,20 +99,7 @@ def test_overview(trained, tmp_path):
 
 
 def test_resuming_ends_where_the_run_would_and_repeats_it(room, trained, tmp_path):
-    """The checkpoint after 30 + 30 steps equals the one after 60, though the first half was watched by tensorboard."""
-    train(room, tmp_path, "--vis", "viewer", steps=STEPS // 2)
-    checkpoints = run_folder(tmp_path) / "nerfstudio_models"
-    output = train(room, tmp_path, "--vis", "viewer", "--load-dir", str(checkpoints))
-    assert "Done loading Nerfstudio checkpoint" in output
-    allow_numpy_scalars()
-    name = f"step-{STEPS - 1:09d}.ckpt"
-    assert [path.name for path in checkpoints.iterdir()] == [name]
-    resumed, straight = torch.load(checkpoints / name), torch.load(trained / "nerfstudio_models" / name)
-    assert resumed["step"] == straight["step"] == STEPS - 1
-    for key, value in straight["pipeline"].items():
-        torch.testing.assert_close(
-            resumed["pipeline"][key], value, rtol=1e-4, atol=1e-5, msg=lambda m, k=key: f"{k}: {m}"
-        )
+    assert_resuming_repeats(room, trained, tmp_path, METHOD)
 
 
 def test_resuming_a_finished_run_changes_nothing(room, trained, tmp_path):
