@@ -147,6 +147,8 @@ def test_images_without_depth_get_zeros_and_the_same_keys(room):
     assert dataset[2]["depth_image"].sum() == 0
     assert (dataset[1]["depth_image"] > 0).any()
     evaluation = room.dataset("val")
+    # Evaluation views have no sensor depth here, yet the scene's source is one for all splits.
+    assert evaluation.depth_maps.source == dataset.depth_maps.source == "composite"
     assert evaluation[0].keys() == dataset[0].keys()
 
 
