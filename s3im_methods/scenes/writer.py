@@ -139,7 +139,7 @@ def _write_points(path: Path, points: list[tuple]) -> None:
 
     cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(np.concatenate([p for p, _ in points])))
     cloud.colors = o3d.utility.Vector3dVector(np.concatenate([c for _, c in points]) / 255.0)
-    _checked(o3d.io.write_point_cloud(str(path), cloud), path)
+    _checked(o3d.io.write_point_cloud(str(path), cloud), path)  # pyright: ignore[reportArgumentType]
 
 
 def _write_mesh(path: Path, scene: "BuiltScene") -> None:
@@ -151,7 +151,7 @@ def _write_mesh(path: Path, scene: "BuiltScene") -> None:
         o3d.utility.Vector3iVector(scene.solid.triangles.astype(np.int32)),
     )
     mesh.vertex_colors = o3d.utility.Vector3dVector(scene.renderer.vertex_colours() / 255.0)
-    _checked(o3d.io.write_triangle_mesh(str(path), mesh), path)
+    _checked(o3d.io.write_triangle_mesh(str(path), mesh), path)  # pyright: ignore[reportArgumentType]
 
 
 def _checked(written: bool, path: Path) -> None:

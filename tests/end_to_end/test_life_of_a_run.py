@@ -82,11 +82,11 @@ def test_ns_export(trained, tmp_path, kind):
     if kind == "cameras":
         assert len(json.loads((tmp_path / "transforms_train.json").read_text())) == 8
     elif kind == "pointcloud":
-        cloud = o3d.io.read_point_cloud(str(tmp_path / "point_cloud.ply"))
+        cloud = o3d.io.read_point_cloud(str(tmp_path / "point_cloud.ply"))  # pyright: ignore[reportArgumentType]
         assert len(cloud.points) > 1000
         assert np.linalg.norm(np.asarray(cloud.normals), axis=1).mean() == pytest.approx(1.0, abs=0.05)
     else:
-        mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))
+        mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))  # pyright: ignore[reportArgumentType]
         assert len(mesh.triangles) > 50
 
 

@@ -58,11 +58,11 @@ def test_exports(other, tmp_path, kind):
     }[kind]
     run("ns-export", kind, *other.config, "--output-dir", str(tmp_path), *flags)
     if kind == "pointcloud":
-        cloud = o3d.io.read_point_cloud(str(tmp_path / "point_cloud.ply"))
+        cloud = o3d.io.read_point_cloud(str(tmp_path / "point_cloud.ply"))  # pyright: ignore[reportArgumentType]
         assert len(cloud.points) > 1000
         assert np.linalg.norm(np.asarray(cloud.normals), axis=1).mean() == pytest.approx(1.0, abs=0.05)
     else:
-        mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))
+        mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))  # pyright: ignore[reportArgumentType]
         assert len(mesh.triangles) > 50
 
 

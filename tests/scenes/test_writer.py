@@ -145,7 +145,7 @@ def test_points_lie_on_the_mesh(scene, caster):
     for k in (0, 7, 25):
         frame = _Frame(scene, k)
         assert _distance(caster, frame.points()[frame.depth > 0]).max() < 2e-5
-    cloud = np.asarray(o3d.io.read_point_cloud(str(scene / "points.ply")).points)
+    cloud = np.asarray(o3d.io.read_point_cloud(str(scene / "points.ply")).points)  # pyright: ignore[reportArgumentType]
     assert len(cloud) > 5000
     assert _distance(caster, cloud).max() < 2e-5
 
@@ -159,7 +159,7 @@ def test_nothing_lies_between_camera_and_depth(scene, caster):
 
 
 def test_point_cloud_has_the_images_colours(scene):
-    cloud = o3d.io.read_point_cloud(str(scene / "points.ply"))
+    cloud = o3d.io.read_point_cloud(str(scene / "points.ply"))  # pyright: ignore[reportArgumentType]
     colours = np.asarray(cloud.colors)
     frame = _Frame(scene, 0)
     rows, columns, depth = frame.project(np.asarray(cloud.points))
@@ -175,7 +175,7 @@ def test_point_cloud_has_the_images_colours(scene):
 
 
 def test_mesh_has_colours(scene):
-    colours = np.asarray(o3d.io.read_triangle_mesh(str(scene / "mesh.ply")).vertex_colors)
+    colours = np.asarray(o3d.io.read_triangle_mesh(str(scene / "mesh.ply")).vertex_colors)  # pyright: ignore[reportArgumentType]
     assert len(np.unique((255 * colours).round(), axis=0)) > 500
 
 

@@ -1,6 +1,5 @@
 """Read one depth or confidence file: 16-bit PNG, EXR or .npy."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,26 +88,14 @@ def _read_image(path: Path) -> np.ndarray:
     if not path.is_file():
         raise _missing(path)
     if path.suffix.lower() == ".exr":
-        return _read_exr(path)
+        try:
+            return read_exr(path)
+        except UnreadableExr as error:
+            raise InputError(f"The depth map {quote(path)} cannot be read ({error}): copy or write it anew.") from error
     image = _by_opencv(path)
     if image is None:
         raise InputError(f"OpenCV cannot read the depth map {quote(path)}: copy or write it anew as a 16-bit PNG.")
     return image
-
-
-def _read_exr(path: Path) -> np.ndarray:
-    try:
-        return read_exr(path)
-    except UnreadableExr as error:
-        # Where OpenCV has OpenEXR, it reads every kind, but only if this is set before its first EXR file.
-        os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
-        image = _by_opencv(path)
-        if image is None:
-            raise InputError(
-                f"{quote(path)} cannot be read ({error}): convert such files to .npy, float32 in metres, of shape "
-                "(height, width)."
-            ) from error
-        return image[..., -1] if image.ndim == 3 else image
 
 
 def _by_opencv(path: Path) -> np.ndarray | None:

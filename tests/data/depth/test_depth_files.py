@@ -56,7 +56,7 @@ def spoilt(tmp_path, name: str):
         ("text.npy", "which is no depth map"),
         ("cut.npy", "is no whole array of numbers"),
         ("cut.png", "OpenCV cannot read the depth map"),
-        ("cut.exr", "cannot be read \\(it is tiled, deep or of several parts\\): convert such files to .npy"),
+        ("cut.exr", "cannot be read \\(it is no whole EXR file\\): copy or write it anew"),
         ("missing.png", "is missing: put it back"),
         ("missing.npy", "is missing: put it back"),
     ],
