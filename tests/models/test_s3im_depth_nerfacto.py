@@ -35,7 +35,7 @@ SMALL = {
 DEPTH = {"depth_available": True, "depth_is_euclidean": False, "depth_metres_per_unit": 4.0, "depth_alignment": "fixed"}
 
 
-def build(config_class=S3IMDepthNerfactoModelConfig, metadata=DEPTH, **settings):
+def build(config_class: type[S3IMNerfactoModelConfig] = S3IMDepthNerfactoModelConfig, metadata=DEPTH, **settings):
     torch.manual_seed(0)
     return config_class(**{**SMALL, **settings}).setup(
         scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata=dict(metadata)
