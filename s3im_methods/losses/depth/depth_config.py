@@ -34,9 +34,9 @@ _FLAG = "--pipeline.model.depth"
 USUAL_WEIGHTS: dict[str, float] = {
     "bounded": 1.0,
     "bounded-fork": 1.0,
-    "ds-nerf": 0.01,
+    "ds-nerf": 0.1,
     "ds-nerf-stock": 0.001,
-    "urban": 0.01,
+    "urban": 0.1,
     "urban-stock": 0.001,
     "l2": 0.01,
     "l1": 0.01,
@@ -58,7 +58,7 @@ class DepthLossConfig:
     are for depths of unknown scale; none trains without depth."""
     loss_mult: float | None = None
     """Weight of the depth loss in the total; 0 switches it off. By default the kind's own: 1 for bounded and
-    bounded-fork, 0.1 for ranking, 0.01 for ds-nerf, urban, l2, l1 and pearson, 0.001 for the stock variants."""
+    bounded-fork, 0.1 for ds-nerf, urban and ranking, 0.01 for l2, l1 and pearson, 0.001 for the stock variants."""
     empty_mult: float = 1.0
     """Kinds bounded and bounded-fork: weight, within the loss, of the term that keeps the space before the surface
     empty."""
