@@ -14,9 +14,11 @@ from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from s3im_methods import compat
+from s3im_methods.engine.adam import BetaAdamConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
 from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
+from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 compat.apply()
@@ -110,4 +112,81 @@ s3im_nerfacto_lite = MethodSpecification(
         vis="viewer",
     ),
     description="Nerfacto sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
+)
+
+
+def _tensorf_adam(lr: float, lr_final: float, max_steps: int) -> dict:
+    return {
+        "optimizer": BetaAdamConfig(lr=lr, eps=1e-8),
+        "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=max_steps),
+    }
+
+
+s3im_tensorf = MethodSpecification(
+    config=TrainerConfig(
+        _target=S3IMTrainer,
+        method_name="s3im-tensorf",
+        machine=_machine(),
+        steps_per_eval_batch=500,
+        steps_per_save=2000,
+        max_num_iterations=30000,
+        pipeline=S3IMPipelineConfig(
+            datamanager=VanillaDataManagerConfig(
+                dataparser=NerfstudioDataParserConfig(),
+                train_num_rays_per_batch=4096,
+                eval_num_rays_per_batch=4096,
+                pixel_sampler=PatchAwarePixelSamplerConfig(),
+            ),
+            model=S3IMTensoRFModelConfig(eval_num_rays_per_chunk=1 << 13, regularization="tv"),
+        ),
+        optimizers={
+            "fields": _tensorf_adam(1e-3, 1e-4, 30000),
+            "encodings": _tensorf_adam(2e-2, 2e-3, 30000),
+            "camera_opt": _adam(1e-4, 1e-5, 5000),
+        },
+        viewer=ViewerConfig(num_rays_per_chunk=1 << 13),
+        vis="viewer",
+    ),
+    description="TensoRF at full size, trained with S3IM.",
+)
+
+s3im_tensorf_lite = MethodSpecification(
+    config=TrainerConfig(
+        _target=S3IMTrainer,
+        method_name="s3im-tensorf-lite",
+        machine=_machine(),
+        steps_per_eval_batch=500,
+        steps_per_eval_image=500,
+        steps_per_save=500,
+        max_num_iterations=4000,
+        pipeline=S3IMPipelineConfig(
+            datamanager=VanillaDataManagerConfig(
+                dataparser=NerfstudioDataParserConfig(),
+                train_num_rays_per_batch=1024,
+                eval_num_rays_per_batch=1024,
+                pixel_sampler=PatchAwarePixelSamplerConfig(),
+            ),
+            model=S3IMTensoRFModelConfig(
+                eval_num_rays_per_chunk=1 << 12,
+                regularization="tv",
+                init_resolution=64,
+                final_resolution=128,
+                upsampling_iters=(500, 1000, 1500),
+                num_uniform_samples=64,
+                num_samples=32,
+                num_den_components=8,
+                num_color_components=16,
+                head_width=64,
+                regularization_decay_steps=4000,
+            ),
+        ),
+        optimizers={
+            "fields": _tensorf_adam(2e-3, 2e-4, 4000),
+            "encodings": _tensorf_adam(2e-2, 2e-3, 4000),
+            "camera_opt": _adam(1e-4, 1e-5, 4000),
+        },
+        viewer=ViewerConfig(num_rays_per_chunk=1 << 12),
+        vis="viewer",
+    ),
+    description="TensoRF sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
 )
