@@ -176,6 +176,7 @@ s3im_tensorf_lite = MethodSpecification(
                 num_samples=32,
                 num_den_components=8,
                 num_color_components=16,
+                appearance_dim=12,
                 head_width=64,
                 regularization_decay_steps=4000,
             ),

@@ -5,7 +5,7 @@ axis of space (0, 1, 2) the rows and the columns of each slice run along; None s
 lie on the box's faces (``align_corners``), so that a field that is linear between the old nodes is kept exactly.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-Layout = dict[str, tuple[tuple[int, int | None], ...]]
+Layout = Mapping[str, tuple[tuple[int, int | None], ...]]
 Window = Sequence[tuple[float, float]]
 """First and last new node along each axis, in units of old nodes."""
 

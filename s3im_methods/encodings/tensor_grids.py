@@ -6,6 +6,7 @@ Points are in [-1, 1]; features of points outside are 0 (VM, CP) or the border's
 """
 
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -43,19 +44,19 @@ class _Cubic(ResampledGrid):
 class CubicVM(_Cubic, TensorVMEncoding):
     """nerfstudio's VM encoding, resampled by us."""
 
-    layout = {"plane_coef": _PLANE_SLICES, "line_coef": _LINE_SLICES}
+    layout = MappingProxyType({"plane_coef": _PLANE_SLICES, "line_coef": _LINE_SLICES})
 
 
 class CubicCP(_Cubic, TensorCPEncoding):
     """nerfstudio's CP encoding, resampled by us."""
 
-    layout = {"line_coef": _LINE_SLICES}
+    layout = MappingProxyType({"line_coef": _LINE_SLICES})
 
 
 class CubicTriplane(_Cubic, TriplaneEncoding):
     """nerfstudio's triplane encoding, resampled by us."""
 
-    layout = {"plane_coef": _PLANE_SLICES}
+    layout = MappingProxyType({"plane_coef": _PLANE_SLICES})
 
 
 class AxisGrid(ResampledGrid, Encoding):
@@ -83,7 +84,7 @@ class AxisGrid(ResampledGrid, Encoding):
     def _add(self, name: str, rows: int, columns: int | None, resolution: Sequence[int], init_scale: float) -> None:
         shape = (1, self.num_components, resolution[rows], 1 if columns is None else resolution[columns])
         setattr(self, name, nn.Parameter(init_scale * torch.randn(shape)))
-        self.layout[name] = ((rows, columns),)
+        self.layout = {**self.layout, name: ((rows, columns),)}
 
     def _plane(self, index: int, points: Tensor) -> Tensor:
         """One plane's features of points ``[n, 3]``: ``[components, n]``."""

@@ -48,7 +48,7 @@ class AlphaMask(nn.Module):
         self.cells = functional.max_pool3d(corners, kernel_size=2, stride=1)[0, 0] > 0 if self.exists else self.volume
 
     def occupied_box(self) -> Tensor:
-        """Corners of the smallest box of nodes that holds all that is occupied, ``[2, 3]``; the whole box if none is."""
+        """Corners of the smallest box of nodes that holds all that is occupied, ``[2, 3]``; else the whole."""
         if not self.volume.any():
             return self.box.clone()
         nodes = self.volume.nonzero()

@@ -1,8 +1,9 @@
 """S3IM-TensoRF: nerfstudio's TensoRF (Chen et al., ECCV 2022) with S3IM (Xie et al., ICCV 2023).
 
 Differences to nerfstudio's tensorf: the S3IM term; what the original has and nerfstudio's port leaves out (see
-``tensorf_config``, setting by setting); presets for rooms and objects; a run that is resumed, rendered or exported after
-an upsampling; normals outside training. With style nerfstudio and weight 0 its losses are nerfstudio's to the last bit.
+``tensorf_config``, setting by setting); presets for rooms and objects; runs that are resumed, rendered or exported
+after an upsampling; normals outside training. With style nerfstudio and weight 0 its losses are
+nerfstudio's to the last bit.
 """
 
 from collections.abc import Sequence
@@ -23,14 +24,14 @@ from torch import distributed as dist
 
 from s3im_methods.encodings.octaves import OctaveEncoding
 from s3im_methods.encodings.resampling import Window
-from s3im_methods.encodings.tensor_grids import grid_planes, make_grid
+from s3im_methods.encodings.tensor_grids import make_grid
 from s3im_methods.errors import InputError
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.surface_normals import difference_normals
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 from s3im_methods.models.tensorf_growth import grow, resolution_by_axis, restart
-from s3im_methods.models.tensorf_losses import decayed, mean_absolute_values, total_variation
+from s3im_methods.models.tensorf_losses import only_counting, regularisers
 from s3im_methods.models.tensorf_mask import node_window, update_mask
 from s3im_methods.models.tensorf_presets import with_preset
 from s3im_methods.samplers.step_sampler import StepSampler, step_count, step_length
@@ -157,7 +158,7 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
         assert samples.deltas is not None
         long_enough = samples.deltas[..., 0] > 0 if self.config.sampling == "steps" else None
         weights = samples.get_weights(self.field.density_at(positions, long_enough))
-        seen = weights.detach()[..., 0] > self.config.color_weight_threshold
+        seen = weights.detach()[..., 0] > (self.config.color_weight_threshold or 0.0)
         if self.renderer_rgb.background_color == "last_sample":
             seen[..., -1] = True
         rgb = self.field.colour_where(positions, samples.frustums.directions, seen)
@@ -192,24 +193,10 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
         """nerfstudio's losses, S3IM's, and the regularisers in the original's strength."""
         # Real patches stay whole.
         if "counts" in outputs and not batch.get("num_patches", 0):
-            outputs, batch = _only_counting(outputs, batch)
+            outputs, batch = only_counting(outputs, batch)
         losses = super().get_loss_dict(outputs, batch, metrics_dict)
         if self.training:
-            losses |= self._regularisers()
-        return losses
-
-    def _regularisers(self) -> dict[str, Tensor]:
-        config, field = self.config, self.field
-        assert config.tv_decay is not None
-        losses = {}
-        for name, grid in (("tv_density", field.density_encoding), ("tv_color", field.color_encoding)):
-            weight = decayed(getattr(config, name), config.tv_decay, config.regularization_decay_steps, self.train_step)
-            if weight > 0:
-                losses[name] = weight * total_variation(grid_planes(grid))
-        masked = bool(config.alpha_mask_steps) and self.train_step > config.alpha_mask_steps[0]
-        weight = config.l1_density_rest if masked else config.l1_density
-        if weight:
-            losses["l1_density"] = weight * mean_absolute_values(field.density_encoding.parameters())
+            losses |= regularisers(self.config, self.field, self.train_step)
         return losses
 
     def update_to_step(self, step: int) -> None:
@@ -257,11 +244,3 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
 
     def _grow(self, resolution: Sequence[int], optimizers: Optimizers, window: Window | None = None) -> None:
         grow([self.field.density_encoding, self.field.color_encoding], resolution, optimizers, window)
-
-
-def _only_counting(outputs: dict[str, Any], batch: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    counts = outputs["counts"]
-    if not counts.any():
-        return outputs, batch
-    kept = {name: values[counts] for name, values in outputs.items() if name != "counts"}
-    return kept, {**batch, "image": batch["image"][counts.to(batch["image"].device)]}

@@ -64,9 +64,7 @@ def _bound(resample: Callable[[str, Tensor], Tensor], name: str) -> Callable[[Te
     return lambda values: resample(name, values)
 
 
-def _swap(
-    optimizers: Optimizers, swaps: dict[nn.Parameter, tuple[nn.Parameter, Callable[[Tensor], Tensor]]]
-) -> None:
+def _swap(optimizers: Optimizers, swaps: dict[nn.Parameter, tuple[nn.Parameter, Callable[[Tensor], Tensor]]]) -> None:
     for group, optimizer in optimizers.optimizers.items():
         for settings in optimizer.param_groups:
             settings["params"] = [swaps[p][0] if p in swaps else p for p in settings["params"]]
@@ -81,7 +79,7 @@ def _swap(
 
 
 def restart(optimizers: Optimizers, groups: Sequence[str]) -> None:
-    """Begin the optimisers of some groups anew, with the decay of their learning rates, as nerfstudio's tensorf does."""
+    """Begin the optimisers of some groups anew, with their learning rates, as nerfstudio's tensorf does."""
     for group in groups:
         config = optimizers.config[group]
         optimizer = config["optimizer"].setup(params=optimizers.parameters[group])

@@ -108,6 +108,9 @@ def with_preset(config: S3IMTensoRFModelConfig) -> S3IMTensoRFModelConfig:
         raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
     preset = PRESETS[config.style, kind]
     missing = {f.name: preset[f.name] for f in fields(config) if f.name in preset and getattr(config, f.name) is None}
+    if config.tensorf_encoding == "cp":
+        # No planes, no total variation, unless the user asks for it and is told.
+        missing |= {name: 0.0 for name in ("tv_density", "tv_color") if name in missing}
     result = replace(config, scene_kind=kind, **missing)
     if config.style != "nerfstudio":
         # The port's regularisers give way to those with weights of their own.
@@ -137,5 +140,5 @@ def _check(config: S3IMTensoRFModelConfig) -> None:
             refuse(name, getattr(config, name), "give a number above 0")
     if list(config.upsampling_iters) != sorted(set(config.upsampling_iters)):
         refuse("upsampling_iters", config.upsampling_iters, "give steps in rising order, each once")
-    if config.tensorf_encoding == "cp" and ((config.tv_density or 0) > 0 or (config.tv_color or 0) > 0):
-        config.tv_density = config.tv_color = 0.0
+    if config.tensorf_encoding == "cp" and (config.tv_density or config.tv_color):
+        refuse("tensorf_encoding", "cp", "CP has no planes, so set tv-density and tv-color to 0")
