@@ -108,8 +108,15 @@ class AxisGrid(ResampledGrid, Encoding):
         points = in_tensor.reshape(-1, 3)
         return self._features(points).t().reshape(*in_tensor.shape[:-1], self.get_out_dim())
 
+    def summed(self, in_tensor: Tensor) -> Tensor:
+        """The sum of all features, ``[*batch, 1]``, of points ``[*batch, 3]`` in [-1, 1]."""
+        return self._sum(in_tensor.reshape(-1, 3)).view(*in_tensor.shape[:-1], 1)
+
     def _features(self, points: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def _sum(self, points: Tensor) -> Tensor:
+        return self._features(points).sum(dim=0)
 
 
 class AxisVM(AxisGrid):
@@ -121,6 +128,13 @@ class AxisVM(AxisGrid):
 
     def _features(self, points: Tensor) -> Tensor:
         return torch.cat([self._plane(index, points) * self._line(index, points) for index in range(3)])
+
+    def _sum(self, points: Tensor) -> Tensor:
+        # Without all features side by side, which takes a quarter less time on a CPU.
+        first, second, third = (
+            (self._plane(index, points) * self._line(index, points)).sum(dim=0) for index in range(3)
+        )
+        return first + second + third
 
 
 class AxisCP(AxisGrid):
@@ -157,6 +171,11 @@ def make_grid(kind: Kind, resolution: Sequence[int], num_components: int, by_axi
     if by_axis:
         return _BY_AXIS[kind](resolution, num_components)
     return _CUBIC[kind](resolution=resolution[0], num_components=num_components)
+
+
+def feature_sum(grid: nn.Module, points: Tensor) -> Tensor:
+    """The sum of a grid's features, ``[*batch, 1]``, of points ``[*batch, 3]`` in [-1, 1]."""
+    return grid.summed(points) if isinstance(grid, AxisGrid) else grid(points).sum(dim=-1, keepdim=True)
 
 
 def grid_planes(grid: nn.Module) -> list[Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from s3im_methods.encodings.contraction import MaximumNormContraction
+from s3im_methods.encodings.tensor_grids import feature_sum
 from s3im_methods.fields.alpha_mask import AlphaMask
 
 Activation = Literal["softplus", "relu"]
@@ -58,7 +59,7 @@ class S3IMTensoRFField(TensoRFField):
 
     def density_in_grid(self, points: Tensor) -> Tensor:
         """Density ``[*batch, 1]``, per scene unit, at coordinates ``[*batch, 3]`` of the grids' box."""
-        raw = self.density_encoding(self._normalized(points)).sum(dim=-1, keepdim=True)
+        raw = feature_sum(self.density_encoding, self._normalized(points))
         if self.activation == "relu":
             return self.distance_scale * torch.relu(raw)
         return self.distance_scale * functional.softplus(raw + self.density_shift)

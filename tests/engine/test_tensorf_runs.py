@@ -81,7 +81,9 @@ def test_resuming_after_an_upsampling_repeats_the_run_that_was_never_stopped(sty
 
     # ns-eval, ns-render, ns-export and ns-viewer load a run like this.
     monkeypatch.setitem(eval_utils.all_methods, "s3im-tensorf-lite", s3im_tensorf_lite.config)
-    _, pipeline, _, step = eval_utils.eval_setup(tmp_path / "parts" / "run" / "s3im-tensorf-lite" / "one" / "config.yml")
+    _, pipeline, _, step = eval_utils.eval_setup(
+        tmp_path / "parts" / "run" / "s3im-tensorf-lite" / "one" / "config.yml"
+    )
     assert step == STEPS - 1
     for name, value in pipeline.state_dict().items():
         assert torch.equal(value, whole["pipeline"][name]), name
