@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.scripts.train import _set_random_seed
 from nerfstudio.utils import eval_utils
 
@@ -80,7 +81,7 @@ def test_resuming_after_an_upsampling_repeats_the_run_that_was_never_stopped(sty
     ) == (style == "original")
 
     # ns-eval, ns-render, ns-export and ns-viewer load a run like this.
-    monkeypatch.setitem(eval_utils.all_methods, "s3im-tensorf-lite", s3im_tensorf_lite.config)
+    monkeypatch.setitem(all_methods, "s3im-tensorf-lite", s3im_tensorf_lite.config)
     _, pipeline, _, step = eval_utils.eval_setup(
         tmp_path / "parts" / "run" / "s3im-tensorf-lite" / "one" / "config.yml"
     )
@@ -89,4 +90,4 @@ def test_resuming_after_an_upsampling_repeats_the_run_that_was_never_stopped(sty
         assert torch.equal(value, whole["pipeline"][name]), name
     assert pipeline.model.field.alpha_mask.exists == (style == "original")  # type: ignore[union-attr]
     metrics = pipeline.get_average_eval_image_metrics()
-    assert metrics["psnr"] > 5
+    assert metrics is not None and metrics["psnr"] > 5
