@@ -17,12 +17,14 @@ class AlphaMask(nn.Module):
     volume: Tensor
     box: Tensor
     cells: Tensor
+    sizes: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("volume", torch.zeros(0, 0, 0, dtype=torch.bool))
         self.register_buffer("box", torch.zeros(2, 3))
         self.register_buffer("cells", torch.zeros(0, 0, 0, dtype=torch.bool), persistent=False)
+        self.register_buffer("sizes", torch.zeros(3), persistent=False)
 
     @property
     def exists(self) -> bool:
@@ -46,6 +48,7 @@ class AlphaMask(nn.Module):
         # A cell counts as occupied if any of its eight corners is: where trilinear interpolation would be above 0.
         corners = self.volume[None, None].to(torch.float32)
         self.cells = functional.max_pool3d(corners, kernel_size=2, stride=1)[0, 0] > 0 if self.exists else self.volume
+        self.sizes = torch.tensor(self.cells.shape, device=self.box.device)
 
     def occupied_box(self) -> Tensor:
         """Corners of the smallest box of nodes that holds all that is occupied, ``[2, 3]``; else the whole."""
@@ -60,10 +63,9 @@ class AlphaMask(nn.Module):
         """Whether points ``[*batch, 3]`` lie in an occupied cell, ``[*batch]``; outside the mask's box nothing does."""
         if not self.exists:
             return torch.ones_like(points[..., 0], dtype=torch.bool)
-        sizes = torch.tensor(self.cells.shape, device=points.device)
         place = (points - self.box[0]) / (self.box[1] - self.box[0])
         inside = ((place >= 0) & (place <= 1)).all(dim=-1)
-        x, y, z = torch.minimum((place * sizes).long().clamp(min=0), sizes - 1).unbind(-1)
+        x, y, z = torch.minimum((place * self.sizes).long().clamp(min=0), self.sizes - 1).unbind(-1)
         return inside & self.cells[x, y, z]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:

@@ -20,8 +20,9 @@ def step_length(box: Tensor, resolution: Sequence[int], step_ratio: float) -> Te
     Returns:
         A scalar.
     """
-    voxels = torch.tensor(resolution, device=box.device, dtype=box.dtype) - 1
-    return ((box[1] - box[0]) / voxels).mean() * step_ratio
+    # Axis by axis, because a tensor of the resolution would be sent to a GPU in every training step.
+    voxels = torch.stack([side / (nodes - 1) for side, nodes in zip(box[1] - box[0], resolution, strict=True)])
+    return voxels.mean() * step_ratio
 
 
 def step_count(resolution: Sequence[int], step_ratio: float, most: int) -> int:

@@ -38,9 +38,9 @@ def test_voxels_are_cubes():
 
 def test_a_window_is_of_whole_nodes_inside_the_box():
     box = torch.tensor([[0.0] * 3, [4.0, 4.0, 4.0]])
-    window, shrunk = node_window(box, torch.tensor([[0.9, -3.0, 4.0], [2.1, 9.0, 4.0]]), (5, 5, 5))
-    assert window == [(1, 2), (0, 4), (3, 4)]
-    assert shrunk.tolist() == [[1, 0, 3], [2, 4, 4]]
+    window, shrunk = node_window(box, torch.tensor([[1.9, -3.0, 4.0], [2.1, 9.0, 4.0]]), (5, 5, 5))
+    assert window == [(2, 3), (0, 4), (3, 4)]
+    assert shrunk.tolist() == [[2, 0, 3], [3, 4, 4]]
 
 
 def test_difference_normals_of_a_ball():
