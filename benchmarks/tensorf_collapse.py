@@ -11,17 +11,18 @@ just that. Run by hand; one line of JSON per run is appended to the output, and 
 import copy
 import functools
 import json
+import random
 import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import tyro
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
-from nerfstudio.scripts.train import _set_random_seed
 from rich.console import Console
 from rich.table import Table
 
@@ -81,7 +82,9 @@ def configuration(arguments: Arguments, scene: Path, setting: Setting) -> Any:
 
 def train(config: Any, seed: int, steps: int, control: float, device: str) -> Any:
     """Train; the colours' loss is multiplied by ``1 + control / (2 variance of the batch)``."""
-    _set_random_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (nerfstudio's generator)
+    torch.manual_seed(seed)
     pipeline = config.pipeline.setup(device=device, test_mode="val")
     optimizers = Optimizers(config.optimizers.copy(), pipeline.get_param_groups())
     callbacks = pipeline.get_training_callbacks(TrainingCallbackAttributes(optimizers, None, pipeline, None))

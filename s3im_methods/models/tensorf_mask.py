@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
@@ -35,7 +36,7 @@ def alphas_on_grid(field: S3IMTensoRFField, resolution: Sequence[int], step: Ten
 
 
 def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: S3IMTensoRFModelConfig) -> None:
-    """Find the field's empty space anew.
+    """Find the field's empty space anew, unless all of it seems to be empty.
 
     Args:
         field: The field, whose mask is replaced.
@@ -47,6 +48,10 @@ def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: S3IM
     if nodes < resolution[0] * resolution[1] * resolution[2]:
         resolution = resolution_by_axis(field.aabb, nodes)
     alphas = alphas_on_grid(field, resolution, step)
+    if not (alphas >= config.alpha_mask_threshold).any():
+        # Near-empty at first by its shift: a mask now would keep it so for ever.
+        CONSOLE.print("[yellow]TensoRF's alpha mask is left out: no node is as opaque as its threshold yet.[/yellow]")
+        return
     field.alpha_mask.update(alphas, field.aabb, config.alpha_mask_threshold)
 
 

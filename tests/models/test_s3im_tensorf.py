@@ -162,7 +162,7 @@ def test_moments_follow_their_parameters_or_begin_anew():
 def test_a_run_resumed_after_growth_is_the_run_that_was_never_stopped(style, restarts):
     settings = {**ORIGINAL, "style": style, "upsampling_restarts": restarts}
     if style == "original":
-        settings |= {"alpha_mask_steps": (1,), "shrink_box_steps": (1,), "alpha_mask_threshold": 5e-5}
+        settings |= {"alpha_mask_steps": (1,), "shrink_box_steps": (1,), "alpha_mask_threshold": 1.75e-4}
     run = Run(build(**settings))
     run.steps(0, 3)
     saved = run.model.state_dict()
@@ -170,6 +170,7 @@ def test_a_run_resumed_after_growth_is_the_run_that_was_never_stopped(style, res
     schedulers = {name: s.state_dict() for name, s in run.optimizers.schedulers.items()}
     if style == "original":
         assert run.model.field.alpha_mask.exists
+        assert 0 < run.model.field.alpha_mask.cells.float().mean() < 1
     saved = {name: value.clone() for name, value in saved.items()}
     optimizers, schedulers = copy.deepcopy(optimizers), copy.deepcopy(schedulers)
     expected = run.steps(3, 7)
@@ -243,6 +244,12 @@ def test_empty_samples_are_skipped_and_empty_rays_do_not_count():
     losses = model.get_loss_dict(outputs, targets, {})
     expected = (outputs["rgb"][counts] - targets["image"][counts]).square().mean()
     torch.testing.assert_close(losses["rgb_loss"], expected)
+
+
+def test_a_field_that_is_still_empty_gets_no_mask():
+    model = build(**ORIGINAL, alpha_mask_steps=(0,), shrink_box_steps=(), alpha_mask_threshold=0.5)
+    model.after_step(Run(model).optimizers, step=0)
+    assert not model.field.alpha_mask.exists
 
 
 def test_colour_only_where_it_weighs():
