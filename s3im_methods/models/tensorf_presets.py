@@ -54,6 +54,8 @@ _NERFSTUDIO: dict[str, Any] = {
 
 _OURS: dict[str, Any] = {
     **_ORIGINAL,
+    # At the original's -10 nothing weighs enough at first to get a colour, and a room never leaves that fog.
+    "density_shift": -4.0,
     "sampling": "uniform-pdf",
     "alpha_mask_steps": (),
     "shrink_box_steps": (),
@@ -84,7 +86,6 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "background_color": "last_sample",
         "space": "contraction",
         "near_plane": 0.05,
-        "density_shift": -4.0,
         "tv_density": 1e-3,
         "tv_color": 1e-4,
     },
