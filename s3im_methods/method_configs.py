@@ -18,11 +18,13 @@ from nerfstudio.plugins.types import MethodSpecification
 
 from s3im_methods import compat
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
+from s3im_methods.engine.adam import BetaAdamConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
 from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
+from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 compat.apply()
@@ -44,6 +46,13 @@ def _warm_adam(lr: float, lr_final: float, max_steps: int, warmup_steps: int) ->
     return {
         "optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15),
         "scheduler": LogLinearSchedulerConfig(lr_final=lr_final, max_steps=max_steps, warmup_steps=warmup_steps),
+    }
+
+
+def _tensorf_adam(lr: float, lr_final: float, max_steps: int) -> dict:
+    return {
+        "optimizer": BetaAdamConfig(lr=lr, eps=1e-8),
+        "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=max_steps),
     }
 
 
@@ -172,6 +181,48 @@ s3im_depth_nerfacto_lite = _method(
     rays=1024,
     max_num_iterations=4000,
     data_manager=DepthDataManagerConfig,
+    steps_per_eval_image=500,
+    steps_per_save=500,
+)
+
+s3im_tensorf = _method(
+    "s3im-tensorf",
+    "TensoRF at full size, trained with S3IM.",
+    model=S3IMTensoRFModelConfig(eval_num_rays_per_chunk=1 << 13, regularization="tv"),
+    optimizers={
+        "fields": _tensorf_adam(1e-3, 1e-4, 30000),
+        "encodings": _tensorf_adam(2e-2, 2e-3, 30000),
+        "camera_opt": _adam(1e-4, 1e-5, 5000),
+    },
+    rays=4096,
+    max_num_iterations=30000,
+    steps_per_save=2000,
+)
+
+s3im_tensorf_lite = _method(
+    "s3im-tensorf-lite",
+    "TensoRF sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
+    model=S3IMTensoRFModelConfig(
+        eval_num_rays_per_chunk=1 << 12,
+        regularization="tv",
+        init_resolution=64,
+        final_resolution=128,
+        upsampling_iters=(500, 1000, 1500),
+        num_uniform_samples=64,
+        num_samples=32,
+        num_den_components=8,
+        num_color_components=16,
+        appearance_dim=12,
+        head_width=64,
+        regularization_decay_steps=4000,
+    ),
+    optimizers={
+        "fields": _tensorf_adam(2e-3, 2e-4, 4000),
+        "encodings": _tensorf_adam(2e-2, 2e-3, 4000),
+        "camera_opt": _adam(1e-4, 1e-5, 4000),
+    },
+    rays=1024,
+    max_num_iterations=4000,
     steps_per_eval_image=500,
     steps_per_save=500,
 )

@@ -14,7 +14,7 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    families = ["s3im-depth-nerfacto", "s3im-nerfacto"]
+    families = ["s3im-depth-nerfacto", "s3im-nerfacto", "s3im-tensorf"]
     assert sorted(name for family in families for name in (family, f"{family}-lite")) == OURS
 
 

@@ -10,7 +10,8 @@ module              defect                                                      
 ==================  =========================================================================  =====================
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
-is written in place) and ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU).
+is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU) and
+``encodings.resampling`` (a tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones).
 """
 
 from s3im_methods.compat.checkpoints import allow_numpy_scalars

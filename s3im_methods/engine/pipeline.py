@@ -56,6 +56,8 @@ class S3IMPipeline(VanillaPipeline):
         if test_mode != "inference":
             _check_data(config)
             _check_batch(config)
+        if hasattr(config.model, "adapt_to_data"):
+            config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
         if test_mode != "val":
             explain_evaluation_loads()
         on_cpu = torch.device(device).type == "cpu"

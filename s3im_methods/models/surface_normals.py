@@ -27,3 +27,23 @@ def density_normals(density_fn: Callable[[Tensor], Tensor], points: Tensor) -> T
         (gradient,) = torch.autograd.grad(density_fn(points).sum(), points)
     # Empty space far from a surface has gradients far below the default epsilon, and directions all the same.
     return -functional.normalize(gradient, dim=-1, eps=1e-30)
+
+
+@torch.no_grad()
+def difference_normals(density_fn: Callable[[Tensor], Tensor], points: Tensor, step: Tensor | float) -> Tensor:
+    """Unit vectors along which the density falls fastest, by central differences.
+
+    For fields whose density has no gradient with respect to the points.
+
+    Args:
+        density_fn: Density ``[*batch, 1]`` of points ``[*batch, 3]``.
+        points: Points in world coordinates, ``[*batch, 3]``.
+        step: Distance from a point to where the density is taken, in world units.
+
+    Returns:
+        Normals, ``[*batch, 3]``; zero where the density does not change.
+    """
+    offsets = step * torch.eye(3, dtype=points.dtype, device=points.device)
+    around = torch.stack([points[..., None, :] + offsets, points[..., None, :] - offsets])
+    ahead, behind = density_fn(around)[..., 0]
+    return functional.normalize(behind - ahead, dim=-1, eps=1e-30)

@@ -1,0 +1,145 @@
+"""Does S3IM rescue TensoRF from its collapse in rooms, or does any stronger loss?
+
+Trains s3im-tensorf-lite with the settings of a style on every scene with every seed, three times: plain, with S3IM, and
+as a control with a plain loss as strong as S3IM's gradient. For small errors S3IM is the mean squared error whitened by
+the batch's contrast, a factor of about 1/(2v) for colours of variance v; a gain only counts over a control that does
+just that. Run by hand; one line of JSON per run is appended to the output, and runs that are in it are not repeated:
+
+    python benchmarks/tensorf_collapse.py --scenes SYNTH_ROOM SEVENSCENES --out collapse.jsonl
+"""
+
+import copy
+import functools
+import json
+import random
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import tyro
+from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.engine.optimizers import Optimizers
+from rich.console import Console
+from rich.table import Table
+
+from s3im_methods.method_configs import s3im_tensorf_lite
+from s3im_methods.randomness import step_seed
+
+Setting = Literal["plain", "s3im", "control"]
+
+
+@dataclass
+class Arguments:
+    """Which runs to make."""
+
+    scenes: tuple[Path, ...]
+    """Folders of scenes."""
+    out: Path
+    """File of results, one line of JSON per run; it is continued."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of the runs."""
+    settings: tuple[Setting, ...] = ("plain", "s3im", "control")
+    """Losses to compare."""
+    style: Literal["ours", "original", "nerfstudio"] = "original"
+    """Whose TensoRF to train."""
+    box_scale: float | None = None
+    """Factor of the scene's box; by default as the style's preset for rooms says."""
+    steps: int = 2000
+    """Training steps; upsamplings and the decay of the learning rates are fitted to them."""
+    weight: float = 1.0
+    """Weight of S3IM, and so of the control."""
+    max_steps: int = 200
+    """The most samples along a ray, for styles that take equal steps."""
+    device: str = "cpu"
+    """Where to train."""
+
+
+def configuration(arguments: Arguments, scene: Path, setting: Setting) -> Any:
+    """The lite method with the experiment's settings."""
+    config: Any = copy.deepcopy(s3im_tensorf_lite.config)
+    config.pipeline.datamanager.data = scene
+    model = config.pipeline.model
+    model.style, model.scene_kind, model.box_scale = arguments.style, "room", arguments.box_scale
+    model.s3im.loss_mult = arguments.weight if setting == "s3im" else 0.0
+    model.max_steps = arguments.max_steps
+    model.regularization_decay_steps = arguments.steps
+    marks = tuple(arguments.steps * part // 8 for part in (1, 2, 3))
+    model.upsampling_iters = marks
+    if arguments.style == "original":
+        model.alpha_mask_steps, model.shrink_box_steps, model.filter_rays_step = (
+            (marks[0], marks[2]),
+            marks[:1],
+            marks[2],
+        )
+    for group in config.optimizers.values():
+        group["scheduler"].max_steps = arguments.steps
+    return config
+
+
+def train(config: Any, seed: int, steps: int, control: float, device: str) -> Any:
+    """Train; the colours' loss is multiplied by ``1 + control / (2 variance of the batch)``."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (nerfstudio's generator)
+    torch.manual_seed(seed)
+    pipeline = config.pipeline.setup(device=device, test_mode="val")
+    optimizers = Optimizers(config.optimizers.copy(), pipeline.get_param_groups())
+    callbacks = pipeline.get_training_callbacks(TrainingCallbackAttributes(optimizers, None, pipeline, None))
+    for step in range(steps):
+        pipeline.train()
+        torch.manual_seed(step_seed(seed, 0, step, "global"))
+        pipeline.datamanager.train_pixel_sampler.reseed(step_seed(seed, 0, step, "pixels"))
+        pipeline.model.s3im.reseed(step_seed(seed, 0, step, "permutations"))
+        for callback in callbacks:
+            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+        optimizers.zero_grad_all()
+        bundle, batch = pipeline.datamanager.next_train(step)
+        outputs = pipeline.model(bundle)
+        losses = pipeline.model.get_loss_dict(outputs, batch, {})
+        if control:
+            variance = batch["image"][..., :3].var(dim=0).mean().to(device)
+            losses["rgb_loss"] = losses["rgb_loss"] * (1 + control / (2 * variance))
+        functools.reduce(torch.add, losses.values()).backward()
+        optimizers.optimizer_step_all()
+        optimizers.scheduler_step_all(step)
+        for callback in callbacks:
+            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
+    pipeline.eval()
+    return pipeline
+
+
+def main(arguments: Arguments) -> None:
+    """Make the runs that are missing, and print one table of them all."""
+    lines = arguments.out.read_text().splitlines() if arguments.out.is_file() else []
+    results = {tuple(line["run"]): line for line in map(json.loads, lines)}
+    for scene in arguments.scenes:
+        for seed in arguments.seeds:
+            for setting in arguments.settings:
+                run = (scene.name, arguments.style, setting, arguments.steps, seed)
+                if run in results:
+                    continue
+                start = time.perf_counter()
+                config = configuration(arguments, scene, setting)
+                control = arguments.weight if setting == "control" else 0.0
+                pipeline = train(config, seed, arguments.steps, control, arguments.device)
+                seconds = time.perf_counter() - start
+                metrics = pipeline.get_average_eval_image_metrics()
+                line = {"run": run, "psnr": metrics["psnr"], "ssim": metrics["ssim"], "seconds": seconds}
+                results[run] = line
+                with arguments.out.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+    table = Table("scene", "style", "loss", "steps", "seeds", "PSNR, mean", "PSNR, each", "SSIM, mean")
+    for group in dict.fromkeys(run[:4] for run in results):
+        lines_of = [line for run, line in results.items() if run[:4] == group]
+        psnrs = [line["psnr"] for line in lines_of]
+        each = ", ".join(f"{psnr:.2f}" for psnr in psnrs)
+        ssim = statistics.mean(line["ssim"] for line in lines_of)
+        table.add_row(*map(str, group), str(len(psnrs)), f"{statistics.mean(psnrs):.2f}", each, f"{ssim:.3f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))

@@ -1,0 +1,1 @@
+"""What maps a point and a direction to density and colour."""

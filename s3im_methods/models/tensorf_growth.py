@@ -1,0 +1,89 @@
+"""How TensoRF's grids grow while they are trained, and what becomes of their optimiser."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from nerfstudio.engine.optimizers import Optimizers
+from torch import Tensor, nn
+
+from s3im_methods.encodings.resampling import ResampledGrid, Window
+
+
+def resolution_by_axis(box: Tensor, voxels: float) -> tuple[int, int, int]:
+    """Number of nodes along each axis for cubes as voxels.
+
+    Args:
+        box: Corners of the box, ``[2, 3]``.
+        voxels: How many voxels it should have.
+
+    Returns:
+        Nodes along x, y and z, at least 2 each.
+
+    Example:
+        >>> resolution_by_axis(torch.tensor([[0.0, 0.0, 0.0], [4.0, 2.0, 1.0]]), 4096)
+        (32, 16, 8)
+    """
+    sides = (box[1] - box[0]).double().tolist()
+    voxel = (math.prod(sides) / voxels) ** (1 / 3)
+    # The original truncates; the small number keeps a whole quotient whole.
+    x, y, z = (max(2, int(side / voxel + 1e-6)) for side in sides)
+    return x, y, z
+
+
+def grow(
+    grids: Sequence[nn.Module],
+    resolution: Sequence[int],
+    optimizers: Optimizers,
+    window: Window | None = None,
+) -> None:
+    """Bring grids to new nodes, and the moments that their optimiser keeps of them.
+
+    New parameters take the place of the old ones, because the gradient's bookkeeping of a parameter knows its shape.
+
+    Args:
+        grids: Modules that are :class:`ResampledGrid`.
+        resolution: New number of nodes along x, y and z.
+        optimizers: The run's optimisers.
+        window: First and last new node along each axis, in units of old nodes; by default all of them.
+    """
+    swaps: dict[nn.Parameter, tuple[nn.Parameter, Callable[[Tensor], Tensor]]] = {}
+    for grid in grids:
+        assert isinstance(grid, ResampledGrid)
+        resample = grid.resampling(resolution, window)
+        for name in grid.layout:
+            old = getattr(grid, name)
+            new = nn.Parameter(resample(name, old.data))
+            setattr(grid, name, new)
+            swaps[old] = new, _bound(resample, name)
+        if hasattr(grid, "resolution"):
+            grid.resolution = resolution[0]  # type: ignore[assignment]
+    _swap(optimizers, swaps)
+
+
+def _bound(resample: Callable[[str, Tensor], Tensor], name: str) -> Callable[[Tensor], Tensor]:
+    return lambda values: resample(name, values)
+
+
+def _swap(optimizers: Optimizers, swaps: dict[nn.Parameter, tuple[nn.Parameter, Callable[[Tensor], Tensor]]]) -> None:
+    for group, optimizer in optimizers.optimizers.items():
+        for settings in optimizer.param_groups:
+            settings["params"] = [swaps[p][0] if p in swaps else p for p in settings["params"]]
+        optimizers.parameters[group] = [swaps[p][0] if p in swaps else p for p in optimizers.parameters[group]]
+        for old in [p for p in optimizer.state if p in swaps]:
+            new, resample = swaps[old]
+            # Adam's moments have the parameter's shape; its count of steps has none.
+            optimizer.state[new] = {
+                name: resample(value) if isinstance(value, Tensor) and value.shape == old.shape else value
+                for name, value in optimizer.state.pop(old).items()
+            }
+
+
+def restart(optimizers: Optimizers, groups: Sequence[str]) -> None:
+    """Begin the optimisers of some groups anew, with their learning rates, as nerfstudio's tensorf does."""
+    for group in groups:
+        config = optimizers.config[group]
+        optimizer = config["optimizer"].setup(params=optimizers.parameters[group])
+        optimizers.optimizers[group] = optimizer
+        if config["scheduler"]:
+            scheduler = config["scheduler"].setup()
+            optimizers.schedulers[group] = scheduler.get_scheduler(optimizer=optimizer, lr_init=config["optimizer"].lr)

@@ -1,0 +1,145 @@
+"""What S3IM-TensoRF's settings are where the user gives none: one table for each style, and what a scene adds to it.
+
+``original`` is the code of TensoRF (Chen et al., ECCV 2022) with the settings that S3IM's authors published for
+Replica's rooms, and of the lego scene for objects; ``nerfstudio`` is nerfstudio 1.1.5's tensorf; ``ours`` is what
+measured best.
+"""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from s3im_methods.errors import InputError
+from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
+
+_FLAG = "--pipeline.model"
+
+_ORIGINAL: dict[str, Any] = {
+    "space": "box",
+    "box_scale": 1.0,
+    "near_plane": 0.0,
+    "far_plane": 1000.0,
+    "sampling": "steps",
+    "density_activation": "softplus",
+    "density_shift": -10.0,
+    "distance_scale": 25.0,
+    "color_weight_threshold": 1e-4,
+    "resolution_by_axis": True,
+    "encoding_octaves": "original",
+    "alpha_mask_steps": (2000, 4000),
+    "shrink_box_steps": (2000,),
+    "filter_rays_step": 4000,
+    "tv_density": 0.0,
+    "tv_color": 0.0,
+    "tv_decay": 0.1,
+    "l1_density": 0.0,
+    "l1_density_rest": 0.0,
+    "upsampling_restarts": "all",
+}
+
+_NERFSTUDIO: dict[str, Any] = {
+    **_ORIGINAL,
+    "background_color": "white",
+    "sampling": "uniform-pdf",
+    "density_activation": "relu",
+    "density_shift": 0.0,
+    "distance_scale": 1.0,
+    "color_weight_threshold": 0.0,
+    "resolution_by_axis": False,
+    "encoding_octaves": "nerfstudio",
+    "alpha_mask_steps": (),
+    "shrink_box_steps": (),
+    "filter_rays_step": -1,
+    "upsampling_restarts": "encodings",
+}
+
+_OURS: dict[str, Any] = {
+    **_ORIGINAL,
+    # At the original's -10 nothing weighs enough at first to get a colour, and a room never leaves that fog.
+    "density_shift": -4.0,
+    "sampling": "uniform-pdf",
+    "alpha_mask_steps": (),
+    "shrink_box_steps": (),
+    "filter_rays_step": -1,
+    "upsampling_restarts": "none",
+}
+
+PRESETS: dict[tuple[str, str], dict[str, Any]] = {
+    ("original", "room"): {
+        **_ORIGINAL,
+        "background_color": "coin",
+        # The original takes the data's own box times 1.2.
+        "box_scale": 1.8,
+        "near_plane": 0.05,
+        "tv_density": 1e-3,
+        "tv_color": 1e-4,
+    },
+    ("original", "object"): {
+        **_ORIGINAL,
+        "background_color": "white",
+        "l1_density": 8e-5,
+        "l1_density_rest": 4e-5,
+    },
+    ("nerfstudio", "room"): _NERFSTUDIO,
+    ("nerfstudio", "object"): _NERFSTUDIO,
+    ("ours", "room"): {
+        **_OURS,
+        "background_color": "last_sample",
+        "space": "contraction",
+        "near_plane": 0.05,
+        "tv_density": 1e-3,
+        "tv_color": 1e-4,
+    },
+    ("ours", "object"): {
+        **_OURS,
+        "background_color": "white",
+        "l1_density": 8e-5,
+        "l1_density_rest": 4e-5,
+    },
+}
+
+
+def with_preset(config: S3IMTensoRFModelConfig) -> S3IMTensoRFModelConfig:
+    """The settings with every None replaced by what the preset says.
+
+    Raises:
+        InputError: If settings contradict each other or are out of range.
+    """
+    kind = "room" if config.scene_kind == "auto" else config.scene_kind
+    if (config.style, kind) not in PRESETS:
+        raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
+    preset = PRESETS[config.style, kind]
+    missing = {f.name: preset[f.name] for f in fields(config) if f.name in preset and getattr(config, f.name) is None}
+    if config.tensorf_encoding == "cp":
+        # No planes, no total variation, unless the user asks for it and is told.
+        missing |= {name: 0.0 for name in ("tv_density", "tv_color") if name in missing}
+    result = replace(config, scene_kind=kind, **missing)
+    if config.style != "nerfstudio":
+        # The port's regularisers give way to those with weights of their own.
+        result.regularization = "none"
+    if config.style != "nerfstudio" and kind == "room":
+        # What is left to these is the range of colours in pictures of depth.
+        result.collider_params = {"near_plane": 0.0, "far_plane": 4.0}
+    _check(result)
+    return result
+
+
+def _check(config: S3IMTensoRFModelConfig) -> None:
+    def refuse(name: str, value: object, what: str) -> None:
+        raise InputError(f"{_FLAG}.{name.replace('_', '-')} is {value}: {what}.")
+
+    if config.space == "contraction" and config.sampling == "steps":
+        refuse("sampling", "steps", "equal steps need a bounded scene, so set --pipeline.model.space box")
+    if config.space == "contraction" and config.shrink_box_steps:
+        refuse("shrink_box_steps", config.shrink_box_steps, "only a scene with --pipeline.model.space box has a box")
+    stray = set(config.shrink_box_steps or ()) - set(config.alpha_mask_steps or ())
+    if stray:
+        refuse("shrink_box_steps", config.shrink_box_steps, "each of them must be one of alpha-mask-steps too")
+    if config.shrink_box_steps and not config.resolution_by_axis:
+        refuse("shrink_box_steps", config.shrink_box_steps, "a box that shrinks needs resolution-by-axis True")
+    for name in ("step_ratio", "distance_scale", "box_scale", "tv_decay"):
+        if not getattr(config, name) > 0:
+            refuse(name, getattr(config, name), "give a number above 0")
+    if list(config.upsampling_iters) != sorted(set(config.upsampling_iters)):
+        refuse("upsampling_iters", config.upsampling_iters, "give steps in rising order, each once")
+    if config.tensorf_encoding == "cp" and (config.tv_density or config.tv_color):
+        refuse("tensorf_encoding", "cp", "CP has no planes, so set tv-density and tv-color to 0")

@@ -1,0 +1,93 @@
+"""Runs of S3IM-TensoRF by the trainer at thumbnail size: stopped and resumed after an upsampling, and evaluated."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from nerfstudio.configs.method_configs import all_methods
+from nerfstudio.scripts.train import _set_random_seed
+from nerfstudio.utils import eval_utils
+
+from s3im_methods.method_configs import s3im_tensorf_lite
+from s3im_methods.scenes import RoomConfig, write_scene
+
+STOP, STEPS = 6, 10
+GROWTH = {
+    # A mask, a box cut down and two upsamplings, on both sides of the stop.
+    "original": {"alpha_mask_steps": (3,), "shrink_box_steps": (3,), "filter_rays_step": 7},
+    "ours": {},
+    "nerfstudio": {},
+}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> Path:
+    """A room of few and small views."""
+    out = tmp_path_factory.mktemp("scene") / "room"
+    write_scene(RoomConfig(width=24, height=18, train_views=6, test_views=2, light_samples=4, supersampling=1), out)
+    return out
+
+
+def config(scene: Path, out: Path, style: str, steps: int) -> Any:
+    result: Any = copy.deepcopy(s3im_tensorf_lite.config)
+    result.output_dir, result.experiment_name, result.timestamp = out, "run", "one"
+    result.vis, result.max_num_iterations, result.steps_per_save = "tensorboard", steps, 1000
+    result.machine.device_type = "cpu"
+    result.pipeline.datamanager.data = scene
+    result.pipeline.datamanager.train_num_rays_per_batch = 64
+    result.pipeline.datamanager.eval_num_rays_per_batch = 64
+    model = result.pipeline.model
+    model.style, model.init_resolution, model.final_resolution, model.upsampling_iters = style, 8, 14, (4, 8)
+    for name, value in GROWTH[style].items():
+        setattr(model, name, value)
+    return result
+
+
+def train(settings: Any) -> dict[str, Any]:
+    """Train, and return the last checkpoint."""
+    _set_random_seed(settings.machine.seed)
+    trainer = settings.setup(local_rank=0, world_size=1)
+    trainer.setup()
+    settings.save_config()
+    trainer.train()
+    (checkpoint,) = Path(settings.get_checkpoint_dir()).glob("*.ckpt")
+    return torch.load(checkpoint)
+
+
+def leaves(tree: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(tree, dict):
+        return {k: v for name, branch in tree.items() for k, v in leaves(branch, f"{path}/{name}").items()}
+    if isinstance(tree, list):
+        return {k: v for i, branch in enumerate(tree) for k, v in leaves(branch, f"{path}/{i}").items()}
+    return {path: tree}
+
+
+@pytest.mark.parametrize("style", list(GROWTH))
+def test_resuming_after_an_upsampling_repeats_the_run_that_was_never_stopped(style, scene, tmp_path, monkeypatch):
+    whole = train(config(scene, tmp_path / "whole", style, STEPS))
+    train(config(scene, tmp_path / "parts", style, STOP))
+    rest = config(scene, tmp_path / "parts", style, STEPS)
+    rest.load_dir = rest.get_checkpoint_dir()
+    resumed = train(rest)
+    expected, actual = leaves(whole), leaves(resumed)
+    assert expected.keys() == actual.keys()
+    for name, value in expected.items():
+        same = torch.equal(actual[name], value) if isinstance(value, torch.Tensor) else actual[name] == value
+        assert same, name
+    assert ("/pipeline/_model.field.alpha_mask.volume" in actual) and (
+        actual["/pipeline/_model.field.alpha_mask.volume"].numel() > 0
+    ) == (style == "original")
+
+    # ns-eval, ns-render, ns-export and ns-viewer load a run like this.
+    monkeypatch.setitem(all_methods, "s3im-tensorf-lite", s3im_tensorf_lite.config)
+    _, pipeline, _, step = eval_utils.eval_setup(
+        tmp_path / "parts" / "run" / "s3im-tensorf-lite" / "one" / "config.yml"
+    )
+    assert step == STEPS - 1
+    for name, value in pipeline.state_dict().items():
+        assert torch.equal(value, whole["pipeline"][name]), name
+    assert pipeline.model.field.alpha_mask.exists == (style == "original")  # type: ignore[union-attr]
+    metrics = pipeline.get_average_eval_image_metrics()
+    assert metrics is not None and metrics["psnr"] > 5
