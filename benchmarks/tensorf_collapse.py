@@ -9,25 +9,18 @@ just that. Run by hand; one line of JSON per run is appended to the output, and 
 """
 
 import copy
-import functools
-import json
-import random
 import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import torch
 import tyro
-from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
-from nerfstudio.engine.optimizers import Optimizers
 from rich.console import Console
 from rich.table import Table
+from training import finished, note, train
 
 from s3im_methods.method_configs import s3im_tensorf_lite
-from s3im_methods.randomness import step_seed
 
 Setting = Literal["plain", "s3im", "control"]
 
@@ -80,41 +73,9 @@ def configuration(arguments: Arguments, scene: Path, setting: Setting) -> Any:
     return config
 
 
-def train(config: Any, seed: int, steps: int, control: float, device: str) -> Any:
-    """Train; the colours' loss is multiplied by ``1 + control / (2 variance of the batch)``."""
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 (nerfstudio's generator)
-    torch.manual_seed(seed)
-    pipeline = config.pipeline.setup(device=device, test_mode="val")
-    optimizers = Optimizers(config.optimizers.copy(), pipeline.get_param_groups())
-    callbacks = pipeline.get_training_callbacks(TrainingCallbackAttributes(optimizers, None, pipeline, None))
-    for step in range(steps):
-        pipeline.train()
-        torch.manual_seed(step_seed(seed, 0, step, "global"))
-        pipeline.datamanager.train_pixel_sampler.reseed(step_seed(seed, 0, step, "pixels"))
-        pipeline.model.s3im.reseed(step_seed(seed, 0, step, "permutations"))
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
-        optimizers.zero_grad_all()
-        bundle, batch = pipeline.datamanager.next_train(step)
-        outputs = pipeline.model(bundle)
-        losses = pipeline.model.get_loss_dict(outputs, batch, {})
-        if control:
-            variance = batch["image"][..., :3].var(dim=0).mean().to(device)
-            losses["rgb_loss"] = losses["rgb_loss"] * (1 + control / (2 * variance))
-        functools.reduce(torch.add, losses.values()).backward()
-        optimizers.optimizer_step_all()
-        optimizers.scheduler_step_all(step)
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
-    pipeline.eval()
-    return pipeline
-
-
 def main(arguments: Arguments) -> None:
     """Make the runs that are missing, and print one table of them all."""
-    lines = arguments.out.read_text().splitlines() if arguments.out.is_file() else []
-    results = {tuple(line["run"]): line for line in map(json.loads, lines)}
+    results = finished(arguments.out)
     for scene in arguments.scenes:
         for seed in arguments.seeds:
             for setting in arguments.settings:
@@ -127,10 +88,8 @@ def main(arguments: Arguments) -> None:
                 pipeline = train(config, seed, arguments.steps, control, arguments.device)
                 seconds = time.perf_counter() - start
                 metrics = pipeline.get_average_eval_image_metrics()
-                line = {"run": run, "psnr": metrics["psnr"], "ssim": metrics["ssim"], "seconds": seconds}
-                results[run] = line
-                with arguments.out.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
+                found = {"psnr": metrics["psnr"], "ssim": metrics["ssim"], "seconds": seconds}
+                results[run] = note(arguments.out, run, found)
     table = Table("scene", "style", "loss", "steps", "seeds", "PSNR, mean", "PSNR, each", "SSIM, mean")
     for group in dict.fromkeys(run[:4] for run in results):
         lines_of = [line for run, line in results.items() if run[:4] == group]
