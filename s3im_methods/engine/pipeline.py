@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 import torch
 from nerfstudio.data.datamanagers.base_datamanager import DataManager
+from nerfstudio.model_components.scene_colliders import AABBBoxCollider
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import distributed as dist
@@ -15,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from s3im_methods.compat.checkpoints import explain_evaluation_loads
 from s3im_methods.data.check_scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
+from s3im_methods.engine.check_box import check_box
 from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSampler
 
@@ -67,6 +69,9 @@ class S3IMPipeline(VanillaPipeline):
         if test_mode != "inference":
             _check_masks(self.datamanager)
             _check_depth(self.datamanager, getattr(config.model, "far_plane", None))
+        if test_mode == "val" and isinstance(self.model.collider, AABBBoxCollider):
+            cameras = self.datamanager.train_dataset.cameras  # type: ignore[union-attr]
+            check_box(self.model.collider.scene_box.aabb, cameras)
         if test_mode == "val" and local_rank == 0:
             place = "the CPU" if on_cpu else f"device {device}"
             CONSOLE.print(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]

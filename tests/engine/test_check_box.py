@@ -1,0 +1,42 @@
+"""Cameras that look into the model's box, past it and away from it."""
+
+import pytest
+import torch
+from nerfstudio.cameras.cameras import Cameras
+
+from s3im_methods.engine.check_box import check_box, views_into
+from s3im_methods.errors import InputError
+
+BOX = torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])
+
+
+def cameras(*places: tuple[float, float, float]) -> Cameras:
+    """Cameras of 90 degrees that look along -z."""
+    poses = torch.eye(4)[:3].repeat(len(places), 1, 1)
+    poses[:, :, 3] = torch.tensor(places)
+    return Cameras(poses, fx=8.0, fy=8.0, cx=8.0, cy=6.0, width=16, height=12)
+
+
+def test_who_sees_the_box():
+    inside, before, beside, behind = (0.0, 0.0, 0.0), (0.0, 0.0, 4.0), (9.0, 0.0, 0.5), (0.0, 0.0, -4.0)
+    assert views_into(BOX, cameras(inside, before, beside, behind)).tolist() == [True, True, False, False]
+
+
+def test_a_box_at_the_edge_of_the_image_is_seen():
+    # At 4 units the image is 8 wide and 6 high; the box begins 3 units to the side.
+    assert views_into(BOX, cameras((4.0, 0.0, 5.0))).tolist() == [True]
+
+
+def test_no_view_is_an_error_that_names_the_box():
+    with pytest.raises(InputError, match=r"\[-1.0, -1.0, -1.0\] to \[1.0, 1.0, 1.0\] .* none of the 2 training views"):
+        check_box(BOX, cameras((9.0, 0.0, 0.5), (0.0, 0.0, -4.0)))
+
+
+def test_some_views_are_a_warning(capsys):
+    check_box(BOX, cameras((0.0, 0.0, 4.0), (0.0, 0.0, -4.0)))
+    assert "1 of 2 training views do not see the box" in " ".join(capsys.readouterr().out.split())
+
+
+def test_all_views_are_silent(capsys):
+    check_box(BOX, cameras((0.0, 0.0, 4.0)))
+    assert capsys.readouterr().out == ""
