@@ -12,7 +12,10 @@ from ns_commands import assert_resuming_repeats, run, run_folder, train
 pytestmark = pytest.mark.slow
 
 # What makes the method do within the few steps of these runs all that it does in a long one.
-FLAGS = {"s3im-depth-nerfacto-lite": []}
+FLAGS = {
+    "s3im-depth-nerfacto-lite": [],
+    "s3im-tensorf-lite": ["--pipeline.model.upsampling-iters", "10", "20", "40"],
+}
 
 
 @dataclass(frozen=True)
