@@ -61,6 +61,14 @@ def test_a_resumed_run_continues_it(start):
     assert updates(stock=False, start=start) == [step for step in updates(stock=True) if step >= start]
 
 
+def test_an_earlier_step_starts_over():
+    schedule, fresh = ProposalSchedule(sampler()), ProposalSchedule(sampler())
+    schedule.before_step(50)
+    schedule.before_step(12)
+    fresh.before_step(12)
+    assert vars(schedule.sampler)["_steps_since_update"] == vars(fresh.sampler)["_steps_since_update"]
+
+
 def test_upstream_still_needs_it():
     """When this fails, rendering no longer delays the updates: remove ``compat.proposals``."""
     assert updates(stock=True, render_every=1) != updates(stock=True)
