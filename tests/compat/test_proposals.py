@@ -16,7 +16,7 @@ def sampler() -> ProposalNetworkSampler:
         num_proposal_samples_per_ray=(4,),
         num_nerf_samples_per_ray=4,
         num_proposal_network_iterations=1,
-        update_sched=lambda step: np.clip(np.interp(step, [0, 40], [0, 5]), 1, 5),
+        update_sched=lambda step: np.interp(step, [0, 40], [2, 5]),
     )
 
 
