@@ -10,8 +10,9 @@ module              defect                                                      
 ==================  =========================================================================  =====================
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
-is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU) and
-``encodings.resampling`` (a tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones).
+is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
+``encodings.resampling`` (a tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones)
+and ``data.depth.nerfstudio_frames`` (a scene in which only some images have depth is refused).
 """
 
 from s3im_methods.compat.checkpoints import allow_numpy_scalars

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from nerfstudio.data.dataparsers import nerfstudio_dataparser as stock
@@ -63,8 +62,11 @@ def _hidden_depth() -> Iterator[dict[str, Any]]:
             frame.pop("depth_file_path", None)
         return seen["shown"]
 
-    with patch.object(stock, "load_from_json", load):
+    original, stock.load_from_json = stock.load_from_json, load
+    try:
         yield seen
+    finally:
+        stock.load_from_json = original
 
 
 def _undo(to_scene: np.ndarray, applied: list | None) -> np.ndarray:

@@ -152,6 +152,13 @@ def test_images_without_depth_get_zeros_and_the_same_keys(room):
     assert evaluation[0].keys() == dataset[0].keys()
 
 
+def test_upstream_still_refuses_depth_of_some_images_only(room):
+    """When this fails, ``nerfstudio_frames`` need not hide the depth maps from nerfstudio's parser any more."""
+    room.drop(first=1)
+    with pytest.raises(AssertionError):
+        NerfstudioDataParserConfig(data=room.folder).setup().get_dataparser_outputs("train")
+
+
 def test_scene_without_depth(room):
     room.drop()
     room.meta.pop("ply_file_path")
