@@ -35,8 +35,10 @@ system-libraries:
 demo: setup
 	$(BIN)/s3im demo --method $(METHOD) --output-dir demo
 
+# Two processes of one thread each: torch's threads spin while they wait, so that two processes of two would stand in each
+# other's way, and most of the time goes into the imports of ns-* commands, which use one thread anyway.
 test: dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: dev
 	$(BIN)/ruff check .

@@ -62,11 +62,11 @@ def _hidden_depth() -> Iterator[dict[str, Any]]:
             frame.pop("depth_file_path", None)
         return seen["shown"]
 
-    original, stock.load_from_json = stock.load_from_json, load
+    original, stock.load_from_json = stock.load_from_json, load  # pyright: ignore[reportPrivateImportUsage]
     try:
         yield seen
     finally:
-        stock.load_from_json = original
+        stock.load_from_json = original  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _undo(to_scene: np.ndarray, applied: list | None) -> np.ndarray:
