@@ -97,7 +97,7 @@ class EvalMeshCommand:
             f"{scores.chamfer_l1:.5g} (Chamfer-L1, their mean)",
         )
         both.add_row(
-            f"median distance [{unit}]", f"{scores.accuracy_median:.5g}", f"{scores.completeness_median:.5g}", ""
+            f"median distance ({unit})", f"{scores.accuracy_median:.5g}", f"{scores.completeness_median:.5g}", ""
         )
         for at in scores.at:
             both.add_row(

@@ -40,8 +40,10 @@ class ExportMeshCommand:
     """Depth fusion: most training views to render, evenly spread."""
     fusion_downscale: float = 2.0
     """Depth fusion: how many times smaller than the training images they are rendered."""
-    depth_output_name: str | None = None
-    """Depth fusion: the model's output to fuse; if not set, expected_depth, or depth where there is none."""
+    fusion_agreement: int = 3
+    """Depth fusion: keep only what at least this many of them see; fewer keep more, and more that is not there."""
+    depth_output_name: str = "depth"
+    """Depth fusion: the model's output to fuse, for instance expected_depth of nerfacto."""
 
     def run(self) -> None:
         """Make and write the mesh."""
@@ -68,6 +70,7 @@ class ExportMeshCommand:
             self.components,
             self.fusion_views,
             self.fusion_downscale,
+            self.fusion_agreement,
             self.depth_output_name,
         )
         mesh = extract_mesh(pipeline.model, outputs.cameras.to(pipeline.device), frame, settings)
@@ -89,6 +92,8 @@ class ExportMeshCommand:
             raise InputError(f"--texture-size is {self.texture_size}: give 16 or more.")
         if self.fusion_views < 1:
             raise InputError(f"--fusion-views is {self.fusion_views}: give 1 or more.")
+        if self.fusion_agreement < 1:
+            raise InputError(f"--fusion-agreement is {self.fusion_agreement}: give 1 or more.")
         if not self.fusion_downscale >= 1:
             raise InputError(f"--fusion-downscale is {self.fusion_downscale:g}: give 1 or more.")
 

@@ -117,16 +117,15 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
         predicted_mesh.apply_transform(transform)
     predicted = sample_surface(predicted_mesh.vertices, predicted_mesh.faces, settings.samples, seeds[0])
     spacing = tuple(float(np.sqrt(mesh.area / settings.samples)) for mesh in (predicted_mesh, reference_mesh))
-    count_predicted = count_reference = np.ones(settings.samples, dtype=bool)
+    measured_predicted, measured_reference = predicted, reference
     if settings.scene is not None:
-        count_predicted, count_reference = _seen(settings, predicted_mesh, predicted, reference_mesh, reference)
-        for which, path in ((count_predicted, predicted_path), (count_reference, reference_path)):
-            if not which.any():
+        measured_predicted, measured_reference = _seen(settings, predicted_mesh, predicted, reference_mesh, reference)
+        for some, path in ((measured_predicted, predicted_path), (measured_reference, reference_path)):
+            if len(some.points) == 0:
                 raise InputError(
                     f"No training camera of '{settings.scene}' sees any of '{path}': give a mesh in the coordinates of "
                     "that scene's transforms.json, or leave out --scene."
                 )
-    measured_predicted, measured_reference = predicted.where(count_predicted), reference.where(count_reference)
     from_predicted, from_reference = one_way(measured_predicted, reference), one_way(measured_reference, predicted)
     return MeshReport(
         scores=surface_scores(from_predicted, from_reference, settings.thresholds),
@@ -134,7 +133,7 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
         reference=measured_reference,
         from_predicted=from_predicted,
         from_reference=from_reference,
-        kept=(float(count_predicted.mean()), float(count_reference.mean())),
+        kept=(len(measured_predicted.points) / settings.samples, len(measured_reference.points) / settings.samples),
         transform=transform,
         spacing=(spacing[0], spacing[1]),
     )
@@ -146,9 +145,10 @@ def _seen(
     predicted: SurfacePoints,
     reference_mesh: trimesh.Trimesh,
     reference: SurfacePoints,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[SurfacePoints, SurfacePoints]:
+    """What counts of both, with the normals towards the camera that sees the point."""
     from s3im_methods.data.training_cameras import training_cameras
-    from s3im_methods.metrics.surface_visibility import Occluder, seen
+    from s3im_methods.metrics.surface_visibility import Occluder, seen_by
 
     assert settings.scene is not None
     cameras, tolerance = training_cameras(settings.scene), max(settings.thresholds)
@@ -156,7 +156,11 @@ def _seen(
     before_predicted = before_reference
     if settings.occluder == "own":
         before_predicted = Occluder(predicted_mesh.vertices, predicted_mesh.faces)
-    return (
-        seen(predicted.points, cameras, before_predicted, tolerance),
-        seen(reference.points, cameras, before_reference, tolerance),
-    )
+    origins = cameras.camera_to_worlds[:, :3, 3].double().numpy()
+    found = []
+    for surface, occluder in ((predicted, before_predicted), (reference, before_reference)):
+        camera = seen_by(surface.points, cameras, occluder, tolerance)
+        counts = surface.where(camera >= 0)
+        away = ((origins[camera[camera >= 0]] - counts.points) * counts.normals).sum(axis=1) < 0
+        found.append(SurfacePoints(counts.points, np.where(away[:, None], -counts.normals, counts.normals)))
+    return found[0], found[1]

@@ -37,8 +37,8 @@ def align(moving: NDArray, fixed: NDArray, freedom: Alignment) -> NDArray[np.flo
         there, to_fixed = tree.query(moved, workers=-1)
         back, to_moved = KDTree(moved).query(fixed, workers=-1)
         near, near_back = there <= _FARTHEST * np.median(there), back <= _FARTHEST * np.median(back)
-        sources = np.concatenate([moved[near], moved[to_moved[near_back]]])
-        targets = np.concatenate([fixed[to_fixed[near]], fixed[near_back]])
+        sources = np.concatenate([moved[near], moved[np.asarray(to_moved)[near_back]]])
+        targets = np.concatenate([fixed[np.asarray(to_fixed)[near]], fixed[near_back]])
         step = _best(sources, targets, freedom)
         after = moved @ step[:3, :3].T + step[:3, 3]
         change = float(np.abs(after - moved).max())

@@ -35,7 +35,8 @@ class ColouredSurface:
 def draw_errors(title: str, rows: list[ColouredSurface], largest: float, unit: str) -> Image.Image:
     """Draw the surfaces from three sides, each row on the same scale of length and of colour; z is up.
 
-    Only what faces the viewer is drawn, so that a room is looked into through its walls.
+    Only what faces the viewer is drawn, so that a room is looked into through its walls where their normals point
+    inwards.
 
     Args:
         title: First line of the picture.

@@ -46,8 +46,8 @@ class Occluder:
         return self._caster.test_occlusions(self._tensor(rays), tnear=0.0, tfar=1.0).numpy() & (free > 0)
 
 
-def seen(points: NDArray, cameras: Cameras, occluder: Occluder, tolerance: float) -> NDArray[np.bool_]:
-    """Whether at least one camera has a point in its image, with nothing in front of it.
+def seen_by(points: NDArray, cameras: Cameras, occluder: Occluder, tolerance: float) -> NDArray[np.int64]:
+    """The first camera that has a point in its image, with nothing in front of it.
 
     Args:
         points: ``[N, 3]``, in the cameras' world and units.
@@ -56,22 +56,22 @@ def seen(points: NDArray, cameras: Cameras, occluder: Occluder, tolerance: float
         tolerance: How far behind the occluder a point may lie and still be seen.
 
     Returns:
-        ``[N]``.
+        Index of the camera, ``[N]``; -1 where no camera sees the point.
 
     Raises:
         InputError: If a camera is not of the perspective kind.
     """
     if bool((cameras.camera_type != CameraType.PERSPECTIVE.value).any()):
         raise InputError("Culling needs perspective cameras, and the scene has others: leave out --scene.")
-    found = np.zeros(len(points), dtype=bool)
+    found = np.full(len(points), -1, dtype=np.int64)
     for index in range(len(cameras)):
         camera = cameras[index]
-        rest = np.flatnonzero(~found)
+        rest = np.flatnonzero(found < 0)
         column, row, depth = to_pixels(points[rest], camera)
         with np.errstate(invalid="ignore"):
             inside = (column >= 0) & (column < int(camera.width)) & (row >= 0) & (row < int(camera.height))
         rest = rest[inside & (depth > 0)]
         if len(rest):
             origin = camera.camera_to_worlds[:3, 3].double().cpu().numpy()
-            found[rest[~occluder.hides(points[rest], origin, tolerance)]] = True
+            found[rest[~occluder.hides(points[rest], origin, tolerance)]] = index
     return found

@@ -19,6 +19,7 @@ def test_wrong_flags(tmp_path):
     assert refusal(tmp_path, "--components", "-1") == "--components is -1: give 1 or more, or 0 for all."
     assert refusal(tmp_path, "--texture-size", "8") == "--texture-size is 8: give 16 or more."
     assert refusal(tmp_path, "--fusion-views", "0") == "--fusion-views is 0: give 1 or more."
+    assert refusal(tmp_path, "--fusion-agreement", "0") == "--fusion-agreement is 0: give 1 or more."
     assert refusal(tmp_path, "--fusion-downscale", "nan") == "--fusion-downscale is nan: give 1 or more."
 
 

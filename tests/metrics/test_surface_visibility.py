@@ -8,7 +8,7 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 
 from s3im_methods.errors import InputError
 from s3im_methods.metrics.surface import sample_surface
-from s3im_methods.metrics.surface_visibility import Occluder, seen
+from s3im_methods.metrics.surface_visibility import Occluder, seen_by
 
 BALL = trimesh.creation.icosphere(5)
 POINTS = sample_surface(BALL.vertices, BALL.faces, 50_000, 0).points
@@ -26,6 +26,10 @@ def away(z: float) -> np.ndarray:
     return trimesh.transformations.translation_matrix([0, 0, z])
 
 
+def seen(points, cameras, occluder, tolerance):
+    return seen_by(points, cameras, occluder, tolerance) >= 0
+
+
 def test_a_camera_sees_the_cap_that_faces_it():
     """From a distance of 4 radii the cap above z = 1/4."""
     found = seen(POINTS, cameras(away(4.0)), OCCLUDER, 1e-3)
@@ -35,7 +39,10 @@ def test_a_camera_sees_the_cap_that_faces_it():
 
 def test_cameras_add_up():
     below = trimesh.transformations.rotation_matrix(np.pi, [1, 0, 0]) @ away(4.0)
-    assert seen(POINTS, cameras(away(4.0), below), OCCLUDER, 1e-3).mean() == pytest.approx(0.75, abs=0.02)
+    found = seen_by(POINTS, cameras(away(4.0), below), OCCLUDER, 1e-3)
+    assert (found >= 0).mean() == pytest.approx(0.75, abs=0.02)
+    assert (found[POINTS[:, 2] > 0.3] == 0).all()
+    assert (found[POINTS[:, 2] < -0.3] == 1).all()
 
 
 def test_the_image_ends():

@@ -32,7 +32,7 @@ class DepthView:
 
 
 def render_views(
-    model: Any, cameras: Cameras, most: int, downscale: float, output_name: str | None = None
+    model: Any, cameras: Cameras, most: int, downscale: float, output_name: str = "depth"
 ) -> Iterator[DepthView]:
     """Render depth from the places of cameras, evenly spread over them, through ideal pinholes.
 
@@ -42,7 +42,8 @@ def render_views(
             degrees.
         most: How many views at most.
         downscale: How many times smaller than the cameras' images.
-        output_name: The model's output to take; by default ``expected_depth``, or ``depth`` where there is none.
+        output_name: The model's output to take. nerfacto's ``expected_depth`` lies in mid-air where a ray grazes an
+            edge; its ``depth``, the median, does not.
 
     Raises:
         InputError: If the model has no such output.
@@ -51,11 +52,10 @@ def render_views(
     for index in torch.linspace(0, len(cameras) - 1, count).round().long().tolist():
         camera = _pinhole(cameras[index], downscale)
         outputs = model.get_outputs_for_camera(camera)
-        name = output_name or ("expected_depth" if "expected_depth" in outputs else "depth")
-        if name not in outputs or outputs[name].shape[-1] != 1:
+        if output_name not in outputs or outputs[output_name].shape[-1] != 1:
             names = ", ".join(sorted(key for key, value in outputs.items() if value.shape[-1] == 1))
-            raise InputError(f"The model has no depth output '{name}': give one of {names}.")
-        distance = outputs[name][..., 0].to(camera.device)
+            raise InputError(f"The model has no depth output '{output_name}': give one of {names}.")
+        distance = outputs[output_name][..., 0].to(camera.device)
         clear = ~torch.isfinite(distance)
         if "accumulation" in outputs:
             clear |= outputs["accumulation"][..., 0].to(camera.device) < _OPAQUE
@@ -85,11 +85,13 @@ class FusedDepth:
         views: At least one.
         truncation: Distances count up to this, in scene units; a view says nothing about what lies farther behind the
             surface that it saw, nor about what lies behind or beside the camera.
+        least: Where fewer views say something, nothing is known.
     """
 
-    def __init__(self, views: list[DepthView], truncation: float) -> None:
+    def __init__(self, views: list[DepthView], truncation: float, least: int = 1) -> None:
         self.views = views
         self.truncation = truncation
+        self.least = least
 
     @torch.no_grad()
     def __call__(self, points: Tensor) -> Tensor:
@@ -100,7 +102,7 @@ class FusedDepth:
             seen = ahead >= -self.truncation
             total += torch.where(seen, ahead.clamp(max=self.truncation), 0.0)
             count += seen
-        return torch.where(count > 0, total / count, torch.nan)
+        return torch.where(count >= self.least, total / count, torch.nan)
 
     def _ahead(self, view: DepthView, points: Tensor) -> Tensor:
         """How much farther than each point the view saw, ``[N]``; NaN where it saw nothing."""

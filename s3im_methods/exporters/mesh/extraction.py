@@ -41,7 +41,8 @@ class MeshSettings:
         components: How many parts to keep, the largest ones; 0 for all.
         fusion_views: Most views to fuse.
         fusion_downscale: How many times smaller than the images these are rendered.
-        depth_output_name: The depth to fuse; None to choose it.
+        fusion_agreement: Views that must say something about a place for it to be known; with fewer views, all.
+        depth_output_name: The depth to fuse, an output of the model.
     """
 
     method: Literal["level-set", "depth-fusion"] = "level-set"
@@ -52,7 +53,8 @@ class MeshSettings:
     components: int = 1
     fusion_views: int = 100
     fusion_downscale: float = 2.0
-    depth_output_name: str | None = None
+    fusion_agreement: int = 3
+    depth_output_name: str = "depth"
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def _fused(
     truncation = max(_TRUNCATION_VOXELS * grid.voxel, _LEAST_TRUNCATION * grid.voxel * max(grid.cells))
     height, width = views[0].distance.shape
     say(f"Fused the depth of {len(views)} views of {width} x {height} pixels, truncated at {truncation:.4g}.")
-    return ScalarField(FusedDepth(views, truncation * frame.scale), "sdf")
+    least = min(settings.fusion_agreement, len(views))
+    return ScalarField(FusedDepth(views, truncation * frame.scale, least), "sdf")
 
 
 def _nothing(settings: MeshSettings, level_set: LevelSet, seen: tuple[NDArray, NDArray]) -> str:

@@ -125,17 +125,25 @@ def test_normals_point_outwards_and_colours_are_seen_against_them():
 
 
 def test_fused_depth_gives_the_ball_where_cameras_see_it():
-    mesh = extracted(SignedBall(), method="depth-fusion", fusion_downscale=1.0)
+    mesh = extracted(SignedBall(), method="depth-fusion", fusion_downscale=1.0, fusion_agreement=1)
     assert np.abs(distance_from_ball(mesh)).mean() < 0.02
     # Six cameras at four radii see all of it but what lies near the corners of a cube.
     assert as_trimesh(mesh).area > 0.85 * 4 * np.pi * 4
     assert (mesh.normals * (mesh.surface.vertices - WORLD_CENTRE)).sum(axis=1).min() > 0
 
 
+def test_fusion_leaves_out_what_too_few_cameras_see():
+    """Each pole of the ball on an axis is seen by one of the six cameras; places between three of them by these."""
+    mesh = extracted(SignedBall(), method="depth-fusion", fusion_downscale=1.0, fusion_agreement=3, components=0)
+    along = np.sort(np.abs((mesh.surface.vertices - WORLD_CENTRE) @ TURN.T), axis=1)[:, 2]
+    assert len(mesh.surface.faces) > 100
+    assert along.max() < 1.9
+
+
 def test_fusion_keeps_nothing_behind_cameras():
     """A box that reaches far behind all cameras: there is the ball in it, and nothing else."""
     corners = {"crop_min": tuple(WORLD_CENTRE - 20), "crop_max": tuple(WORLD_CENTRE + 20)}
-    mesh = extracted(Ball(), method="depth-fusion", components=0, resolution=128, **corners)
+    mesh = extracted(Ball(), method="depth-fusion", fusion_agreement=1, components=0, resolution=128, **corners)
     assert len(mesh.surface.faces) > 100
     # Cells of 0.3; the nearest camera is 6 away.
     assert np.abs(distance_from_ball(mesh)).max() < 1
