@@ -7,6 +7,8 @@ from importlib import import_module
 COMMANDS = {
     "demo": "s3im_methods.cli.demo:DemoCommand",
     "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
+    "eval-mesh": "s3im_methods.cli.eval_mesh:EvalMeshCommand",
+    "export-mesh": "s3im_methods.cli.export_mesh:ExportMeshCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",
     "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",

@@ -35,7 +35,7 @@ def project_points(points: np.ndarray, camera: Cameras, known_visible: bool) -> 
             "sensor or none."
         )
     height, width = int(camera.height), int(camera.width)
-    column, row, depth = _pixels(points, camera)
+    column, row, depth = to_pixels(points, camera)
     inside = (depth > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
     column, row, depth = column[inside].astype(np.int64), row[inside].astype(np.int64), depth[inside]
     if not known_visible and len(depth):
@@ -46,8 +46,17 @@ def project_points(points: np.ndarray, camera: Cameras, known_visible: bool) -> 
     return np.where(np.isfinite(image), image, 0.0).astype(np.float32)
 
 
-def _pixels(points: np.ndarray, camera: Cameras) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Column and row in pixels (the first pixel spans 0 to 1), not finite off the lens, and z-depth; each ``[P]``."""
+def to_pixels(points: np.ndarray, camera: Cameras) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where a perspective camera shows points.
+
+    Args:
+        points: ``[P, 3]``, in the camera's world.
+        camera: One perspective camera, with or without lens distortion.
+
+    Returns:
+        Column and row in pixels (the first pixel spans 0 to 1), not finite off the lens; and z-depth in the world's
+        units, not positive behind the camera and off the lens; each ``[P]``.
+    """
     pose = camera.camera_to_worlds.double().cpu().numpy()
     local = (points - pose[:3, 3]) @ pose[:3, :3]
     depth = -local[:, 2]

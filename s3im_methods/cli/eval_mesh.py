@@ -1,0 +1,132 @@
+"""``s3im eval-mesh PREDICTED REFERENCE``: how close a mesh is to the true one."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from s3im_methods.metrics.mesh_report import MeshReport
+
+
+@dataclass(frozen=True)
+class EvalMeshCommand:
+    """Judge a mesh by a reference: accuracy, completeness, Chamfer-L1, F-score, normal consistency, and a picture.
+
+    Nothing is moved or cut unless asked: both meshes must be in the same coordinates and units.
+    """
+
+    predicted: tyro.conf.Positional[Path]
+    """The mesh to judge: PLY, OBJ, GLB, STL or OFF."""
+    reference: tyro.conf.Positional[Path]
+    """The mesh that is taken to be true."""
+    thresholds: tuple[float, ...] = (0.01, 0.02, 0.05)
+    """Distances at which precision, recall and F-score are taken, in the meshes' units."""
+    unit: str = "units"
+    """Name of the meshes' unit of length, for the table and the picture, for instance m."""
+    samples: int = 1_000_000
+    """Points that are drawn on each surface, uniformly by area."""
+    seed: int = 0
+    """Seed of the points."""
+    align: Literal["none", "translation", "rigid", "similarity"] = "none"
+    """Move the prediction onto the reference first, by iterated closest points: its place, also its orientation, also
+    its size."""
+    scene: Path | None = None
+    """Count only what the training cameras of this scene see (folder with transforms.json, or such a file); the meshes
+    must be in its coordinates."""
+    occluder: Literal["own", "reference"] = "own"
+    """With --scene, what hides points of the prediction: the prediction itself, or the reference, which also leaves out
+    surfaces that are too deep by more than the largest threshold."""
+    output_path: Path = Path("eval_mesh.json")
+    """The JSON file to write."""
+    picture_path: Path = Path("eval_mesh.png")
+    """The picture to write."""
+
+    def run(self) -> None:
+        """Print the table, and write the JSON file and the picture."""
+        import json
+
+        from s3im_methods.metrics.mesh_report import Comparison, compare_meshes
+
+        self._check()
+        settings = Comparison(self.thresholds, self.samples, self.seed, self.align, self.scene, self.occluder)
+        report = compare_meshes(self.predicted, self.reference, settings)
+        self._print(report)
+        about = {
+            "predicted": str(self.predicted),
+            "reference": str(self.reference),
+            "unit": self.unit,
+            "samples": self.samples,
+            "seed": self.seed,
+            "align": self.align,
+            "scene": None if self.scene is None else str(self.scene),
+            "occluder": None if self.scene is None else self.occluder,
+        }
+        for path in (self.output_path, self.picture_path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self.output_path.write_text(json.dumps({**about, **report.as_dict()}, indent=1), encoding="utf-8")
+        title = f"{self.predicted.name} against {self.reference.name}: Chamfer-L1 {report.scores.chamfer_l1:.4g}"
+        report.picture(f"{title} {self.unit}", max(self.thresholds), self.unit).save(self.picture_path)
+        print(f"Wrote {self.output_path} and {self.picture_path}.")
+
+    def _check(self) -> None:
+        import math
+
+        from s3im_methods.errors import InputError
+
+        if not self.thresholds or not all(0 < value < math.inf for value in self.thresholds):
+            given = " ".join(f"{value:g}" for value in self.thresholds)
+            raise InputError(f"--thresholds is '{given}': give one or more distances above 0.")
+        if self.samples < 1000:
+            raise InputError(f"--samples is {self.samples}: give 1000 or more.")
+        if self.seed < 0:
+            raise InputError(f"--seed is {self.seed}: give 0 or more.")
+
+    def _print(self, report: "MeshReport") -> None:
+        from rich.console import Console
+        from rich.table import Table
+
+        scores, unit = report.scores, self.unit
+        both = Table("", "predicted to reference", "reference to predicted", "both")
+        both.add_row(
+            f"mean distance ({unit})",
+            f"{scores.accuracy:.5g} (accuracy)",
+            f"{scores.completeness:.5g} (completeness)",
+            f"{scores.chamfer_l1:.5g} (Chamfer-L1, their mean)",
+        )
+        both.add_row(
+            f"median distance ({unit})", f"{scores.accuracy_median:.5g}", f"{scores.completeness_median:.5g}", ""
+        )
+        for at in scores.at:
+            both.add_row(
+                f"within {at.threshold:g} {unit}",
+                f"{at.precision:.4f} (precision)",
+                f"{at.recall:.4f} (recall)",
+                f"{at.f_score:.4f} (F-score)",
+            )
+        both.add_row(
+            "normal consistency",
+            f"{scores.normals_predicted:.4f}",
+            f"{scores.normals_reference:.4f}",
+            f"{scores.normal_consistency:.4f} (mean)",
+        )
+        if self.scene is not None:
+            both.add_row("share that counts", f"{report.kept[0]:.4f}", f"{report.kept[1]:.4f}", "")
+        # Where the output is no terminal, nothing is cut off to fit one.
+        Console(width=None if sys.stdout.isatty() else 160, markup=False).print(both)
+        print(
+            f"Points lie {report.spacing[0]:.2g} {unit} apart on the prediction and {report.spacing[1]:.2g} {unit} on "
+            "the reference; equal surfaces would show about half of that as their distance."
+        )
+        if self.align != "none":
+            move = ", ".join(f"{value:.4g}" for value in report.transform[:3, 3])
+            size = abs(_determinant(report)) ** (1 / 3)
+            print(f"The prediction was aligned ({self.align}): moved by {move} {unit} after a scaling by {size:.5g}.")
+
+
+def _determinant(report: "MeshReport") -> float:
+    import numpy as np
+
+    return float(np.linalg.det(report.transform[:3, :3]))

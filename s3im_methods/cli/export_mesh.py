@@ -1,0 +1,125 @@
+"""``s3im export-mesh``: the surface of a trained run as a mesh in the coordinates of its data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from s3im_methods.exporters.mesh.extraction import ColouredMesh
+
+
+@dataclass(frozen=True)
+class ExportMeshCommand:
+    """Write a mesh with colours and normals, in the world units and axes of the run's transforms.json."""
+
+    load_config: Path
+    """The run's config.yml, as for ns-eval."""
+    output_dir: Path
+    """Folder to write to."""
+    method: Literal["level-set", "depth-fusion"] = "level-set"
+    """Take the surface where the signed distance or density has a level, or fuse the depth that the training views
+    show."""
+    resolution: int = 256
+    """Cells along the longest side of the box."""
+    level: float | None = None
+    """Value on the surface, per scene unit for densities; if not set, 0 for signed distances, and for densities what
+    three quarters of the surface that the training cameras see have at least."""
+    crop_min: tuple[float, float, float] | None = None
+    """Lowest corner of the box, in world units; if not set, around what the training cameras see."""
+    crop_max: tuple[float, float, float] | None = None
+    """Highest corner of the box."""
+    components: int = 1
+    """Keep this many separate parts, the largest ones; 0 keeps all."""
+    file_format: Literal["ply", "obj", "glb"] = "ply"
+    """Format of the mesh."""
+    texture: bool = False
+    """Write a textured mesh as well, as OBJ for obj and as GLB otherwise; unfolding takes minutes for large meshes."""
+    texture_size: int = 2048
+    """Side of the texture in pixels."""
+    fusion_views: int = 100
+    """Depth fusion: most training views to render, evenly spread."""
+    fusion_downscale: float = 2.0
+    """Depth fusion: how many times smaller than the training images they are rendered."""
+    fusion_agreement: int = 3
+    """Depth fusion: keep only what at least this many of them see; fewer keep more, and more that is not there."""
+    depth_output_name: str = "depth"
+    """Depth fusion: the model's output to fuse, for instance expected_depth of nerfacto."""
+
+    def run(self) -> None:
+        """Make and write the mesh."""
+        from s3im_methods.errors import InputError
+
+        self._check()
+        if not self.load_config.is_file():
+            raise InputError(f"No config at '{self.load_config}': give the config.yml that ns-train wrote for the run.")
+        from nerfstudio.utils.eval_utils import eval_setup
+
+        from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
+        from s3im_methods.exporters.mesh.mesh_files import write_mesh
+        from s3im_methods.exporters.mesh.world_frame import world_frame
+
+        _, pipeline, _, _ = eval_setup(self.load_config, test_mode="inference")
+        outputs = _training_outputs(pipeline.datamanager)
+        frame = world_frame(outputs)
+        settings = MeshSettings(
+            self.method,
+            self.resolution,
+            self.level,
+            self.crop_min,
+            self.crop_max,
+            self.components,
+            self.fusion_views,
+            self.fusion_downscale,
+            self.fusion_agreement,
+            self.depth_output_name,
+        )
+        mesh = extract_mesh(pipeline.model, outputs.cameras.to(pipeline.device), frame, settings)
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        path = self.output_dir / f"mesh.{self.file_format}"
+        write_mesh(path, mesh.surface, mesh.normals, mesh.colours)
+        print(f"Wrote {path}, in the units and axes of the data.")
+        if self.texture:
+            self._write_texture(mesh, pipeline, frame)
+
+    def _check(self) -> None:
+        from s3im_methods.errors import InputError
+
+        if self.resolution < 8:
+            raise InputError(f"--resolution is {self.resolution}: give 8 or more.")
+        if self.components < 0:
+            raise InputError(f"--components is {self.components}: give 1 or more, or 0 for all.")
+        if self.texture_size < 16:
+            raise InputError(f"--texture-size is {self.texture_size}: give 16 or more.")
+        if self.fusion_views < 1:
+            raise InputError(f"--fusion-views is {self.fusion_views}: give 1 or more.")
+        if self.fusion_agreement < 1:
+            raise InputError(f"--fusion-agreement is {self.fusion_agreement}: give 1 or more.")
+        if not self.fusion_downscale >= 1:
+            raise InputError(f"--fusion-downscale is {self.fusion_downscale:g}: give 1 or more.")
+
+    def _write_texture(self, mesh: "ColouredMesh", pipeline: Any, frame: Any) -> None:
+        from s3im_methods.exporters.mesh.appearance import surface_colours
+        from s3im_methods.exporters.mesh.mesh_files import write_textured
+        from s3im_methods.exporters.mesh.texture import make_texture
+
+        def paint(points: Any, normals: Any) -> Any:
+            return surface_colours(pipeline.model, points, normals, frame, pipeline.device)
+
+        texture = make_texture(mesh.surface, mesh.normals, paint, self.texture_size)
+        path = self.output_dir / f"mesh_textured.{'obj' if self.file_format == 'obj' else 'glb'}"
+        write_textured(path, mesh.surface, mesh.normals, texture)
+        print(f"Wrote {path}.")
+
+
+def _training_outputs(manager: Any) -> Any:
+    from s3im_methods.data.check_scene import check_scene
+    from s3im_methods.data.depth.nerfstudio_frames import with_frames
+    from s3im_methods.data.few_views import keep_views
+
+    check_scene(manager.dataparser_config, with_depth=False)
+    outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split="train")
+    few = getattr(manager.config, "train_views", None)
+    if few is not None:
+        outputs = keep_views(outputs, few)
+    outputs.cameras.rescale_output_resolution(scaling_factor=manager.config.camera_res_scale_factor)
+    return outputs

@@ -1,0 +1,63 @@
+"""What fits into the memory that is left, estimated before it is used."""
+
+from dataclasses import dataclass
+
+import psutil
+
+from s3im_methods.errors import InputError
+
+# Values, two filters and their inputs, of each node of the coarse pass.
+_BYTES_PER_COARSE_NODE = 24
+# Values of a block, and vertices, faces, keys and colours of the surface through it while they are joined; measured.
+_BYTES_PER_BLOCK = 250_000
+_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class MemoryBudget:
+    """Memory that a mesh may take.
+
+    Attributes:
+        free: In bytes.
+    """
+
+    free: float
+
+    @staticmethod
+    def of_this_machine() -> "MemoryBudget":
+        """Four fifths of what is free now."""
+        return MemoryBudget(_SHARE * psutil.virtual_memory().available)
+
+    def check_coarse(self, nodes: int, resolution: int) -> None:
+        """Refuse a grid whose coarse pass alone does not fit.
+
+        Args:
+            nodes: Nodes of the coarse pass.
+            resolution: Of the grid, for the sentence.
+
+        Raises:
+            InputError: If it does not fit.
+        """
+        self._check(nodes * _BYTES_PER_COARSE_NODE, resolution, 1 / 3)
+
+    def check_blocks(self, blocks: int, resolution: int) -> None:
+        """Refuse a surface that passes through too many blocks.
+
+        Args:
+            blocks: How many are known so far.
+            resolution: Of the grid, for the sentence.
+
+        Raises:
+            InputError: If they do not fit.
+        """
+        self._check(blocks * _BYTES_PER_BLOCK, resolution, 1 / 2)
+
+    def _check(self, needed: float, resolution: int, power: float) -> None:
+        if needed <= self.free:
+            return
+        # A little less than what fits on paper.
+        fits = max(1, int(0.9 * resolution * (self.free / needed) ** power))
+        raise InputError(
+            f"--resolution {resolution} needs {needed / 2**30:.1f} GiB or more, and {self.free / 2**30:.1f} GiB of "
+            f"memory can be used: {fits} fits, or a smaller box with --crop-min and --crop-max."
+        )

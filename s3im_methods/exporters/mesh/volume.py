@@ -1,0 +1,73 @@
+"""What a model offers to take a surface from: a density or a signed distance, at any point."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from s3im_methods.errors import InputError
+
+
+@dataclass(frozen=True)
+class ScalarField:
+    """A quantity whose level set is a surface.
+
+    Attributes:
+        value: From points in scene units, ``[N, 3]``, to values, ``[N]``.
+        kind: "density" per scene unit, or "sdf", a signed distance in scene units.
+        bounds: Corners in scene units, ``[2, 3]``, outside which the model says nothing; None for everywhere.
+    """
+
+    value: Callable[[Tensor], Tensor]
+    kind: Literal["density", "sdf"]
+    bounds: Tensor | None = None
+
+    @property
+    def inside_positive(self) -> bool:
+        """Whether the inside of things has the larger values."""
+        return self.kind == "density"
+
+
+def scalar_field(model: Any) -> ScalarField:
+    """The field of a model.
+
+    A model that has a signed distance offers ``surface_value(points)``: points ``[N, 3]`` in scene units to signed
+    distances ``[N]`` or ``[N, 1]``, negative inside. Of others the density is taken: the field's ``density_at`` or
+    nerfstudio's ``density_fn``.
+
+    Args:
+        model: In evaluation mode.
+
+    Raises:
+        InputError: If the model has neither.
+    """
+    field = getattr(model, "field", None)
+    if hasattr(model, "surface_value"):
+        return ScalarField(_flat(model.surface_value), "sdf", _bounds(model))
+    for name in ("density_at", "density_fn"):
+        if field is not None and hasattr(field, name):
+            return ScalarField(_flat(getattr(field, name)), "density", _bounds(model))
+    raise InputError(
+        f"{type(model).__name__} has neither a density nor a signed distance to take a surface from: use "
+        "--method depth-fusion."
+    )
+
+
+def _flat(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    @torch.no_grad()
+    def values(points: Tensor) -> Tensor:
+        return function(points).reshape(-1).float()
+
+    return values
+
+
+def _bounds(model: Any) -> Tensor | None:
+    # A model that intersects its rays with a box has learnt nothing outside it.
+    box = getattr(getattr(model, "collider", None), "scene_box", None)
+    if box is not None:
+        return box.aabb.detach()
+    # And nerfstudio's fields without a contraction answer with nothing there.
+    field: Any = getattr(model, "field", None)
+    return field.aabb.detach() if getattr(field, "spatial_distortion", False) is None else None
