@@ -69,7 +69,7 @@ def _moved(xyz: np.ndarray, transform: np.ndarray, scale: float) -> np.ndarray:
 def _read_cloud(path: Path) -> np.ndarray:
     import open3d as o3d
 
-    points = np.asarray(o3d.io.read_point_cloud(path).points)
+    points = np.asarray(o3d.io.read_point_cloud(str(path)).points)  # pyright: ignore[reportArgumentType]
     points = points[np.isfinite(points).all(axis=1)] if len(points) else points
     if len(points) == 0:
         raise InputError(f"{quote(path)} holds no points: write it anew, or drop ply_file_path.")

@@ -20,7 +20,8 @@ def camera(distortion=(0.0,) * 6, kind=CameraType.PERSPECTIVE) -> Cameras:
 @settings(deadline=None, max_examples=25)
 @given(
     k=st.tuples(st.floats(-0.05, 0.1), st.floats(-0.01, 0.05), st.just(0.0), st.just(0.0)),
-    p=st.tuples(st.floats(-0.08, 0.08), st.floats(-0.08, 0.08)),
+    # Far beyond any lens; from 0.08 on nerfstudio does not find the corners any more.
+    p=st.tuples(st.floats(-0.05, 0.05), st.floats(-0.05, 0.05)),
     seed=st.integers(0, 1000),
 )
 def test_points_on_nerfstudios_rays_come_back_at_their_pixels(k, p, seed):

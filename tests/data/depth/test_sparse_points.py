@@ -21,7 +21,7 @@ def write_colmap(room, xyz, seen):
 
 
 def cloud(room) -> np.ndarray:
-    return np.asarray(o3d.io.read_point_cloud(room.folder / "points.ply").points)
+    return np.asarray(o3d.io.read_point_cloud(str(room.folder / "points.ply")).points)  # pyright: ignore[reportArgumentType]
 
 
 def test_the_cloud_lies_where_the_cameras_look(room):
