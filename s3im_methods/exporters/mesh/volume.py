@@ -16,18 +16,13 @@ class ScalarField:
 
     Attributes:
         value: From points in scene units, ``[N, 3]``, to values, ``[N]``.
-        kind: "density" per scene unit, or "sdf", a signed distance in scene units.
+        kind: "density" per scene unit, larger inside; or "sdf", a signed distance in scene units, negative inside.
         bounds: Corners in scene units, ``[2, 3]``, outside which the model says nothing; None for everywhere.
     """
 
     value: Callable[[Tensor], Tensor]
     kind: Literal["density", "sdf"]
     bounds: Tensor | None = None
-
-    @property
-    def inside_positive(self) -> bool:
-        """Whether the inside of things has the larger values."""
-        return self.kind == "density"
 
 
 def scalar_field(model: Any) -> ScalarField:
