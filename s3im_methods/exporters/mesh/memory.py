@@ -8,7 +8,7 @@ from s3im_methods.errors import InputError
 
 # Values, two filters and their inputs, of each node of the coarse pass.
 _BYTES_PER_COARSE_NODE = 24
-# Values of a block, and vertices, faces, keys and colours of the surface through it while they are joined; measured.
+# Values of a block, and vertices, faces, keys and colours of the surface through it while they are joined; an estimate.
 _BYTES_PER_BLOCK = 250_000
 _SHARE = 0.8
 
