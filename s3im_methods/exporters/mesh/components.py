@@ -1,7 +1,7 @@
 """The largest parts of a surface."""
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from s3im_methods.exporters.mesh.marching import Triangles
@@ -20,7 +20,7 @@ def largest_components(mesh: Triangles, count: int) -> tuple[Triangles, int]:
     """
     ends = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]]]).T
     size = len(mesh.vertices)
-    graph = coo_array((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), shape=(size, size))
+    graph = coo_matrix((np.ones(ends.shape[1], dtype=np.int8), (ends[0], ends[1])), shape=(size, size))
     total, part = connected_components(graph, directed=False)
     if count == 0 or count >= total:
         return mesh, int(total)
