@@ -173,3 +173,9 @@ def test_normals_of_a_ball_point_outwards():
     normals = density_normals(lambda x: torch.sigmoid(20 * (1 - x.norm(dim=-1, keepdim=True))), points)
     torch.testing.assert_close(normals, points)
     assert np.isfinite(density_normals(lambda x: 0 * x[..., :1], points).numpy()).all()
+
+
+def test_normals_where_the_density_hardly_changes_are_unit_vectors_too():
+    points = torch.tensor([[0.0, 4.2, 5.6]])
+    normals = density_normals(lambda at: (-at.square().sum(-1, keepdim=True)).exp(), points)
+    torch.testing.assert_close(normals, points / 7)
