@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from s3im_methods.cli.load_run import load_run
+
 if TYPE_CHECKING:
     from s3im_methods.exporters.mesh.extraction import ColouredMesh
 
@@ -47,18 +49,12 @@ class ExportMeshCommand:
 
     def run(self) -> None:
         """Make and write the mesh."""
-        from s3im_methods.errors import InputError
-
         self._check()
-        if not self.load_config.is_file():
-            raise InputError(f"No config at '{self.load_config}': give the config.yml that ns-train wrote for the run.")
-        from nerfstudio.utils.eval_utils import eval_setup
-
         from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
         from s3im_methods.exporters.mesh.world_frame import world_frame
 
-        _, pipeline, _, _ = eval_setup(self.load_config, test_mode="inference")
+        _, pipeline, _ = load_run(self.load_config, test_mode="inference")
         outputs = _training_outputs(pipeline.datamanager)
         frame = world_frame(outputs)
         settings = MeshSettings(

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from s3im_methods.cli.load_run import load_run
+
 
 @dataclass(frozen=True)
 class OverviewCommand:
@@ -19,14 +21,10 @@ class OverviewCommand:
     def run(self) -> None:
         """Render the views and write the picture."""
         import numpy as np
-        from nerfstudio.utils.eval_utils import eval_setup
 
-        from s3im_methods.errors import InputError
         from s3im_methods.metrics.overview import ViewResult, draw_overview
 
-        if not self.load_config.is_file():
-            raise InputError(f"No config at '{self.load_config}': give the config.yml that ns-train wrote for the run.")
-        config, pipeline, _, step = eval_setup(self.load_config, test_mode="test")
+        config, pipeline, step = load_run(self.load_config, test_mode="test")
         manager: Any = pipeline.datamanager
         loader, filenames = manager.fixed_indices_eval_dataloader, manager.eval_dataset.image_filenames
         count = len(filenames)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from s3im_methods.cli.load_run import load_run
+
 _SPLITS = {"eval": ("test",), "train": ("train",), "all": ("train", "test")}
 
 
@@ -28,16 +30,12 @@ class RenderDepthCommand:
 
     def run(self) -> None:
         """Render the views and write their depth."""
-        from nerfstudio.utils.eval_utils import eval_setup
-
         from s3im_methods.errors import InputError
         from s3im_methods.exporters.metric_depth import DepthExport, export_depth
 
-        if not self.load_config.is_file():
-            raise InputError(f"No config at '{self.load_config}': give the config.yml that ns-train wrote for the run.")
         if not 0 <= self.min_accumulation <= 1:
             raise InputError(f"--min-accumulation is {self.min_accumulation:g}: give 0 to 1.")
-        config, pipeline, _, step = eval_setup(self.load_config, test_mode="inference")
+        config, pipeline, step = load_run(self.load_config, test_mode="inference")
         manager: Any = pipeline.datamanager
         export = DepthExport(self.output_name, self.measure, self.file_format, self.min_accumulation)
         about = {"method": config.method_name, "steps": step + 1}
