@@ -178,6 +178,7 @@ class _TableGradient(torch.autograd.Function):
         ctx.with_jacobian = jacobian_gradient is not None
         table_gradient = points.new_zeros(shape)
         grid = scalings.numpy(), mask, smooth, table_gradient.numpy()
+        # Numba would compile the kernels anew for every other memory layout.
         arrays = points.numpy(), gradient.detach().contiguous().numpy()
         if jacobian_gradient is None:
             in_ranges(len(scalings), lambda first, last: hash_grid_kernels.table_gradient(*arrays, *grid, first, last))
