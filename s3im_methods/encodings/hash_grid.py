@@ -5,9 +5,7 @@ class.
 """
 
 import importlib.util
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +13,8 @@ import torch
 from nerfstudio.field_components.encodings import HashEncoding
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from s3im_methods.encodings.threads import in_ranges
 
 
 def fused_available() -> bool:
@@ -80,8 +80,8 @@ class _Encode(torch.autograd.Function):
 
         points, table = points.detach().contiguous(), table.detach()
         features = points.new_empty(len(points), len(scalings) * table.shape[1])
-        arrays = points.numpy(), table.numpy(), scalings.numpy(), mask, features.numpy()
-        _in_ranges(len(points), lambda first, last: kernels.encode(*arrays, first, last))
+        arrays = points.numpy(), table.numpy(), scalings.numpy(), mask, False, features.numpy()
+        in_ranges(len(points), lambda first, last: kernels.encode(*arrays, first, last))
         ctx.save_for_backward(points, table, scalings)
         ctx.mask = mask
         return features
@@ -96,8 +96,8 @@ class _Encode(torch.autograd.Function):
         point_gradient = table_gradient = None
         if ctx.needs_input_grad[1]:
             table_gradient = torch.zeros_like(table)
-            of_table = points.numpy(), gradient.numpy(), scalings.numpy(), ctx.mask, table_gradient.numpy()
-            _in_ranges(len(scalings), lambda first, last: kernels.table_gradient(*of_table, first, last))
+            of_table = points.numpy(), gradient.numpy(), scalings.numpy(), ctx.mask, False, table_gradient.numpy()
+            in_ranges(len(scalings), lambda first, last: kernels.table_gradient(*of_table, first, last))
         if ctx.needs_input_grad[0]:
             point_gradient = torch.empty_like(points)
             of_points = (
@@ -108,25 +108,5 @@ class _Encode(torch.autograd.Function):
                 ctx.mask,
                 point_gradient.numpy(),
             )
-            _in_ranges(len(points), lambda first, last: kernels.point_gradient(*of_points, first, last))
+            in_ranges(len(points), lambda first, last: kernels.point_gradient(*of_points, first, last))
         return point_gradient, table_gradient, None, None
-
-
-_pool: tuple[int, int, ThreadPoolExecutor] | None = None
-
-
-def _in_ranges(count: int, work: Any) -> None:
-    """Call ``work(first, last)`` on one range of ``range(count)`` per torch thread, side by side."""
-    global _pool  # noqa: PLW0603
-    threads = min(torch.get_num_threads(), count)
-    if threads <= 1:
-        work(0, count)
-        return
-    # Threads do not survive a fork, so that a pool belongs to one process.
-    if _pool is None or _pool[:2] != (os.getpid(), threads):
-        _pool = (os.getpid(), threads, ThreadPoolExecutor(threads - 1, thread_name_prefix="hash-grid"))
-    bounds = [count * k // threads for k in range(threads + 1)]
-    others = [_pool[2].submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
-    work(0, bounds[1])
-    for other in others:
-        other.result()

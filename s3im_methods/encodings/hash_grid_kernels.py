@@ -1,13 +1,14 @@
 """CPU kernels of the multiresolution hash grid (Mueller et al., SIGGRAPH 2022), compiled by Numba on first use.
 
 Naming: point ``i`` of ``n``, a level with resolution ``s``, feature ``f``; ``x0``, ``x1`` are the lower and upper
-node along x with their part of the hash, ``ox`` the offset from the lower node, ``ux = 1 - ox``; ``n101`` is the slot
-of the node that is upper in x and z. A level's slots begin at ``level * (mask + 1)``, and a node's slot in its level
-is ``(x ^ y * PRIME_Y ^ z * PRIME_Z) & mask``.
+node along x with their part of the hash, ``ox`` the weight of the upper node (its offset, or smoothstep of that),
+``ux = 1 - ox`` the weight of the lower; ``n101`` is the slot of the node that is upper in x and z. A level's slots
+begin at ``level * (mask + 1)``, and a node's slot in its level is ``(x ^ y * PRIME_Y ^ z * PRIME_Z) & mask``.
 
-The arithmetic and its order are those of nerfstudio's ``HashEncoding.pytorch_fwd``, so that the forward pass is equal
-to it to the last bit. Nothing here holds the GIL: callers cut the points (or, where several points write to one slot,
-the levels) into one range per thread, and no two threads ever write to the same place.
+The arithmetic and its order are those of nerfstudio's ``HashEncoding.pytorch_fwd``, so that linear interpolation is
+equal to it to the last bit. (Plain numbers would turn float32 into float64, hence ``one``.) Nothing here holds the
+GIL: callers cut the points (or, where several points write to one slot, the levels) into one range per thread, and no
+two threads ever write to the same place.
 """
 
 import numba
@@ -16,28 +17,36 @@ import numpy as np
 PRIME_Y = 2654435761
 PRIME_Z = 805459861
 
-_jit = numba.njit(nogil=True, cache=True, error_model="numpy")
+jit = numba.njit(nogil=True, cache=True, error_model="numpy")
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _axis(coordinate, scaling, prime):
+def axis(coordinate, scaling, prime):
     """Lower node, upper node (both hashed) and offset along one axis."""
     scaled = coordinate * scaling
     floor = np.floor(scaled)
     return np.int64(floor) * prime, np.int64(np.ceil(scaled)) * prime, scaled - floor
 
 
-@_jit
-def encode(points, table, scalings, mask, features, first, last):
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def smoothstep(offset, one):
+    """Weight of the upper node, ``3 t^2 - 2 t^3``, whose slope is 0 at both nodes (Mueller et al., appendix A)."""
+    return offset * offset * (one + (one - offset) + (one - offset))
+
+
+@jit
+def encode(points, table, scalings, mask, smooth, features, first, last):
     """Fill ``features[first:last]`` (``[n, levels * F]``) for ``points`` (``[n, 3]`` in [0, 1])."""
     one = points.dtype.type(1)
     width = table.shape[1]
     for level in range(scalings.shape[0]):
         s, base, column = scalings[level], level * (mask + 1), level * width
         for i in range(first, last):
-            x0, x1, ox = _axis(points[i, 0], s, 1)
-            y0, y1, oy = _axis(points[i, 1], s, PRIME_Y)
-            z0, z1, oz = _axis(points[i, 2], s, PRIME_Z)
+            x0, x1, ox = axis(points[i, 0], s, 1)
+            y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
+            z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
+            if smooth:
+                ox, oy, oz = smoothstep(ox, one), smoothstep(oy, one), smoothstep(oz, one)
             ux, uy, uz = one - ox, one - oy, one - oz
             n000, n100 = base + ((x0 ^ y0 ^ z0) & mask), base + ((x1 ^ y0 ^ z0) & mask)
             n010, n110 = base + ((x0 ^ y1 ^ z0) & mask), base + ((x1 ^ y1 ^ z0) & mask)
@@ -53,17 +62,19 @@ def encode(points, table, scalings, mask, features, first, last):
                 features[i, column + f] = upper * oz + lower * uz
 
 
-@_jit
-def table_gradient(points, gradient, scalings, mask, table_gradient, first_level, last_level):
+@jit
+def table_gradient(points, gradient, scalings, mask, smooth, table_gradient, first_level, last_level):
     """Add the gradient of levels ``first_level:last_level`` to ``table_gradient`` (``[levels * (mask + 1), F]``)."""
     one = points.dtype.type(1)
     width = table_gradient.shape[1]
     for level in range(first_level, last_level):
         s, base, column = scalings[level], level * (mask + 1), level * width
         for i in range(points.shape[0]):
-            x0, x1, ox = _axis(points[i, 0], s, 1)
-            y0, y1, oy = _axis(points[i, 1], s, PRIME_Y)
-            z0, z1, oz = _axis(points[i, 2], s, PRIME_Z)
+            x0, x1, ox = axis(points[i, 0], s, 1)
+            y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
+            z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
+            if smooth:
+                ox, oy, oz = smoothstep(ox, one), smoothstep(oy, one), smoothstep(oz, one)
             ux, uy, uz = one - ox, one - oy, one - oz
             for f in range(width):
                 g = gradient[i, column + f]
@@ -78,18 +89,18 @@ def table_gradient(points, gradient, scalings, mask, table_gradient, first_level
                 table_gradient[base + ((x0 ^ y0 ^ z0) & mask), f] += g00 * ux
 
 
-@_jit
+@jit
 def point_gradient(points, table, gradient, scalings, mask, point_gradient, first, last):
-    """Fill ``point_gradient[first:last]`` (``[n, 3]``)."""
+    """Fill ``point_gradient[first:last]`` (``[n, 3]``) for linear interpolation."""
     one = points.dtype.type(1)
     width = table.shape[1]
     for i in range(first, last):
         dx, dy, dz = one * 0, one * 0, one * 0
         for level in range(scalings.shape[0]):
             s, base, column = scalings[level], level * (mask + 1), level * width
-            x0, x1, ox = _axis(points[i, 0], s, 1)
-            y0, y1, oy = _axis(points[i, 1], s, PRIME_Y)
-            z0, z1, oz = _axis(points[i, 2], s, PRIME_Z)
+            x0, x1, ox = axis(points[i, 0], s, 1)
+            y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
+            z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
             ux, uy, uz = one - ox, one - oy, one - oz
             for f in range(width):
                 v000, v100 = table[base + ((x0 ^ y0 ^ z0) & mask), f], table[base + ((x1 ^ y0 ^ z0) & mask), f]
