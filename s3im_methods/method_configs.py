@@ -11,7 +11,7 @@ from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
-from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
+from nerfstudio.engine.schedulers import CosineDecaySchedulerConfig, ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.plugins.types import MethodSpecification
@@ -22,6 +22,8 @@ from s3im_methods.engine.adam import BetaAdamConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
 from s3im_methods.engine.trainer import S3IMTrainer
+from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
+from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
@@ -53,6 +55,15 @@ def _tensorf_adam(lr: float, lr_final: float, max_steps: int) -> dict:
     return {
         "optimizer": BetaAdamConfig(lr=lr, eps=1e-8),
         "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=max_steps),
+    }
+
+
+def _cosine_adam(lr: float, max_steps: int, warmup_steps: int) -> dict:
+    return {
+        "optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15),
+        "scheduler": CosineDecaySchedulerConfig(
+            warm_up_end=warmup_steps, learning_rate_alpha=0.05, max_steps=max_steps
+        ),
     }
 
 
@@ -223,6 +234,70 @@ s3im_tensorf_lite = _method(
     },
     rays=1024,
     max_num_iterations=3000,
+    steps_per_eval_image=500,
+    steps_per_save=500,
+)
+
+s3im_neus_facto = _method(
+    "s3im-neus-facto",
+    "NeuS-facto at full size, trained with S3IM: surfaces and meshes.",
+    model=S3IMNeuSFactoModelConfig(
+        eval_num_rays_per_chunk=1 << 11,
+        cos_anneal_steps=5000,
+        sdf_field=S3IMSDFFieldConfig(num_layers=2, num_layers_color=2, hidden_dim=256, unlock_every=500),
+    ),
+    optimizers={
+        "fields": _cosine_adam(5e-4, 20000, 500),
+        "encodings": _cosine_adam(5e-3, 20000, 500),
+        "proposal_networks": _cosine_adam(1e-2, 20000, 0),
+        "field_background": _cosine_adam(5e-4, 20000, 500),
+        "depth_alignment": _cosine_adam(1e-3, 20000, 0),
+    },
+    rays=2048,
+    max_num_iterations=20000,
+    data_manager=DepthDataManagerConfig,
+    steps_per_eval_image=5000,
+    steps_per_save=2000,
+)
+
+s3im_neus_facto_lite = _method(
+    "s3im-neus-facto-lite",
+    "NeuS-facto sized for a laptop without a GPU, trained with S3IM: meshes in minutes on 2 CPU cores.",
+    model=S3IMNeuSFactoModelConfig(
+        eval_num_rays_per_chunk=1 << 12,
+        cos_anneal_steps=1000,
+        num_proposal_iterations=1,
+        num_proposal_samples_per_ray=(48,),
+        num_neus_samples_per_ray=24,
+        proposal_net_args_list=[
+            {"hidden_dim": 16, "log2_hashmap_size": 14, "num_levels": 4, "max_res": 128, "use_linear": False}
+        ],
+        proposal_warmup=1000,
+        num_samples_outside=16,
+        background_width=64,
+        sdf_field=S3IMSDFFieldConfig(
+            num_layers=1,
+            hidden_dim=64,
+            geo_feat_dim=15,
+            num_layers_color=2,
+            hidden_dim_color=64,
+            num_levels=8,
+            max_res=256,
+            log2_hashmap_size=16,
+            position_frequencies=0,
+            appearance_embedding_dim=4,
+        ),
+    ),
+    optimizers={
+        "fields": _cosine_adam(2e-3, 4000, 100),
+        "encodings": _cosine_adam(1e-2, 4000, 100),
+        "proposal_networks": _cosine_adam(1e-2, 4000, 0),
+        "field_background": _cosine_adam(2e-3, 4000, 100),
+        "depth_alignment": _cosine_adam(1e-3, 4000, 0),
+    },
+    rays=512,
+    max_num_iterations=4000,
+    data_manager=DepthDataManagerConfig,
     steps_per_eval_image=500,
     steps_per_save=500,
 )

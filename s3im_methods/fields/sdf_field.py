@@ -10,12 +10,11 @@ Naming: ``sdf`` is the signed distance in scene units, negative inside; ``gradie
 points; ``sharpness`` the parameter s of NeuS (Wang et al., NeurIPS 2021) in units of the sphere.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from nerfstudio.cameras.rays import Frustums, RaySamples
+from nerfstudio.cameras.rays import RaySamples
 from nerfstudio.field_components.encodings import NeRFEncoding
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.fields.sdf_field import LearnedVariance, SDFField, SDFFieldConfig
@@ -26,6 +25,10 @@ from torch.nn import functional
 from s3im_methods.encodings import fused_available
 from s3im_methods.encodings.sdf_hash_grid import SDFHashEncoding
 from s3im_methods.fields.unit_space import UnitSpace
+
+_FIT_POINTS = 4096
+_FIT_RADIUS = 1.5
+_FIT_RIDGE = 1e-6
 
 
 @dataclass
@@ -41,7 +44,15 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     (elsewhere it is plain torch); auto takes tinycudann where it can be imported, else fused."""
     position_frequencies: int = 6
     """Octaves of the frequency encoding of the points beside the grid's features; 0 for none."""
-    sdf_at: Literal["midpoint", "start"] = "midpoint"
+    inside_outside: bool | None = None  # type: ignore[assignment]
+    """Whether the inside of the initial sphere is outside of the surface, as a room needs it."""
+    bias: float | None = None  # type: ignore[assignment]
+    """Radius of the initial sphere, in radii of the scene's sphere."""
+    beta_init: float | None = None  # type: ignore[assignment]
+    """A tenth of the logarithm of NeuS's s at the start, s being in units of the scene's sphere: 0.3 is 20."""
+    fit_initial_sphere: bool | None = None
+    """Whether the last layer is fitted so that the initial surface is a sphere also for narrow layers."""
+    sdf_at: Literal["midpoint", "start"] | None = None
     """Where in a bin the signed distance is taken: midpoint is where the opacity's formula has it, start is
     nerfstudio's choice, which renders surfaces half a bin too deep."""
     gradients: Literal["analytic", "numerical"] = "analytic"
@@ -58,12 +69,9 @@ class Sharpness(LearnedVariance):
 
     Args:
         init_val: A tenth of the logarithm of s at the start.
-        space: The sphere.
     """
 
-    def __init__(self, init_val: float, space: UnitSpace) -> None:
-        super().__init__(init_val)
-        self.space = space
+    space: UnitSpace
 
     def get_variance(self) -> Tensor:  # type: ignore[override]
         """The factor of signed distances in scene units, ``[1]``."""
@@ -73,15 +81,14 @@ class Sharpness(LearnedVariance):
 class S3IMSDFField(SDFField):
     """A signed distance and a colour for every point in a direction.
 
+    It works in the unit sphere around the scene's origin until :meth:`move_to`.
+
     Args:
         config: The field's configuration.
         aabb: The scene's box, ``[2, 3]``; it is kept for nerfstudio's sake.
         num_images: Number of training images.
         use_average_appearance_embedding: Whether views that were not trained on get the mean appearance.
-        spatial_distortion: Of unit points into the grids' cube; by default that of a bounded or unbounded space.
-        center: Centre of the scene's sphere, in scene units.
-        radius: Its radius.
-        bounded: Whether nothing lies outside the sphere.
+        spatial_distortion: Of unit points into the grids' cube; by default that of an unbounded space.
     """
 
     config: S3IMSDFFieldConfig
@@ -94,18 +101,24 @@ class S3IMSDFField(SDFField):
         num_images: int,
         use_average_appearance_embedding: bool = False,
         spatial_distortion: Any = None,
-        center: Sequence[float] = (0.0, 0.0, 0.0),
-        radius: float = 1.0,
-        bounded: bool = False,
     ) -> None:
         # nerfstudio asks tinycudann for the encoding of type "hash", and only for that one.
         without_encoding = replace(config, encoding_type="periodic")
-        distortion = spatial_distortion or UnitSpace(bounded=bounded)
+        distortion = spatial_distortion or UnitSpace()
         super().__init__(without_encoding, aabb, num_images, use_average_appearance_embedding, distortion)
         self.config = config
-        self.space = UnitSpace(center, radius, bounded)
-        self.deviation_network = Sharpness(config.beta_init, self.space)
+        assert config.beta_init is not None
+        self.deviation_network = Sharpness(config.beta_init)
+        self.move_to(UnitSpace())
         self.unlock(0)
+        if config.geometric_init and config.fit_initial_sphere:
+            self._fit_initial_sphere()
+
+    def move_to(self, space: UnitSpace) -> None:
+        """Put the field into another sphere."""
+        self.space = space
+        self.spatial_distortion = UnitSpace(bounded=space.bounded)
+        self.deviation_network.space = space
 
     def initialize_geo_layers(self) -> None:
         """Build the encodings, then nerfstudio's geometry network with its geometric initialisation."""
@@ -127,6 +140,40 @@ class S3IMSDFField(SDFField):
             in_dim=3, num_frequencies=frequencies, min_freq_exp=0.0, max_freq_exp=max(frequencies - 1.0, 0.0)
         )
         super().initialize_geo_layers()
+
+    @torch.no_grad()
+    def _fit_initial_sphere(self) -> None:
+        """Solve for the last layer's weights that make the initial surface a sphere.
+
+        The random weights of the geometric initialisation (Atzmon and Lipman, "SAL", CVPR 2020) do so for infinitely
+        wide layers only; the nets of hash grids are narrow.
+        """
+        config = self.config
+        assert config.bias is not None
+        random = torch.Generator().manual_seed(0)
+        directions = functional.normalize(torch.randn(_FIT_POINTS, 3, generator=random), dim=-1)
+        radii = _FIT_RADIUS * torch.rand(_FIT_POINTS, 1, generator=random)
+        last = getattr(self, f"glin{self.num_layers - 2}")
+        hidden: list[Tensor] = []
+        hook = last.register_forward_pre_hook(lambda module, inputs: hidden.append(inputs[0].double()))
+        SDFField.forward_geonetwork(self, directions * radii)
+        hook.remove()
+        distance = radii[:, 0].double() - config.bias
+        target = -distance if config.inside_outside else distance
+        # Around the random solution, so that no weight grows large.
+        start = last.weight[0].double()
+        ones = torch.ones(_FIT_POINTS, 1, dtype=torch.float64)
+        design = torch.cat([hidden[0], ones], dim=1)
+        ridge = _FIT_RIDGE * _FIT_POINTS * torch.eye(design.shape[1], dtype=torch.float64)
+        rest = design.T @ (target - hidden[0] @ start)
+        change = torch.linalg.solve(design.T @ design + ridge, rest).to(last.weight)
+        weight = last.weight[0] + change[:-1]
+        if config.weight_norm:
+            last.weight_v[0] = weight
+            last.weight_g[0] = weight.norm()
+        else:
+            last.weight[0] = weight
+        last.bias[0] = change[-1]
 
     def unlock(self, step: int) -> None:
         """Unlock the levels of a training step."""
@@ -190,22 +237,38 @@ class S3IMSDFField(SDFField):
 
     def _differences(self, points: Tensor) -> Tensor:
         step = self.numerical_step()
+        ahead, behind = self._around(points, step)
+        return (ahead - behind) / (2 * step)
+
+    def laplacian(self, samples: RaySamples) -> Tensor:
+        """Laplacian of the signed distance at samples ``[R, S]``, by differences: ``[R, S]``, per scene unit."""
+        points = self._positions(samples)
+        step = self.numerical_step()
+        here = self.forward_geonetwork(points)[:, :1]
+        ahead, behind = self._around(points, step)
+        return ((ahead + behind - 2 * here) / step**2).sum(dim=-1).view(samples.frustums.shape)
+
+    def _around(self, points: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         offsets = step * torch.eye(3, dtype=points.dtype, device=points.device)
         around = torch.stack([points[:, None] + offsets, points[:, None] - offsets])
         ahead, behind = self.forward_geonetwork(around.view(-1, 3))[:, 0].view(2, -1, 3)
-        return (ahead - behind) / (2 * step)
+        return ahead, behind
+
+    def _positions(self, samples: RaySamples) -> Tensor:
+        frustums = samples.frustums
+        at = frustums.starts if self.config.sdf_at == "start" else (frustums.starts + frustums.ends) / 2
+        return (frustums.origins + frustums.directions * at).reshape(-1, 3)
 
     def get_outputs(
         self, ray_samples: RaySamples, density_embedding: Tensor | None = None, return_alphas: bool = False
     ) -> dict[FieldHeadNames, Tensor]:
         """Colours, signed distances, gradients, normals and, where asked for, opacities of samples ``[R, S]``."""
-        samples = at_midpoints(ray_samples) if self.config.sdf_at == "midpoint" else ray_samples
-        shape = samples.frustums.shape
-        points = samples.frustums.get_start_positions().reshape(-1, 3)
-        directions = samples.frustums.directions.reshape(-1, 3)
+        shape = ray_samples.frustums.shape
+        points = self._positions(ray_samples)
+        directions = ray_samples.frustums.directions.reshape(-1, 3)
         sdf, features, gradients = self.geometry(points)
-        assert samples.camera_indices is not None
-        cameras = samples.camera_indices.reshape(-1)
+        assert ray_samples.camera_indices is not None
+        cameras = ray_samples.camera_indices.reshape(-1)
         rgb = self.get_colors(self.space.unit(points), directions, gradients, features, cameras)
         gradients = gradients.view(*shape, 3)
         outputs = {
@@ -215,15 +278,5 @@ class S3IMSDFField(SDFField):
             FieldHeadNames.GRADIENT: gradients,
         }
         if return_alphas:
-            outputs[FieldHeadNames.ALPHA] = self.get_alpha(samples, outputs[FieldHeadNames.SDF], gradients)
+            outputs[FieldHeadNames.ALPHA] = self.get_alpha(ray_samples, outputs[FieldHeadNames.SDF], gradients)
         return outputs
-
-
-def at_midpoints(samples: RaySamples) -> RaySamples:
-    """The same bins, with their middle for start: nerfstudio's field takes signed distances where a bin starts."""
-    frustums = samples.frustums
-    middle = (frustums.starts + frustums.ends) / 2
-    return replace(
-        samples,
-        frustums=Frustums(frustums.origins, frustums.directions, middle, frustums.ends, frustums.pixel_area),
-    )

@@ -6,15 +6,13 @@
 with the moments over the image's rays in the batch.
 """
 
-import torch
 from torch import Tensor
 
+from s3im_methods.losses.depth.per_image import PerImage
 from s3im_methods.losses.depth.valid_rays import full_precision, trusted_depth, trusted_mean
 
-_LEAST_VARIANCE = 1e-8
+LEAST_VARIANCE = 1e-8
 """Added to variances, in square scene units, so that constant depths have a finite gradient."""
-_FEWEST_RAYS = 3
-"""Two rays always have a correlation of 1 or -1."""
 
 
 @full_precision
@@ -38,31 +36,8 @@ def pearson_depth_loss(
         [0.0, 2.0]
     """
     depth, trust = trusted_depth(depth, confidence)
-    if image_indices is None:
-        image_indices = torch.zeros_like(depth, dtype=torch.int64)
-    groups = _consecutive_numbers(image_indices)
-
-    def sums(values: Tensor) -> Tensor:
-        # As many places as rays, because counting the images would wait for the device.
-        return torch.zeros_like(values).index_add(0, groups, values)
-
-    total = sums(trust)
-    safe_total = total.clamp(min=torch.finfo(trust.dtype).tiny)
-
-    def centred(values: Tensor) -> Tensor:
-        return values - (sums(trust * values) / safe_total)[groups]
-
-    x, y = centred(predicted_depth), centred(depth)
-    variances = [sums(trust * values * values) / safe_total + _LEAST_VARIANCE for values in (x, y)]
-    covariance = sums(trust * x * y) / safe_total
-    enough = sums((trust > 0).to(trust.dtype)) >= _FEWEST_RAYS
-    correlation = covariance / (variances[0] * variances[1]).sqrt()
-    return trusted_mean(1 - correlation, total * enough)
-
-
-def _consecutive_numbers(labels: Tensor) -> Tensor:
-    """Numbers from 0 on, the same for equal labels."""
-    in_order, order = labels.sort(stable=True)
-    numbers = torch.zeros_like(labels)
-    numbers[1:] = (in_order[1:] != in_order[:-1]).cumsum(0)
-    return torch.empty_like(numbers).scatter_(0, order, numbers)
+    rays = PerImage(trust, image_indices)
+    x, y = rays.centred(predicted_depth), rays.centred(depth)
+    variances = [rays.means(values * values) + LEAST_VARIANCE for values in (x, y)]
+    correlation = rays.means(x * y) / (variances[0] * variances[1]).sqrt()
+    return trusted_mean(1 - correlation, rays.total * rays.enough)

@@ -1,0 +1,119 @@
+"""What S3IM-NeuS-facto's settings are where the user gives none: one table for each style, and what a scene adds to it.
+
+``nerfstudio`` is nerfstudio 1.1.5's neus-facto; ``ours`` is what measured best. Settings of the signed distance field
+begin with ``sdf_field.``.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from s3im_methods.errors import InputError
+from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
+
+_FLAG = "--pipeline.model"
+
+_NERFSTUDIO: dict[str, Any] = {
+    "sphere_center": (0.0, 0.0, 0.0),
+    "sphere_radius": 1.0,
+    "bounds": "box",
+    "far_plane": 4.0,
+    "background_model": "none",
+    "background_color": "black",
+    "fg_mask_loss_mult": 0.01,
+    "cos_anneal_steps": 50000,
+    "proposal_schedule": "every-step",
+    "sdf_field.sdf_at": "start",
+    "sdf_field.fit_initial_sphere": False,
+    "sdf_field.inside_outside": True,
+    "sdf_field.bias": 0.5,
+    "sdf_field.beta_init": 0.8,
+}
+
+_OURS: dict[str, Any] = {
+    "fg_mask_loss_mult": 0.1,
+    "cos_anneal_steps": 5000,
+    "proposal_schedule": "nerfacto",
+    "sdf_field.sdf_at": "midpoint",
+    "sdf_field.fit_initial_sphere": True,
+    # NeuS's own s of 20; nerfstudio starts at 2981, so sharp that only a surface already found has a gradient.
+    "sdf_field.beta_init": 0.3,
+}
+
+PRESETS: dict[tuple[str, str], dict[str, Any]] = {
+    ("nerfstudio", "object"): _NERFSTUDIO,
+    ("nerfstudio", "room"): _NERFSTUDIO,
+    ("ours", "object"): {
+        **_OURS,
+        "bounds": "sphere",
+        "far_plane": 4.0,
+        "sdf_field.inside_outside": False,
+        "sdf_field.bias": 0.5,
+    },
+    ("ours", "room"): {
+        **_OURS,
+        "bounds": "near-far",
+        "far_plane": 4.0,
+        "background_model": "none",
+        "background_color": "last_sample",
+        "sdf_field.inside_outside": True,
+        "sdf_field.bias": 0.8,
+    },
+}
+
+
+def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S3IMNeuSFactoModelConfig:
+    """The settings with every None replaced by what the preset says.
+
+    Args:
+        config: As the user gave it.
+        metadata: The training set's: ``scene_kind`` for auto, and ``has_foreground_mask``.
+
+    Raises:
+        InputError: If settings contradict each other or are out of range.
+    """
+    kind = metadata.get("scene_kind", "object") if config.scene_kind == "auto" else config.scene_kind
+    if (config.style, kind) not in PRESETS:
+        raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
+    preset = dict(PRESETS[config.style, kind])
+    if "background_model" not in preset:
+        masked = metadata.get("has_foreground_mask", False)
+        preset["background_model"] = "none" if masked else "nerf++"
+    model = config.background_model or preset["background_model"]
+    # What a background model renders is added to what the surface leaves, so that it needs black behind it.
+    preset.setdefault("background_color", "white" if model == "none" else "black")
+    of_field = {name.removeprefix("sdf_field."): name for name in preset if name.startswith("sdf_field.")}
+    sdf_field = replace(config.sdf_field, **_missing(config.sdf_field, {k: preset[v] for k, v in of_field.items()}))
+    of_model = {name: value for name, value in preset.items() if name not in of_field.values()}
+    result = replace(config, scene_kind=kind, sdf_field=sdf_field, **_missing(config, of_model))
+    _check(result)
+    return result
+
+
+def _missing(config: Any, preset: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in preset.items() if getattr(config, name) is None}
+
+
+def _check(config: S3IMNeuSFactoModelConfig) -> None:
+    def refuse(name: str, value: object, what: str) -> None:
+        raise InputError(f"{_FLAG}.{name.replace('_', '-')} is {value}: {what}.")
+
+    if config.sphere_radius is not None and not config.sphere_radius > 0:
+        refuse("sphere_radius", config.sphere_radius, "give a length above 0, in scene units")
+    if config.background_model != "none" and config.background_color != "black":
+        refuse(
+            "background_color",
+            config.background_color,
+            f"with --pipeline.model.background-model {config.background_model} it has to be black, because both "
+            "would be seen at once",
+        )
+    if config.background_model == "nerf++" and config.bounds != "sphere":
+        refuse("background_model", "nerf++", "it begins where the sphere ends, so set --pipeline.model.bounds sphere")
+    for name in ("eikonal_loss_mult", "fg_mask_loss_mult", "curvature_loss_mult", "interlevel_loss_mult"):
+        if not getattr(config, name) >= 0:
+            refuse(name, getattr(config, name), "give a weight of 0 or above")
+    for name in ("near_plane", "far_plane"):
+        if not getattr(config, name) > 0:
+            refuse(name, getattr(config, name), "give a distance above 0")
+    sdf_field = config.sdf_field
+    if not 1 <= sdf_field.first_levels <= sdf_field.num_levels:
+        refuse("sdf_field.first_levels", sdf_field.first_levels, f"give 1 to {sdf_field.num_levels} levels")
