@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import torch
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
-from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
@@ -60,8 +60,21 @@ class DepthDataManager(VanillaDataManager[DepthDataset]):
         **kwargs: Any,
     ) -> None:
         self.depth_survey: DepthSurvey | None = None
-        config = replace(config, dataparser=with_frames(config.dataparser))
+        config = replace(config, dataparser=self.parser_config(config))
         super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
+
+    def parser_config(self, config: DepthDataManagerConfig) -> DataParserConfig:
+        """The data parser's configuration, made to pass on what nerfstudio's parsers keep to themselves."""
+        return with_frames(config.dataparser)
+
+    def make_dataset(self, outputs: DataparserOutputs, depth: DepthSourceConfig) -> DepthDataset:
+        """The dataset of a split.
+
+        Args:
+            outputs: The split, as parsed; those of the training split are known already.
+            depth: Where its depth comes from.
+        """
+        return DepthDataset(outputs, self.config.camera_res_scale_factor, depth)
 
     def create_train_dataset(self) -> DepthDataset:
         """The training views, of which ``train_views`` are kept, with their depth looked at once."""
@@ -85,18 +98,16 @@ class DepthDataManager(VanillaDataManager[DepthDataset]):
     def _dataset(self, split: str) -> DepthDataset:
         is_train = split == "train"
         outputs = self.train_dataparser_outputs if is_train else self.dataparser.get_dataparser_outputs(split=split)
-        scale = self.config.camera_res_scale_factor
         if self.test_mode == "inference":
-            return _without_files(outputs, scale, self.config.depth)
-        dataset = DepthDataset(outputs, scale, self.config.depth)
+            return self._without_files(outputs)
+        dataset = self.make_dataset(outputs, self.config.depth)
         dataset.depth_maps.check_files()
         return dataset
 
-
-def _without_files(outputs: DataparserOutputs, scale: float, depth: DepthSourceConfig) -> DepthDataset:
-    # The metadata stay those of training, by which the model was built; yet where a folder or a point cloud is gone, a
-    # run can still be rendered.
-    try:
-        return DepthDataset(outputs, scale, depth)
-    except InputError:
-        return DepthDataset(outputs, scale, replace(depth, source="none"))
+    def _without_files(self, outputs: DataparserOutputs) -> DepthDataset:
+        # The metadata stay those of training, by which the model was built; yet where a folder or a point cloud is
+        # gone, a run can still be rendered.
+        try:
+            return self.make_dataset(outputs, self.config.depth)
+        except InputError:
+            return self.make_dataset(outputs, replace(self.config.depth, source="none"))

@@ -46,6 +46,8 @@ def keep_views(outputs: DataparserOutputs, count: int) -> DataparserOutputs:
     def of_metadata(value: Any) -> Any:
         if isinstance(value, FrameList):
             return value.keep(kept)
+        if isinstance(value, torch.Tensor) and value.dim() == 3 and len(value) == total:
+            return value[kept]
         return of(value) if isinstance(value, list) and len(value) == total else value
 
     return DataparserOutputs(

@@ -1,6 +1,7 @@
 """A small scene to break one thing in."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,16 @@ def refusal(tmp_path):
         return str(error.value).replace(str(tmp_path / "fox"), "{s}")
 
     return refuse
+
+
+@pytest.fixture
+def real_scene():
+    """The folder of one of the scenes that are not in the repository; the test is skipped where it is missing."""
+
+    def find(name: str) -> Path:
+        folder = Path(os.environ.get("S3IM_SCENES", Path(__file__).parent / "../../../shared/data")) / name
+        if not folder.exists():
+            pytest.skip(f"the scene {name} is not on this machine (set S3IM_SCENES to the folder that holds it)")
+        return folder
+
+    return find

@@ -21,7 +21,6 @@ from PIL import Image, ImageFile
 from s3im_methods.data.check_scene import check_scene
 from s3im_methods.errors import InputError
 
-REAL_SCENES = Path(os.environ.get("S3IM_SCENES", Path(__file__).parent / "../../../shared/data"))
 garbage = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
@@ -280,10 +279,8 @@ REAL = [
         *((name, BlenderDataParserConfig) for name in ("lego", "synth_spot", "synth_armadillo")),
     ],
 )
-def test_real_scene(name, parser):
-    if not (REAL_SCENES / name).exists():
-        pytest.skip(f"the scene {name} is not on this machine (set S3IM_SCENES to the folder that holds it)")
-    check_scene(parser(data=REAL_SCENES / name))
+def test_real_scene(real_scene, name, parser):
+    check_scene(parser(data=real_scene(name)))
 
 
 def paths_in(value, path=()):

@@ -113,7 +113,9 @@ def list_depth(outputs: DataparserOutputs, config: DepthSourceConfig) -> DepthLi
     if config.source == "none":
         return DepthListing(none, none, none, integer_unit)
     if frames is None:
-        sensor = list(outputs.metadata.get("depth_filenames") or none)
+        # What sdfstudio's parser lists is monocular, of unknown scale, and nothing there could be its reference.
+        is_sensor = "include_mono_prior" not in outputs.metadata
+        sensor = list((outputs.metadata.get("depth_filenames") if is_sensor else None) or none)
         return DepthListing(sensor, none, none, integer_unit, offers=frozenset({"sensor"} if any(sensor) else ()))
     kinds = [_finder(frames.source, config, kind) for kind in ("sensor", "confidence", "monocular")]
     sensor, confidence, monocular = ([find(frame) for frame in frames.frames] for find in kinds)

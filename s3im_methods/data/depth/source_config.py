@@ -5,7 +5,7 @@ from typing import Literal
 
 from s3im_methods.errors import InputError
 
-Source = Literal["auto", "sensor", "monocular", "sparse", "composite", "none"]
+Source = Literal["auto", "auto-or-none", "sensor", "monocular", "sparse", "composite", "none"]
 
 
 @dataclass
@@ -16,7 +16,8 @@ class DepthSourceConfig:
     """Where depth comes from: sensor takes the files listed as depth_file_path; monocular takes those listed as
     monocular-key, aligned per image to something metric; sparse takes the points of the reconstruction, projected into
     the views; composite takes the sensor where it has a reading and aligned monocular depth elsewhere; none gives no
-    depth; auto takes the best that the scene has (composite, sensor, monocular, sparse, in this order)."""
+    depth; auto takes the best that the scene has (composite, sensor, monocular, sparse, in this order); auto-or-none
+    does so too, and none where the scene has no depth."""
     unit: float | None = None
     """Metres per stored value of a sensor depth file; if not set, whole numbers (16-bit PNG) count as
     the dataparser's depth-unit-scale-factor says (millimetres), and floating-point numbers (EXR, .npy) as metres."""

@@ -13,7 +13,7 @@ _FLAG = "--pipeline.datamanager.depth"
 
 
 def which_source(listing: DepthListing, config: DepthSourceConfig) -> Chosen:
-    """Settle ``auto``, and refuse a source that the scene lacks.
+    """Settle ``auto`` and ``auto-or-none``, and refuse a source that the scene lacks.
 
     Args:
         listing: The scene's files.
@@ -26,13 +26,15 @@ def which_source(listing: DepthListing, config: DepthSourceConfig) -> Chosen:
     monocular = f"{config.monocular_key} per frame (or {_FLAG}.monocular-folder)"
     has_sensor, has_monocular = "sensor" in listing.offers, "monocular" in listing.offers
     reference = listing.has_points or has_sensor or config.alignment == "none"
-    if config.source == "auto":
+    if config.source in ("auto", "auto-or-none"):
         if has_sensor:
             return "composite" if has_monocular else "sensor"
         if has_monocular and reference:
             return "monocular"
         if listing.has_points:
             return "sparse"
+        if config.source == "auto-or-none":
+            return "none"
         if not has_monocular:
             raise InputError(
                 f"There is no depth in {where}: add depth_file_path to its frames (16-bit PNG in millimetres, or .npy "

@@ -33,5 +33,5 @@ def test_another_aspect_is_refused_with_both_sizes():
         fit_size(np.zeros((480, 640)), (480, 720), "'a.png'", "'b.jpg'")
     assert str(refusal.value) == (
         "The depth map 'a.png' has 640 x 480 pixels where its image 'b.jpg' has 720 x 480, which is another shape: "
-        "give depth of the image's aspect, uncropped."
+        "give one of the image's aspect, uncropped."
     )

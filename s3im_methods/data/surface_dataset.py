@@ -1,0 +1,145 @@
+"""nerfstudio's images for surface methods: foreground as alpha, normals, depth, and the sphere of the scene."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.data.datasets.sdf_dataset import SDFDataset
+from numpy.typing import NDArray
+from torch import Tensor
+
+from s3im_methods.data.depth.fit_size import fit_size
+from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth_dataset import DepthDataset
+from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
+from s3im_methods.data.normal_maps import NORMAL_KEY, scene_normals
+from s3im_methods.data.scene_sphere import fit_scene_sphere
+from s3im_methods.data.wording import quote
+
+SURFACE_KEYS = ("fg_mask", "depth", "normal")
+
+
+class SurfaceDataset(DepthDataset):
+    """Images with what surface methods learn from; besides the keys of ``DepthDataset``, each image's data hold:
+
+    - ``image``, ``[H, W, 4]`` where the scene has a foreground: its own alpha times its mask, opaque where it has
+      neither. There is no ``mask``, so that pixels are drawn from whole images, and the parser's background and mask
+      colours go unused. Without a foreground ``[H, W, 3]``.
+    - ``fg_mask``, float32 ``[H, W, 1]``, that alpha from 0 to 1, where the scene has a foreground.
+    - ``normal``, float32 ``[H, W, 3]``, in the scene's axes, of length 1, or 0 where unknown, if frames of
+      nerfstudio's scenes list ``normal_file_path`` or sdfstudio's parser includes the monocular priors.
+    - ``depth``, float32 ``[H, W]``, only with those priors: monocular depth up to scale and shift.
+
+    All images of a split have the same of these keys. ``metadata`` holds ``has_foreground_mask`` (bool: masks are
+    listed, or an image has a pixel that is not opaque), ``scene_kind`` ("object" or "room", what the cameras suggest),
+    and ``scene_sphere_object`` and ``scene_sphere_room``, each (x, y, z, radius) in scene units.
+
+    Args:
+        dataparser_outputs: The split, as parsed.
+        scale_factor: Factor of the images' resolution.
+        depth: The settings of depth; as they come where None.
+        use_masks: Whether masks and alpha say what is foreground; if not, they mean what they do in nerfstudio: masks
+            restrict the pixels that are drawn, and there is no ``fg_mask``.
+        train_cameras: The training cameras, for the spheres; those of this split where None.
+
+    Raises:
+        InputError: See :class:`DepthDataset`.
+    """
+
+    exclude_batch_keys_from_device = [*DepthDataset.exclude_batch_keys_from_device, *SURFACE_KEYS]  # noqa: RUF012
+
+    def __init__(
+        self,
+        dataparser_outputs: DataparserOutputs,
+        scale_factor: float = 1.0,
+        depth: DepthSourceConfig | None = None,
+        use_masks: bool = True,
+        train_cameras: Cameras | None = None,
+    ) -> None:
+        self.use_masks = use_masks
+        self.mask_filenames = dataparser_outputs.mask_filenames if use_masks else None
+        if use_masks:
+            dataparser_outputs = replace(dataparser_outputs, mask_filenames=None, alpha_color=None)
+        super().__init__(dataparser_outputs, scale_factor, depth)
+        if use_masks:
+            self.mask_color = None
+        self.has_foreground_mask = use_masks and (
+            bool(self.mask_filenames) or any_transparent(dataparser_outputs.image_filenames)
+        )
+        self._frames: FrameList | None = dataparser_outputs.metadata.get(METADATA_KEY)
+        self._has_normals = self._frames is not None and any(NORMAL_KEY in f for f in self._frames.all_frames)
+        has_priors = bool(dataparser_outputs.metadata.get("include_mono_prior"))
+        self._priors = SDFDataset(dataparser_outputs, scale_factor) if has_priors else None
+        cameras = dataparser_outputs.cameras if train_cameras is None else train_cameras
+        self.metadata |= {
+            "has_foreground_mask": self.has_foreground_mask,
+            "scene_kind": fit_scene_sphere(cameras, "auto").kind,
+            "scene_sphere_object": _four(cameras, "object"),
+            "scene_sphere_room": _four(cameras, "room"),
+        }
+
+    def get_numpy_image(self, image_idx: int) -> NDArray[np.uint8]:
+        """The image as stored, with alpha where the scene has a foreground, ``[H, W, 3 or 4]``.
+
+        Args:
+            image_idx: Its number in the split.
+
+        Raises:
+            InputError: If its mask cannot be read.
+        """
+        image = super().get_numpy_image(image_idx)
+        if not self.use_masks:
+            return image
+        if not self.has_foreground_mask:
+            return image[..., :3]
+        mask = read_mask(self.mask_filenames[image_idx], image.shape[:2]) if self.mask_filenames else None
+        return add_alpha(image, mask)
+
+    def get_metadata(self, data: dict) -> dict[str, Tensor]:
+        """Depth, foreground and normals of one image.
+
+        Args:
+            data: What is known of it already: ``image_idx`` and ``image``.
+
+        Raises:
+            InputError: If one of its files cannot be used.
+        """
+        values = super().get_metadata(data)
+        index, image = int(data["image_idx"]), data["image"]
+        if self.has_foreground_mask:
+            alpha = image[..., 3:]
+            values["fg_mask"] = alpha.clone() if alpha.is_floating_point() else alpha.float() / 255.0
+        if self._has_normals:
+            values["normal"] = self._normals(index)
+        if self._priors is not None:
+            values |= self._sized_priors(index)
+        return values
+
+    def _normals(self, index: int) -> Tensor:
+        assert self._frames is not None
+        camera = self.cameras[index]
+        name = self._frames.frames[index].get(NORMAL_KEY)
+        if name is None:
+            return torch.zeros(int(camera.height), int(camera.width), 3)
+        return torch.from_numpy(scene_normals(self._frames.source.parent / name, camera, self.image_filenames[index]))
+
+    def _sized_priors(self, index: int) -> dict[str, Tensor]:
+        assert self._priors is not None
+        camera, image = self.cameras[index], quote(self.image_filenames[index])
+        size = int(camera.height), int(camera.width)
+        found = self._priors.get_metadata({"image_idx": index})
+        depth, normal = found["depth"], found["normal"]
+        depth_name, normal_name = (
+            quote(f[index]) for f in (self._priors.depth_filenames, self._priors.normal_filenames)
+        )
+        depth = fit_size(depth.reshape(depth.shape[-2:]).numpy(), size, depth_name, image)
+        normal = fit_size(normal.numpy(), size, normal_name, image, "normal map")
+        return {"depth": torch.from_numpy(depth), "normal": torch.from_numpy(normal)}
+
+
+def _four(cameras: Cameras, kind: str) -> tuple[float, float, float, float]:
+    sphere = fit_scene_sphere(cameras, kind)  # type: ignore[arg-type]
+    return (*sphere.center, sphere.radius)

@@ -1,0 +1,115 @@
+"""The data manager of surface methods: batches of whole images, scenes without depth, what training cameras tell."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+from nerfstudio.utils.rich_utils import CONSOLE
+from PIL import Image
+
+from s3im_methods.data.scene_sphere import fit_scene_sphere
+from s3im_methods.data.surface_datamanager import SurfaceDataManager, SurfaceDataManagerConfig
+from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
+from s3im_methods.scenes import ObjectConfig, write_scene
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    config = ObjectConfig(width=24, height=18, train_views=8, test_views=2, light_samples=4, supersampling=1)
+    out = tmp_path_factory.mktemp("exact") / "object"
+    return write_scene(config, out)
+
+
+@pytest.fixture
+def bare(written) -> Path:
+    """The same scene's images, and nothing of depth."""
+    meta = json.loads((written / "transforms.json").read_text())
+    meta.pop("ply_file_path")
+    for frame in meta["frames"]:
+        frame.pop("depth_file_path")
+    path = written / "bare.json"
+    path.write_text(json.dumps(meta))
+    return path
+
+
+def config(data: Path, **settings) -> SurfaceDataManagerConfig:
+    return SurfaceDataManagerConfig(
+        data=data,
+        dataparser=NerfstudioDataParserConfig(),
+        pixel_sampler=PatchAwarePixelSamplerConfig(),
+        train_num_rays_per_batch=256,
+        eval_num_rays_per_batch=64,
+        **settings,
+    )
+
+
+def said(data: Path, test_mode="val", **settings) -> tuple[SurfaceDataManager, str]:
+    with CONSOLE.capture() as capture:
+        manager = config(data, **settings).setup(device="cpu", test_mode=test_mode)
+    return manager, " ".join(capture.get().split())
+
+
+def test_batches_hold_the_foreground_of_their_pixels(written):
+    manager, output = said(written)
+    _, batch = manager.next_train(0)
+    camera, y, x = batch["indices"].unbind(-1)
+    whole = [manager.train_dataset[k]["fg_mask"] for k in range(8)]
+    expected = [float(whole[c][row, column, 0]) for c, row, column in zip(camera, y, x, strict=True)]
+    assert batch["fg_mask"].shape == (256, 1) and batch["image"].shape == (256, 4)
+    assert batch["fg_mask"][:, 0].tolist() == expected
+    assert 0 < sum(expected) < 256
+    assert "Depth from sensor: 8 of 8 training views" in output
+    _, image = manager.next_eval_image(0)
+    assert image["fg_mask"].shape == (18, 24, 1)
+
+
+def test_a_scene_without_depth_trains_without(bare):
+    manager, output = said(bare)
+    assert "Depth: none is used." in output and "yellow" not in output
+    assert manager.train_dataset.metadata["depth_available"] is False
+    assert manager.next_train(0)[1]["depth_image"].sum() == 0
+
+
+def test_masks_leave_no_pixel_out_even_where_they_are_empty(scene):
+    for k in range(6):
+        Image.fromarray(np.zeros((6, 8), dtype=np.uint8)).save(scene.folder / f"masks/{k}.png")
+    manager, output = said(scene.folder)
+    assert isinstance(manager.train_pixel_sampler, PatchAwarePixelSampler)
+    manager.train_pixel_sampler.check(manager.train_dataparser_outputs)
+    _, batch = manager.next_train(0)
+    assert batch["fg_mask"].sum() == 0 and "mask" not in batch
+    assert "set --pipeline.datamanager.use-masks False" in output
+
+
+def test_masks_restrict_the_pixels_by_choice(scene):
+    for k in range(6):
+        values = np.zeros((6, 8), dtype=np.uint8)
+        values[2, 3] = 255
+        Image.fromarray(values).save(scene.folder / f"masks/{k}.png")
+    manager, output = said(scene.folder, use_masks=False)
+    assert manager.next_train(0)[1]["indices"][:, 1:].unique(dim=0).tolist() == [[2, 3]]
+    assert manager.train_dataparser_outputs.mask_filenames
+    assert "use-masks" not in output
+
+
+@pytest.mark.parametrize("test_mode", ["val", "test", "inference"])
+def test_the_model_is_told_the_same_in_every_mode(written, test_mode):
+    manager, _ = said(written, test_mode=test_mode, train_views=5)
+    cameras = manager.train_dataparser_outputs.cameras
+    sphere = fit_scene_sphere(cameras, "object")
+    for found in (manager.train_dataset, manager.eval_dataset):
+        assert found.metadata["scene_sphere_object"] == (*sphere.center, sphere.radius)
+        assert found.metadata["scene_kind"] == "object"
+        assert found.metadata["has_foreground_mask"] is True
+    assert len(cameras) == 5
+
+
+def test_config_can_be_written_and_read_again(written):
+    original = config(written, use_masks=False)
+    assert yaml.load(yaml.dump(original), Loader=yaml.Loader) == original
+    assert replace(original, use_masks=True) != original
+    assert original.depth.source == "auto-or-none"

@@ -1,0 +1,272 @@
+"""What a surface method gets of each image: alpha, foreground, normals, priors, and the scene's sphere."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudioDataParserConfig
+from nerfstudio.data.datasets.sdf_dataset import SDFDataset
+from PIL import Image
+
+from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.few_views import keep_views
+from s3im_methods.data.scene_sphere import fit_scene_sphere
+from s3im_methods.data.sdfstudio_masks import with_masks
+from s3im_methods.data.surface_dataset import SurfaceDataset
+from s3im_methods.errors import InputError
+from s3im_methods.scenes import ObjectConfig, write_scene
+
+NO_DEPTH = DepthSourceConfig(source="auto-or-none")
+
+
+def outputs_of(config, split="train"):
+    return with_masks(with_frames(config)).setup().get_dataparser_outputs(split)
+
+
+def dataset(config, scale=1.0, **settings) -> SurfaceDataset:
+    return SurfaceDataset(outputs_of(config), scale, NO_DEPTH, **settings)
+
+
+def mask_of(scene, index, size=(8, 6)):
+    return np.array(Image.open(scene.folder / f"masks/{index}.png").resize(size, Image.Resampling.NEAREST)) != 0
+
+
+@pytest.fixture
+def masked(scene):
+    """Six RGB images with masks of two halves."""
+    for k in range(6):
+        values = np.zeros((6, 8), dtype=np.uint8)
+        values[:, k:] = 255
+        Image.fromarray(values).save(scene.folder / f"masks/{k}.png")
+    return scene
+
+
+def alpha_scene(scene, *modes):
+    """The scene without masks and with its images saved in the modes given."""
+    for k in range(6):
+        scene.save(f"images/{k}.png", modes[k % len(modes)])
+    for frame in scene.meta["frames"]:
+        frame.pop("mask_path", None)
+    scene.write()
+    return scene
+
+
+def test_masks_become_alpha_and_leave_no_pixel_out(masked):
+    found = dataset(masked.config())
+    assert found.metadata["has_foreground_mask"] is True
+    for index in range(4):
+        data = found[index]
+        assert data.keys() == {"image_idx", "image", "depth_image", "fg_mask"}
+        assert data["image"].shape == (6, 8, 4)
+        assert data["fg_mask"].dtype == torch.float32
+        assert np.array_equal(data["fg_mask"][..., 0].numpy(), mask_of(masked, index).astype(np.float32))
+        assert torch.equal(data["image"][..., 3:], data["fg_mask"])
+        assert torch.equal(data["image"][..., :3], dataset(masked.config(), use_masks=False)[index]["image"])
+
+
+def test_bytes_give_the_same_foreground(masked):
+    found = dataset(masked.config())
+    whole = found.get_data(1, "uint8")
+    assert whole["image"].dtype == torch.uint8
+    assert torch.equal(whole["fg_mask"], found[1]["fg_mask"])
+
+
+def test_resolution_factor(masked):
+    data = dataset(masked.config(), 0.5)[2]
+    assert data["image"].shape == (3, 4, 4)
+    assert np.array_equal(data["fg_mask"][..., 0].numpy(), mask_of(masked, 2, (4, 3)))
+
+
+def test_without_masks_by_choice_it_is_nerfstudio(masked):
+    found = dataset(masked.config(), use_masks=False)
+    data = found[0]
+    assert found.metadata["has_foreground_mask"] is False
+    assert data["mask"].dtype == torch.bool and "fg_mask" not in data
+    assert data["image"].shape == (6, 8, 3)
+
+
+def test_mask_colour_needs_no_mask_key(masked):
+    assert dataset(masked.config(mask_color=(1.0, 0.0, 0.0)))[0]["image"].shape == (6, 8, 4)
+
+
+def test_own_alpha_stays(scene):
+    found = dataset(alpha_scene(scene, "RGBA").config())
+    stored = np.array(Image.open(scene.folder / "images/1.png"))
+    assert found.metadata["has_foreground_mask"] is True
+    assert found[1]["image"].numpy() == pytest.approx(stored / 255)
+    assert found[1]["fg_mask"].numpy() == pytest.approx(stored[..., 3:] / 255)
+
+
+def test_alpha_times_mask(masked):
+    for k in range(6):
+        masked.save(f"images/{k}.png", "RGBA")
+    found = dataset(masked.config())[3]["fg_mask"][..., 0].numpy()
+    own = np.array(Image.open(masked.folder / "images/3.png"))[..., 3] / 255
+    assert found == pytest.approx(own * mask_of(masked, 3))
+
+
+def test_images_without_alpha_count_as_foreground_beside_others(scene):
+    found = dataset(alpha_scene(scene, "RGB", "RGBA", "L", "RGB", "RGB", "RGB").config())
+    assert [found[k].keys() for k in range(4)] == [found[0].keys()] * 4
+    assert [found[k]["image"].shape[-1] for k in range(4)] == [4] * 4
+    assert [bool((found[k]["fg_mask"] == 1).all()) for k in range(4)] == [True, False, True, True]
+
+
+def test_no_foreground_means_three_channels(scene):
+    found = dataset(alpha_scene(scene, "RGB").config())
+    assert found.metadata["has_foreground_mask"] is False
+    assert found[0].keys() == {"image_idx", "image", "depth_image"}
+    for k in range(6):
+        Image.new("RGBA", (8, 6), (10, 20, 30, 255)).save(scene.folder / f"images/{k}.png")
+    opaque = dataset(scene.config())
+    assert opaque.metadata["has_foreground_mask"] is False
+    assert opaque[0]["image"].shape == (6, 8, 3)
+
+
+def test_blender_images_keep_their_alpha(tmp_path):
+    pose = np.eye(4)
+    for split in ("train", "val", "test"):
+        frames = []
+        for k in range(2):
+            pose[:3, 3] = k, 0, 4
+            frames.append({"file_path": f"./{split}_{k}", "transform_matrix": pose.tolist()})
+            noise = np.random.default_rng(k).integers(0, 255, (6, 8, 4), dtype=np.uint8)
+            Image.fromarray(noise).save(tmp_path / f"{split}_{k}.png")
+        meta = {"camera_angle_x": 0.7, "frames": frames}
+        (tmp_path / f"transforms_{split}.json").write_text(json.dumps(meta))
+    config = BlenderDataParserConfig(data=tmp_path)
+    found = dataset(config)
+    stored = np.array(Image.open(tmp_path / "train_1.png"))
+    assert found.metadata["has_foreground_mask"] is True
+    assert found[1]["image"].numpy() == pytest.approx(stored / 255)
+    assert dataset(config, use_masks=False)[1]["image"].shape == (6, 8, 3)
+
+
+def test_spheres_are_of_the_training_cameras(masked):
+    train, test = outputs_of(masked.config()), outputs_of(masked.config(), "test")
+    metadata = SurfaceDataset(test, 1.0, NO_DEPTH, train_cameras=train.cameras).metadata
+    for kind in ("object", "room"):
+        sphere = fit_scene_sphere(train.cameras, kind)
+        assert metadata[f"scene_sphere_{kind}"] == (*sphere.center, sphere.radius)
+    assert metadata["scene_kind"] == "room"
+    assert SurfaceDataset(train, 1.0, NO_DEPTH).metadata["scene_sphere_room"] == metadata["scene_sphere_room"]
+    assert SurfaceDataset(test, 1.0, NO_DEPTH).metadata["scene_sphere_room"] != metadata["scene_sphere_room"]
+
+
+def test_listed_normals_come_in_scene_axes(tmp_path):
+    config = ObjectConfig(width=32, height=24, train_views=4, test_views=1, light_samples=1, supersampling=1)
+    folder = write_scene(config, tmp_path / "object")
+    path = folder / "transforms.json"
+    meta = json.loads(path.read_text())
+    assert "normal" not in dataset(NerfstudioDataParserConfig(data=folder))[0]
+    world = {}
+    for frame in meta["frames"][1:]:
+        normal = np.load(folder / frame["normal_npy_path"])
+        rotation = np.array(frame["transform_matrix"])[:3, :3]
+        local = normal @ rotation * [1, -1, -1]
+        frame["normal_file_path"] = f"{frame['file_path'][7:-4]}_local.npy"
+        np.save(folder / frame["normal_file_path"], local.astype(np.float32))
+        world[frame["file_path"][7:]] = normal
+    path.write_text(json.dumps(meta))
+    outputs = outputs_of(NerfstudioDataParserConfig(data=folder))
+    found = SurfaceDataset(outputs, 1.0, NO_DEPTH)
+    turn = outputs.dataparser_transform[:, :3].numpy()
+    assert (found[0]["normal"] == 0).all() and found[0]["normal"].shape == (24, 32, 3)
+    for index in range(1, 4):
+        expected = world[found.image_filenames[index].name] @ turn.T
+        assert found[index]["normal"].numpy() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.fixture
+def sdfstudio(tmp_path):
+    """Four images of sdfstudio's format, with monocular priors and masks in colour."""
+    generator = np.random.default_rng(0)
+    frames = []
+    for k in range(4):
+        pose = np.eye(4)
+        turn = np.linalg.qr(generator.normal(size=(3, 3)))[0]
+        pose[:3, :3], pose[:3, 3] = turn * np.linalg.det(turn), generator.normal(size=3)
+        Image.fromarray(generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)).save(tmp_path / f"{k}_rgb.png")
+        np.save(tmp_path / f"{k}_depth.npy", generator.random((6, 8), dtype=np.float32))
+        np.save(tmp_path / f"{k}_normal.npy", generator.random((3, 6, 8), dtype=np.float32))
+        mask = np.zeros((6, 8, 3), dtype=np.uint8)
+        mask[:, k:] = 255
+        Image.fromarray(mask).save(tmp_path / f"{k}_mask.png")
+        frames.append(
+            {
+                "rgb_path": f"{k}_rgb.png",
+                "camtoworld": pose.tolist(),
+                "intrinsics": [[9.0, 0, 4, 0], [0, 9, 3, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+                "mono_depth_path": f"{k}_depth.npy",
+                "mono_normal_path": f"{k}_normal.npy",
+                "foreground_mask": f"{k}_mask.png",
+            }
+        )
+    box = {"aabb": [[-1, -1, -1], [1, 1, 1]]}
+    meta = {"height": 6, "width": 8, "has_mono_prior": True, "scene_box": box, "frames": frames}
+    (tmp_path / "meta_data.json").write_text(json.dumps(meta))
+    return tmp_path
+
+
+@pytest.mark.parametrize("priors", [True, False])
+def test_sdfstudio_scenes(sdfstudio, priors):
+    config = SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=priors)
+    found, stock = dataset(config), SDFDataset(config.setup().get_dataparser_outputs("train"))
+    assert found.metadata["depth_available"] is False
+    assert found[0].keys() == stock[0].keys() | {"depth_image"}
+    for index in range(4):
+        for key in ("depth", "normal") if priors else ():
+            assert torch.equal(found[index][key], stock[index][key])
+
+
+def test_sdfstudio_masks(sdfstudio):
+    config = SDFStudioDataParserConfig(data=sdfstudio, include_foreground_mask=True)
+    found = dataset(config)
+    assert found.metadata["has_foreground_mask"] is True
+    assert [int(found[k]["fg_mask"].sum()) for k in range(4)] == [48, 42, 36, 30]
+    path = sdfstudio / "meta_data.json"
+    meta = json.loads(path.read_text())
+    del meta["frames"][2]["foreground_mask"]
+    path.write_text(json.dumps(meta))
+    with pytest.raises(InputError, match=r"1 of 4 frames in '.*' is without foreground_mask, for instance '2_rgb.png'"):
+        dataset(config)
+
+
+def test_few_views_of_sdfstudio_keep_their_own_normals(sdfstudio):
+    outputs = outputs_of(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))
+    every, few = SurfaceDataset(outputs, 1.0, NO_DEPTH), SurfaceDataset(keep_views(outputs, 2), 1.0, NO_DEPTH)
+    assert [path.name for path in few.image_filenames] == ["1_rgb.png", "3_rgb.png"]
+    assert torch.equal(few[1]["normal"], every[3]["normal"])
+
+
+def test_priors_of_another_size(sdfstudio):
+    np.save(sdfstudio / "0_depth.npy", np.ones((12, 16), dtype=np.float32))
+    np.save(sdfstudio / "1_normal.npy", np.ones((3, 6, 6), dtype=np.float32))
+    found = dataset(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))
+    assert found[0]["depth"].shape == (6, 8)
+    with pytest.raises(InputError, match=r"The normal map '.*1_normal.npy' has 6 x 6 pixels where"):
+        found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "parser", "has_foreground"),
+    [
+        ("dtu_scan24/transforms_masked.json", NerfstudioDataParserConfig, True),
+        ("dtu_scan24", NerfstudioDataParserConfig, False),
+        ("lego", BlenderDataParserConfig, True),
+        ("synth_armadillo", NerfstudioDataParserConfig, True),
+        ("fox", NerfstudioDataParserConfig, False),
+    ],
+)
+def test_real_scenes(real_scene, name, parser, has_foreground):
+    found = dataset(parser(data=real_scene(name)))
+    assert found.metadata["has_foreground_mask"] is has_foreground
+    data = found[0]
+    assert data["image"].shape[-1] == (4 if has_foreground else 3)
+    assert "mask" not in data
+    if has_foreground:
+        assert 0.05 < float(data["fg_mask"].mean()) < 0.95
