@@ -5,6 +5,8 @@ module              defect                                                      
 ==================  =========================================================================  =====================
 ``checkpoints``     torch >= 2.6 refuses nerfstudio's checkpoints (numpy scalars in them)      issue 3683
 ``lpips``           building any model downloads AlexNet, so that training dies offline        issue 2415
+``marching_cubes``  ns-export marching-cubes needs CUDA, and its mesh has gaps                 issue 2721
+``tsdf``            ns-export tsdf builds what a camera sees a second time behind it           issue 2067
 ``ffmpeg``          ns-render exits without a system-wide ffmpeg                               none filed
 ``proposals``       a render between two steps delays the proposal networks' next update      none filed
 ==================  =========================================================================  =====================

@@ -14,6 +14,8 @@ from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.checkpoints import explain_evaluation_loads
+from s3im_methods.compat.marching_cubes import replace_marching_cubes
+from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.data.check_scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.engine.check_box import check_box
@@ -62,6 +64,8 @@ class S3IMPipeline(VanillaPipeline):
             config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
         if test_mode != "val":
             explain_evaluation_loads()
+            replace_marching_cubes(device)
+            keep_voxels_in_front()
         on_cpu = torch.device(device).type == "cpu"
         # On CPUs torch refuses the device numbers that nerfstudio hands to DistributedDataParallel, so we wrap here.
         wrap_here = on_cpu and world_size > 1

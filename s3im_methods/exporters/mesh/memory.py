@@ -19,9 +19,11 @@ class MemoryBudget:
 
     Attributes:
         free: In bytes.
+        box_flags: What the command that makes the mesh calls the corners of its box, for the sentence.
     """
 
     free: float
+    box_flags: str = "--crop-min and --crop-max"
 
     @staticmethod
     def of_this_machine() -> "MemoryBudget":
@@ -59,5 +61,5 @@ class MemoryBudget:
         fits = max(1, int(0.9 * resolution * (self.free / needed) ** power))
         raise InputError(
             f"--resolution {resolution} needs {needed / 2**30:.1f} GiB or more, and {self.free / 2**30:.1f} GiB of "
-            f"memory can be used: {fits} fits, or a smaller box with --crop-min and --crop-max."
+            f"memory can be used: {fits} fits, or a smaller box with {self.box_flags}."
         )
