@@ -18,6 +18,7 @@ from nerfstudio.plugins.types import MethodSpecification
 
 from s3im_methods import compat
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
+from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
 from s3im_methods.engine.adam import BetaAdamConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
@@ -255,7 +256,7 @@ s3im_neus_facto = _method(
     },
     rays=2048,
     max_num_iterations=20000,
-    data_manager=DepthDataManagerConfig,
+    data_manager=SurfaceDataManagerConfig,
     steps_per_eval_image=5000,
     steps_per_save=2000,
 )
@@ -297,7 +298,7 @@ s3im_neus_facto_lite = _method(
     },
     rays=512,
     max_num_iterations=4000,
-    data_manager=DepthDataManagerConfig,
+    data_manager=SurfaceDataManagerConfig,
     steps_per_eval_image=500,
     steps_per_save=500,
 )

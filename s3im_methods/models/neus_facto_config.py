@@ -49,7 +49,8 @@ class S3IMNeuSFactoModelConfig(NeuSFactoModelConfig):
     """Where a ray is sampled: sphere takes what lies within the sphere, near-far what lies between near-plane and
     far-plane, box what lies within the parser's box."""
     far_plane: float | None = None  # type: ignore[assignment]
-    """Distance from the camera at which samples end with bounds near-far, in radii of the sphere."""
+    """Distance from the camera at which samples end with bounds near-far, in scene units; by default four radii of the
+    sphere."""
     sdf_field: S3IMSDFFieldConfig = field(default_factory=S3IMSDFFieldConfig)
     """Settings of the signed distance field."""
     background_model: Literal["grid", "mlp", "none", "nerf++"] | None = None  # type: ignore[assignment]
@@ -77,8 +78,8 @@ class S3IMNeuSFactoModelConfig(NeuSFactoModelConfig):
         """Centre and radius of the sphere, for a preset that is filled in.
 
         Args:
-            metadata: The training set's, with ``scene_sphere_object`` and ``scene_sphere_room``, each a centre and a
-                radius; a unit sphere is taken where there are none.
+            metadata: The training set's, with ``scene_sphere_object`` and ``scene_sphere_room``, each a centre's three
+                coordinates and a radius; a unit sphere is taken where there are none.
         """
-        center, radius = metadata.get(f"scene_sphere_{self.scene_kind}", ((0.0, 0.0, 0.0), 1.0))
-        return self.sphere_center or center, self.sphere_radius or radius
+        x, y, z, radius = metadata.get(f"scene_sphere_{self.scene_kind}", (0.0, 0.0, 0.0, 1.0))
+        return self.sphere_center or (x, y, z), self.sphere_radius or radius

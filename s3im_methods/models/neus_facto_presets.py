@@ -16,7 +16,6 @@ _NERFSTUDIO: dict[str, Any] = {
     "sphere_center": (0.0, 0.0, 0.0),
     "sphere_radius": 1.0,
     "bounds": "box",
-    "far_plane": 4.0,
     "background_model": "none",
     "background_color": "black",
     "fg_mask_loss_mult": 0.01,
@@ -45,14 +44,12 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("ours", "object"): {
         **_OURS,
         "bounds": "sphere",
-        "far_plane": 4.0,
         "sdf_field.inside_outside": False,
         "sdf_field.bias": 0.5,
     },
     ("ours", "room"): {
         **_OURS,
         "bounds": "near-far",
-        "far_plane": 4.0,
         "background_model": "none",
         "background_color": "last_sample",
         "sdf_field.inside_outside": True,
@@ -112,8 +109,9 @@ def _check(config: S3IMNeuSFactoModelConfig) -> None:
         if not getattr(config, name) >= 0:
             refuse(name, getattr(config, name), "give a weight of 0 or above")
     for name in ("near_plane", "far_plane"):
-        if not getattr(config, name) > 0:
-            refuse(name, getattr(config, name), "give a distance above 0")
+        value = getattr(config, name)
+        if value is not None and not value > 0:
+            refuse(name, value, "give a distance above 0")
     sdf_field = config.sdf_field
     if not 1 <= sdf_field.first_levels <= sdf_field.num_levels:
         refuse("sdf_field.first_levels", sdf_field.first_levels, f"give 1 to {sdf_field.num_levels} levels")

@@ -39,6 +39,7 @@ from s3im_methods.samplers.sphere_collider import SphereBounds
 __all__ = ["S3IMNeuSFactoModel", "S3IMNeuSFactoModelConfig"]
 
 _STEPS_PER_SHOW = 10
+_FAR_RADII = 4.0
 
 
 class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
@@ -79,12 +80,12 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
 
     def _bound_rays(self) -> None:
         config = self.config
-        assert config.far_plane is not None
         if config.bounds == "sphere":
             center = torch.tensor(self.sphere_center)
             self.collider = SphereBounds(center, self.sphere_radius, config.near_plane * self.sphere_radius)
         elif config.bounds == "near-far":
-            self.collider = NearFarCollider(config.near_plane, config.far_plane * self.sphere_radius)
+            far_plane = config.far_plane or _FAR_RADII * self.sphere_radius
+            self.collider = NearFarCollider(config.near_plane, far_plane)
             self.proposal_sampler.initial_sampler = UniformLinDispPiecewiseSampler(
                 single_jitter=config.use_single_jitter
             )

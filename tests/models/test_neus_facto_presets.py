@@ -45,7 +45,7 @@ def test_masks_take_the_place_of_a_background(masked, model, colour):
 
 
 def test_the_sphere_is_the_datas_unless_it_is_given():
-    metadata = {"scene_sphere_object": ((1.0, 2.0, 3.0), 0.5), "scene_sphere_room": ((0.0, 0.0, 0.0), 2.0)}
+    metadata = {"scene_sphere_object": (1.0, 2.0, 3.0, 0.5), "scene_sphere_room": (0.0, 0.0, 0.0, 2.0)}
     config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), metadata)
     assert config.sphere(metadata) == ((1.0, 2.0, 3.0), 0.5)
     assert replace(config, sphere_radius=4.0).sphere(metadata) == ((1.0, 2.0, 3.0), 4.0)

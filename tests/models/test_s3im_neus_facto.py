@@ -314,8 +314,8 @@ def test_outside_a_bounding_sphere_the_surface_is_not_known():
 def test_the_data_say_which_preset_and_which_sphere():
     metadata = {
         "scene_kind": "room",
-        "scene_sphere_room": ((0.0, 1.0, 0.0), 3.0),
-        "scene_sphere_object": ((0.0, 0.0, 0.0), 1.0),
+        "scene_sphere_room": (0.0, 1.0, 0.0, 3.0),
+        "scene_sphere_object": (0.0, 0.0, 0.0, 1.0),
     }
     model = ours(metadata, scene_kind="auto")
     assert (model.sphere_center, model.sphere_radius) == ((0.0, 1.0, 0.0), 3.0)
