@@ -267,6 +267,17 @@ def test_empty_samples_are_skipped_and_empty_rays_do_not_count():
     torch.testing.assert_close(losses["rgb_loss"], expected)
 
 
+@pytest.mark.parametrize("encoding", ["vm", "cp", "triplane"])
+def test_a_batch_that_meets_only_empty_space_trains_on(encoding):
+    off = {"tv_density": 0.0, "tv_color": 0.0, "alpha_mask_steps": (0,), "shrink_box_steps": (), "s3im": WITHOUT}
+    model = build(**ORIGINAL, **off, tensorf_encoding=encoding).train()
+    model.field.alpha_mask.update(torch.zeros(8, 8, 8), model.field.aabb, 0.5)
+    bundle, targets = batch(0)
+    losses = model.get_loss_dict(model(bundle), targets, {})
+    functools.reduce(torch.add, losses.values()).backward()
+    assert not any(p.grad is not None and p.grad.any() for p in model.field.density_encoding.parameters())
+
+
 def test_a_field_that_is_still_empty_gets_no_mask():
     model = build(**ORIGINAL, alpha_mask_steps=(0,), shrink_box_steps=(), alpha_mask_threshold=0.5)
     model.after_step(Run(model).optimizers, step=0)
