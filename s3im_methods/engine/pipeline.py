@@ -1,5 +1,6 @@
-"""nerfstudio's pipeline, with its input checked before anything is built, and data parallelism on CPUs too."""
+"""nerfstudio's pipeline, with checked input, data parallelism on CPUs too, and averages over what can be measured."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -9,6 +10,7 @@ from nerfstudio.data.datamanagers.base_datamanager import DataManager
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 from nerfstudio.utils.rich_utils import CONSOLE
+from torch import Tensor
 from torch import distributed as dist
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
@@ -94,6 +96,55 @@ class S3IMPipeline(VanillaPipeline):
             sphere = SceneSphere(model.sphere_center, model.sphere_radius, model.config.scene_kind)
             for sentence in sphere_warnings(sphere, self.datamanager.train_dataset.cameras):
                 CONSOLE.print(f"[yellow]{sentence}")
+
+    def get_average_image_metrics(
+        self,
+        data_loader: Any,
+        image_prefix: str,
+        step: int | None = None,
+        output_path: Path | None = None,
+        get_std: bool = False,
+    ) -> dict[str, float]:
+        """nerfstudio's, with each metric averaged over the views in which it is a number.
+
+        Args:
+            data_loader: Yields each view's camera and batch.
+            image_prefix: How the names of saved images begin.
+            step: The step of training.
+            output_path: Folder to save images in, or None.
+            get_std: Whether standard deviations are wanted too, as ``_std``.
+
+        Returns:
+            What is a number for at least one view; for a standard deviation it takes two.
+        """
+        model, views = self.model, []
+        metrics_of_view = model.get_image_metrics_and_images
+
+        def keep(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[dict, dict[str, Tensor]]:
+            metrics, images = metrics_of_view(outputs, batch)
+            views.append(metrics)
+            return {}, images
+
+        # nerfstudio's mean is NaN where one view's metric is, so that what is left to it is the time.
+        model.get_image_metrics_and_images = keep
+        try:
+            times = super().get_average_image_metrics(data_loader, image_prefix, step, output_path, get_std)
+        finally:
+            del model.get_image_metrics_and_images
+        # Of one view, nerfstudio's standard deviation is NaN.
+        return {**_averages(views, get_std), **{name: time for name, time in times.items() if not math.isnan(time)}}
+
+
+def _averages(views: list[dict[str, float]], with_std: bool) -> dict[str, float]:
+    found = {}
+    for name in dict.fromkeys(name for view in views for name in view):
+        values = torch.tensor([view[name] for view in views if name in view])
+        values = values[~values.isnan()]
+        if len(values):
+            found[name] = float(values.mean())
+        if with_std and len(values) > 1:
+            found[f"{name}_std"] = float(values.std())
+    return found
 
 
 def _check_data(config: S3IMPipelineConfig) -> None:

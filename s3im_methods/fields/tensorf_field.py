@@ -86,8 +86,8 @@ class S3IMTensoRFField(TensoRFField):
             return self.density_in_grid(points)
         chosen = wanted.reshape(-1).nonzero()[:, 0]
         density = torch.zeros_like(points[..., :1]).view(-1, 1)
-        if len(chosen):
-            density = density.index_copy(0, chosen, self.density_in_grid(points.reshape(-1, 3)[chosen]).to(density))
+        # Also where none is chosen, so that a batch of empty rays has a gradient, which is 0, and training goes on.
+        density = density.index_copy(0, chosen, self.density_in_grid(points.reshape(-1, 3)[chosen]).to(density))
         return density.view(*positions.shape[:-1], 1)
 
     def get_density(self, ray_samples: RaySamples) -> Tensor:  # type: ignore[override]

@@ -27,9 +27,7 @@ def depth_picture(truth: Tensor, rendered: Tensor, accumulation: Tensor) -> Tens
     near, far = float(scale.min()), float(scale.max())
     return torch.cat(
         [
-            colormaps.apply_depth_colormap(
-                torch.where(known, truth, near), known.to(truth.dtype), near_plane=near, far_plane=far
-            ),
+            colormaps.apply_depth_colormap(truth, known.to(truth.dtype), near_plane=near, far_plane=far),
             colormaps.apply_depth_colormap(rendered, accumulation, near_plane=near, far_plane=far),
         ],
         dim=1,

@@ -107,7 +107,7 @@ class DepthSupervisionMixin(_Base):
 
         Metrics are those of ``depth`` (the median) and ``expected_depth``, on measured pixels: ``_abs_rel``, ``_rmse``
         in scene units, ``_rmse_metres`` where the scene's unit is known, and ``_delta1``. They are NaN for a view
-        without a measured pixel.
+        without a measured pixel, which the pipeline's averages leave out.
         """
         metrics, images = super().get_image_metrics_and_images(outputs, batch)  # type: ignore[safe-super]
         if "depth_image" not in batch:

@@ -11,6 +11,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
+from s3im_methods.data.depth_dataset import DEPTH_KEYS
 from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -66,6 +67,10 @@ def test_batches_hold_depth_of_their_pixels(written):
     assert batch["depth_image"][:, 0].tolist() == expected
     assert "Depth from sensor: 6 of 6 training views with depth, 100 % of their pixels, median" in output
     assert "yellow" not in output
+
+
+def test_depth_waits_where_the_images_do_and_batches_alone_reach_the_device(written):
+    assert {"image", "mask", *DEPTH_KEYS} <= set(said(written)[0].exclude_batch_keys_from_device)
 
 
 def test_few_training_views_leave_the_held_out_ones(written):

@@ -62,14 +62,24 @@ def test_equal_depths_have_equal_colours_whatever_else_is_rendered():
     assert torch.equal(right[0, 0], left[-1, -1])
 
 
-@pytest.mark.parametrize("missing", [0.0, float("nan")])
+@pytest.mark.parametrize("missing", [0.0, float("nan"), float("inf")])
 def test_what_is_not_known_is_white_and_no_part_of_the_scale(missing):
     truth = torch.linspace(1, 3, 20).reshape(4, 5, 1)
     whole = depth_picture(truth, truth, torch.ones(4, 5, 1))
     truth[1, 2] = missing
-    picture = depth_picture(truth, truth.nan_to_num(), torch.ones(4, 5, 1))
+    picture = depth_picture(truth, truth.nan_to_num(posinf=9.0), torch.ones(4, 5, 1))
     assert torch.equal(picture[1, 2], torch.ones(3))
     picture[1, 2], picture[1, 7] = whole[1, 2], whole[1, 7]
+    assert torch.equal(picture, whole)
+
+
+def test_empty_rays_are_white():
+    truth, accumulation = torch.linspace(1, 3, 20).reshape(4, 5, 1), torch.ones(4, 5, 1)
+    whole = depth_picture(truth, truth, accumulation)
+    accumulation[2, 1] = 0.0
+    picture = depth_picture(truth, truth, accumulation)
+    assert torch.equal(picture[2, 6], torch.ones(3))
+    picture[2, 6] = whole[2, 6]
     assert torch.equal(picture, whole)
 
 

@@ -18,6 +18,7 @@ from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.s3im_tensorf import S3IMTensoRFModelConfig
+from s3im_methods.models.tensorf_growth import grow
 
 SMALL = {
     "init_resolution": 8,
@@ -157,6 +158,26 @@ def test_moments_follow_their_parameters_or_begin_anew():
         assert (lr == pytest.approx(2e-2)) == (not kept)
 
 
+@pytest.mark.parametrize("by_axis", [True, False])
+def test_moments_are_brought_to_the_new_nodes_as_the_grids_are(by_axis):
+    """Constant ones stay constant, whatever the nodes; only Adam's count of steps has no shape to follow."""
+    run = Run(build(upsampling_restarts="none", resolution_by_axis=by_axis))
+    run.steps(0, 1)
+    state = run.optimizers.optimizers["encodings"].state
+    for number, moments in enumerate(state.values(), start=1):
+        moments["exp_avg"].fill_(float(number))
+        moments["exp_avg_sq"].fill_(float(-number))
+    grids = (run.model.field.density_encoding, run.model.field.color_encoding)
+    grow(grids, (13, 13, 13), run.optimizers)
+    assert all(grid.axis_resolution() == (13, 13, 13) for grid in grids)
+    # nerfstudio's grids are cubes and know their side.
+    assert by_axis or all(grid.resolution == 13 for grid in grids)
+    for number, (parameter, moments) in enumerate(state.items(), start=1):
+        assert moments["exp_avg"].shape == parameter.shape
+        torch.testing.assert_close(moments["exp_avg"], torch.full_like(parameter, number))
+        torch.testing.assert_close(moments["exp_avg_sq"], torch.full_like(parameter, -number))
+
+
 @pytest.mark.parametrize("restarts", ["none", "encodings", "all"])
 @pytest.mark.parametrize("style", ["ours", "original", "nerfstudio"])
 def test_a_run_resumed_after_growth_is_the_run_that_was_never_stopped(style, restarts):
@@ -244,6 +265,17 @@ def test_empty_samples_are_skipped_and_empty_rays_do_not_count():
     losses = model.get_loss_dict(outputs, targets, {})
     expected = (outputs["rgb"][counts] - targets["image"][counts]).square().mean()
     torch.testing.assert_close(losses["rgb_loss"], expected)
+
+
+@pytest.mark.parametrize("encoding", ["vm", "cp", "triplane"])
+def test_a_batch_that_meets_only_empty_space_trains_on(encoding):
+    off = {"tv_density": 0.0, "tv_color": 0.0, "alpha_mask_steps": (0,), "shrink_box_steps": (), "s3im": WITHOUT}
+    model = build(**ORIGINAL, **off, tensorf_encoding=encoding).train()
+    model.field.alpha_mask.update(torch.zeros(8, 8, 8), model.field.aabb, 0.5)
+    bundle, targets = batch(0)
+    losses = model.get_loss_dict(model(bundle), targets, {})
+    functools.reduce(torch.add, losses.values()).backward()
+    assert not any(p.grad is not None and p.grad.any() for p in model.field.density_encoding.parameters())
 
 
 def test_a_field_that_is_still_empty_gets_no_mask():

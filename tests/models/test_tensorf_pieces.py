@@ -34,6 +34,8 @@ def test_weights_decay_exponentially_with_the_step():
 def test_voxels_are_cubes():
     assert resolution_by_axis(torch.tensor([[0.0, 0.0, 0.0], [4.0, 2.0, 1.0]]), 64**3) == (128, 64, 32)
     assert resolution_by_axis(torch.tensor([[-1.0] * 3, [1.0] * 3]), 300**3) == (300, 300, 300)
+    # A slab thinner than its voxels still has two faces.
+    assert resolution_by_axis(torch.tensor([[0.0] * 3, [100.0, 100.0, 0.001]]), 8**3)[2] == 2
 
 
 def test_a_window_is_of_whole_nodes_inside_the_box():

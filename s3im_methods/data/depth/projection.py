@@ -12,7 +12,7 @@ _DEEPER = 1.15
 
 
 def project_points(points: np.ndarray, camera: Cameras, known_visible: bool) -> np.ndarray:
-    """The z-depth of points at the pixels that they fall into.
+    """The depth of points at the pixels that they fall into: z-depth, for fisheye cameras distance.
 
     Where it is not known which points the view sees, those that lie well behind others of their neighbourhood are left
     out: the image is divided into cells of about four points each, and a point 15 % deeper than its cell's nearest is
@@ -20,19 +20,20 @@ def project_points(points: np.ndarray, camera: Cameras, known_visible: bool) -> 
 
     Args:
         points: ``[P, 3]``, scene units.
-        camera: One perspective camera, with or without lens distortion.
+        camera: One perspective or fisheye camera, with or without lens distortion.
         known_visible: Whether the view is known to see all of them.
 
     Returns:
         ``[H, W]``, float32, scene units, 0 where no point falls.
 
     Raises:
-        InputError: If the camera is not of the perspective kind.
+        InputError: If the camera is of another kind.
     """
-    if int(camera.camera_type) != CameraType.PERSPECTIVE.value:
+    kind = CameraType(int(camera.camera_type))
+    if kind not in (CameraType.PERSPECTIVE, CameraType.FISHEYE):
         raise InputError(
-            "Sparse points can only be projected into perspective cameras: set --pipeline.datamanager.depth.source to "
-            "sensor or none."
+            f"Sparse points can only be projected into perspective and fisheye cameras, and the scene has one of type "
+            f"{kind.name}: set --pipeline.datamanager.depth.source to sensor or none."
         )
     height, width = int(camera.height), int(camera.width)
     column, row, depth = to_pixels(points, camera)
@@ -47,21 +48,23 @@ def project_points(points: np.ndarray, camera: Cameras, known_visible: bool) -> 
 
 
 def to_pixels(points: np.ndarray, camera: Cameras) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where a perspective camera shows points.
+    """Where a camera shows points.
 
     Args:
         points: ``[P, 3]``, in the camera's world.
-        camera: One perspective camera, with or without lens distortion.
+        camera: One perspective or fisheye camera, with or without lens distortion.
 
     Returns:
-        Column and row in pixels (the first pixel spans 0 to 1), not finite off the lens; and z-depth in the world's
-        units, not positive behind the camera and off the lens; each ``[P]``.
+        Column and row in pixels (the first pixel spans 0 to 1), not finite off the lens; and z-depth, for fisheye
+        cameras distance, in the world's units, not positive behind a perspective camera and off the lens; each ``[P]``.
     """
     pose = camera.camera_to_worlds.double().cpu().numpy()
-    local = (points - pose[:3, 3]) @ pose[:3, :3]
-    depth = -local[:, 2]
+    local = (points - pose[:3, 3]) @ pose[:3, :3] * [1.0, -1.0, -1.0]
     with np.errstate(all="ignore"):
-        x, y = local[:, 0] / depth, -local[:, 1] / depth
+        if int(camera.camera_type) == CameraType.FISHEYE.value:
+            x, y, depth = _equidistant(local)
+        else:
+            x, y, depth = local[:, 0] / local[:, 2], local[:, 1] / local[:, 2], local[:, 2]
         if camera.distortion_params is not None and bool(torch.any(camera.distortion_params != 0)):
             x, y = _distorted(x, y, camera.distortion_params.double().cpu().numpy())
         column = float(camera.fx) * x + float(camera.cx)
@@ -69,8 +72,19 @@ def to_pixels(points: np.ndarray, camera: Cameras) -> tuple[np.ndarray, np.ndarr
     return column, row, np.where(np.isfinite(column) & np.isfinite(row), depth, -1.0)
 
 
+def _equidistant(local: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where a fisheye lens without distortion puts a point, as far from the centre as its angle; and its distance."""
+    radius = np.hypot(local[:, 0], local[:, 1])
+    # On the axis there is no direction to go: none is needed ahead, and none can be told behind.
+    factor = np.where(radius > 0, np.arctan2(radius, local[:, 2]) / radius, np.where(local[:, 2] > 0, 0.0, np.nan))
+    return local[:, 0] * factor, local[:, 1] * factor, np.linalg.norm(local, axis=1)
+
+
 def _distorted(x: np.ndarray, y: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where OpenCV's radial and tangential model puts a point; NaN beyond the radius where it folds back."""
+    """Where OpenCV's radial and tangential model puts a point; NaN beyond the radius where it folds back.
+
+    Of the coordinates of :func:`_equidistant` it makes OpenCV's fisheye model.
+    """
     k1, k2, k3, k4, p1, p2 = params
     square = x * x + y * y
     radial = 1 + square * (k1 + square * (k2 + square * (k3 + square * k4)))

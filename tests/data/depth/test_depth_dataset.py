@@ -67,6 +67,8 @@ def test_limits_and_confidence_mask_and_weigh(room):
     assert torch.equal(stored["depth_confidence"][..., 0], torch.from_numpy(confidence / np.float32(2)))
     assert room.dataset(**settings, confidence_weighs=False)[0].keys() == SENSOR_KEYS
     room.each(lambda f: room.write(f"depths/{f['file_path'][7:-4]}_conf.png", confidence))
+    (room.folder / "conf" / f"{frame_of(room, dataset)['file_path'][7:-4]}.png").unlink()
+    assert (room.dataset(**settings)[0]["depth_confidence"] == 1).all()
     beside = room.dataset(confidence_suffix="_conf", confidence_max=2.0)[0]
     assert torch.equal(beside["depth_confidence"], stored["depth_confidence"])
 
