@@ -94,7 +94,7 @@ class S3IMPipeline(VanillaPipeline):
         if isinstance(config, S3IMNeuSFactoModelConfig):
             model: Any = self.model
             sphere = SceneSphere(model.sphere_center, model.sphere_radius, model.config.scene_kind)
-            for sentence in sphere_warnings(sphere, self.datamanager.train_dataset.cameras):
+            for sentence in sphere_warnings(sphere, self.datamanager.train_dataset.cameras):  # type: ignore[union-attr]
                 CONSOLE.print(f"[yellow]{sentence}")
 
     def get_average_image_metrics(

@@ -28,6 +28,7 @@ from s3im_methods.fields.unit_space import UnitSpace
 
 _FIT_POINTS = 4096
 _FIT_RADIUS = 1.5
+_FIT_BIASES = 2.0
 _FIT_RIDGE = 1e-6
 
 
@@ -47,7 +48,8 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     inside_outside: bool | None = None  # type: ignore[assignment]
     """Whether the inside of the initial sphere is outside of the surface, as a room needs it."""
     bias: float | None = None  # type: ignore[assignment]
-    """Radius of the initial sphere, in radii of the scene's sphere."""
+    """Radius of the initial sphere: in radii of the scene's sphere as a setting of a method, else in radii of the unit
+    sphere."""
     beta_init: float | None = None  # type: ignore[assignment]
     """A tenth of the logarithm of NeuS's s at the start, s being in units of the scene's sphere: 0.3 is 20."""
     fit_initial_sphere: bool | None = None
@@ -152,7 +154,8 @@ class S3IMSDFField(SDFField):
         assert config.bias is not None
         random = torch.Generator().manual_seed(0)
         directions = functional.normalize(torch.randn(_FIT_POINTS, 3, generator=random), dim=-1)
-        radii = _FIT_RADIUS * torch.rand(_FIT_POINTS, 1, generator=random)
+        reach = max(_FIT_RADIUS, _FIT_BIASES * config.bias)
+        radii = reach * torch.rand(_FIT_POINTS, 1, generator=random)
         last = getattr(self, f"glin{self.num_layers - 2}")
         hidden: list[Tensor] = []
         hook = last.register_forward_pre_hook(lambda module, inputs: hidden.append(inputs[0].double()))

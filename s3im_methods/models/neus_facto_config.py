@@ -45,6 +45,9 @@ class S3IMNeuSFactoModelConfig(NeuSFactoModelConfig):
     sphere_radius: float | None = None
     """Its radius, in scene units. By default the sphere follows from the training cameras: it fills their views of an
     object, and a room's is as large as the cameras' positions suggest."""
+    unit_share: float | None = None
+    """Radius of the field's unit sphere as a share of the scene's sphere; an unbounded grid is finest within the unit
+    cube, where the cameras of a room should be."""
     bounds: Literal["sphere", "near-far", "box"] | None = None
     """Where a ray is sampled: sphere takes what lies within the sphere, near-far what lies between near-plane and
     far-plane, box what lies within the parser's box."""

@@ -15,6 +15,7 @@ _FLAG = "--pipeline.model"
 _NERFSTUDIO: dict[str, Any] = {
     "sphere_center": (0.0, 0.0, 0.0),
     "sphere_radius": 1.0,
+    "unit_share": 1.0,
     "bounds": "box",
     "background_model": "none",
     "background_color": "black",
@@ -43,12 +44,14 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("nerfstudio", "room"): _NERFSTUDIO,
     ("ours", "object"): {
         **_OURS,
+        "unit_share": 1.0,
         "bounds": "sphere",
         "sdf_field.inside_outside": False,
         "sdf_field.bias": 0.5,
     },
     ("ours", "room"): {
         **_OURS,
+        "unit_share": 1 / 3,
         "bounds": "near-far",
         "background_model": "none",
         "background_color": "last_sample",
@@ -96,6 +99,8 @@ def _check(config: S3IMNeuSFactoModelConfig) -> None:
 
     if config.sphere_radius is not None and not config.sphere_radius > 0:
         refuse("sphere_radius", config.sphere_radius, "give a length above 0, in scene units")
+    if config.unit_share is not None and not config.unit_share > 0:
+        refuse("unit_share", config.unit_share, "give a share above 0")
     if config.background_model != "none" and config.background_color != "black":
         refuse(
             "background_color",

@@ -7,6 +7,7 @@ foreground masks; a background that begins at the sphere; depth as the distance 
 supervision at any batch size; schedules that end within the run.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -60,8 +61,14 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         """Fill in the preset, build nerfstudio's model, then put it into the scene's sphere."""
         metadata = self.kwargs.get("metadata") or {}
         config = self.config = with_preset(self.config, metadata)
-        super().populate_modules()
         self.sphere_center, self.sphere_radius = config.sphere(metadata)
+        assert config.unit_share is not None and config.sdf_field.bias is not None
+        self.unit_radius = self.sphere_radius * config.unit_share
+        # The setting is in radii of the scene's sphere, the field's in radii of its unit sphere.
+        in_units = replace(config.sdf_field, bias=config.sdf_field.bias / config.unit_share)
+        self.config = replace(config, sdf_field=in_units)
+        super().populate_modules()
+        self.config = config
         self.anneal_end = config.cos_anneal_steps
         self.renderer_median_depth = DepthRenderer(method="median")
         self.sharpness_text = ReadOnlyText("Sharpness s", "not trained yet", disabled=True, hint="NeuS's s.")
@@ -72,9 +79,9 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
 
     def _place_field(self) -> None:
         bounded = self.config.bounds == "sphere"
-        self.field.move_to(UnitSpace(self.sphere_center, self.sphere_radius, bounded))
+        self.field.move_to(UnitSpace(self.sphere_center, self.unit_radius, bounded))
         for network in self.proposal_networks:
-            network.spatial_distortion = UnitSpace(self.sphere_center, self.sphere_radius, bounded)
+            network.spatial_distortion = UnitSpace(self.sphere_center, self.unit_radius, bounded)
         if self.field.implementation == "fused":
             fuse_hash_encodings(self.proposal_networks, point_gradients=False)
 
@@ -107,7 +114,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
                 config.num_samples_outside, center, self.sphere_radius, config.far_plane_bg
             )
         elif config.background_model in ("grid", "mlp"):
-            self.field_background.spatial_distortion = UnitSpace(self.sphere_center, self.sphere_radius)
+            self.field_background.spatial_distortion = UnitSpace(self.sphere_center, self.unit_radius)
             if self.field.implementation == "fused":
                 fuse_hash_encodings(self.field_background, point_gradients=False)
 
@@ -160,7 +167,8 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         values = self.field.sdf(points)
         if self.config.bounds != "sphere":
             return values
-        return torch.where(self.field.space.unit(points).norm(dim=-1) <= 1, values, torch.nan)
+        center = torch.tensor(self.sphere_center).to(points)
+        return torch.where((points - center).norm(dim=-1) <= self.sphere_radius, values, torch.nan)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """Colour, depth along the ray (``depth`` is the median), normals and accumulation.
