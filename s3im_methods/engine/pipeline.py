@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.checkpoints import explain_evaluation_loads
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
+from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.data.check_scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
@@ -70,6 +71,7 @@ class S3IMPipeline(VanillaPipeline):
             explain_evaluation_loads()
             replace_marching_cubes(device)
             keep_voxels_in_front()
+            replace_unwrapping()
         on_cpu = torch.device(device).type == "cpu"
         # On CPUs torch refuses the device numbers that nerfstudio hands to DistributedDataParallel, so we wrap here.
         wrap_here = on_cpu and world_size > 1

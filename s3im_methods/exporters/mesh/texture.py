@@ -1,6 +1,7 @@
 """A texture for a mesh: its surface unfolded by xatlas, every texel coloured by the model."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import ndimage
 
 from s3im_methods.exporters.mesh.marching import Triangles
 
-_FACES_AT_ONCE = 1 << 16
+_CANDIDATES_AT_ONCE = 1 << 20
 
 Paint = Callable[[NDArray, NDArray], NDArray[np.uint8]]
 """From points and unit normals, ``[N, 3]`` each, to sRGB, ``[N, 3]``."""
@@ -45,36 +46,73 @@ def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int) -> 
 
     source, faces, uv = xatlas.parametrize(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32))
     source, faces = source.astype(np.int64), faces.astype(np.int64)
-    corners = uv[faces] * side
     image, covered = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), dtype=bool)
-    for start in range(0, len(faces), _FACES_AT_ONCE):
-        face, column, row, weights = _texels(corners[start : start + _FACES_AT_ONCE], side)
-        vertices = source[faces[face + start]]
-        points = np.einsum("nk,nkd->nd", weights, mesh.vertices[vertices])
-        towards = np.einsum("nk,nkd->nd", weights, normals[vertices])
+    for texels in covered_texels(uv[faces] * side, side):
+        vertices = source[faces[texels.face]]
+        points = np.einsum("nk,nkd->nd", texels.weights, mesh.vertices[vertices])
+        towards = np.einsum("nk,nkd->nd", texels.weights, normals[vertices])
         towards /= np.maximum(np.linalg.norm(towards, axis=-1, keepdims=True), 1e-12)
         # The image's first row is at the top.
-        image[side - 1 - row, column] = paint(points, towards)
-        covered[side - 1 - row, column] = True
+        image[side - 1 - texels.row, texels.column] = paint(points, towards)
+        covered[side - 1 - texels.row, texels.column] = True
     # Between the islands the nearest colour, so that no background bleeds in when the image is filtered.
-    nearest = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
-    assert isinstance(nearest, np.ndarray)
-    return Textured(source, faces, uv.astype(np.float64), image[tuple(nearest)])
+    return Textured(source, faces, uv.astype(np.float64), image[nearest_covered(covered)])
 
 
-def _texels(corners: NDArray, side: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+@dataclass(frozen=True)
+class Texels:
     """Texels whose centres lie in triangles.
 
+    Attributes:
+        face: Index of the triangle, ``[N]``.
+        column: Of the texel, counted along the first coordinate, ``[N]``.
+        row: Of the texel, counted along the second, ``[N]``.
+        weights: Of the triangle's corners at the texel's centre, ``[N, 3]``.
+    """
+
+    face: NDArray[np.int64]
+    column: NDArray[np.int64]
+    row: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def covered_texels(corners: NDArray, side: int) -> Iterator[Texels]:
+    """The texels of a square image that triangles cover, some triangles at a time so that the memory is bounded.
+
     Args:
-        corners: ``[F, 3, 2]``, in texels.
+        corners: ``[F, 3, 2]``, in texels; a texel's centre is half a texel from its edges.
         side: Of the image.
 
-    Returns:
-        Index of the triangle, column and row of the texel, ``[N]`` each, and weights of the corners, ``[N, 3]``.
+    Yields:
+        All texels of the next triangles, which lie next to each other in ``corners``.
     """
     low = np.clip(np.floor(corners.min(axis=1)), 0, side - 1).astype(np.int64)
     high = np.clip(np.ceil(corners.max(axis=1)), 1, side).astype(np.int64)
-    width, height = np.maximum(high - low, 1).T
+    size = np.maximum(high - low, 1)
+    # Texels of each triangle's bounding box, of which those in the triangle are kept.
+    batch = np.cumsum(size.prod(axis=1)) // _CANDIDATES_AT_ONCE
+    bounds = np.append(np.flatnonzero(np.diff(batch, prepend=-1)), len(corners))
+    for start, end in itertools.pairwise(bounds):
+        part = slice(start, end)
+        yield _texels_in_boxes(corners[part], low[part], size[part], start)
+
+
+def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Index of the nearest covered texel, for every texel of an image.
+
+    Args:
+        covered: ``[S, S]``, true somewhere.
+
+    Returns:
+        Its place along the first and along the second axis, ``[S, S]`` each.
+    """
+    nearest = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    assert isinstance(nearest, np.ndarray)
+    return nearest[0], nearest[1]
+
+
+def _texels_in_boxes(corners: NDArray, low: NDArray, size: NDArray, first_face: int) -> Texels:
+    width, height = size.T
     count = width * height
     face = np.repeat(np.arange(len(corners)), count)
     within = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
@@ -86,7 +124,7 @@ def _texels(corners: NDArray, side: int) -> tuple[NDArray, NDArray, NDArray, NDA
     second, third = _cross(centre - a, c - a) / safe, _cross(b - a, centre - a) / safe
     weights = np.stack([1 - second - third, second, third], axis=-1)
     inside = (weights >= -1e-9).all(axis=-1) & (double_area != 0)
-    return face[inside], column[inside], row[inside], weights[inside].clip(0, 1)
+    return Texels(first_face + face[inside], column[inside], row[inside], weights[inside].clip(0, 1))
 
 
 def _cross(a: NDArray, b: NDArray) -> NDArray:
