@@ -58,7 +58,7 @@ def batch(arguments: Arguments) -> tuple[tuple[Tensor, Tensor, Tensor], DepthTar
 def main(arguments: Arguments) -> None:
     """Time all losses and print one table."""
     bins, targets = batch(arguments)
-    configs = {kind: DepthLossConfig(kind=kind) for kind in get_args(DepthLossKind) if kind != "none"}
+    configs = {kind: DepthLossConfig(kind=kind) for kind in get_args(DepthLossKind) if kind not in ("none", "auto")}
     times: dict[str, list[float]] = {kind: [] for kind in configs}
     for repeat in range(arguments.repeats + 3):
         for kind, config in configs.items():

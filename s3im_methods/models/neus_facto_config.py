@@ -32,8 +32,8 @@ class S3IMNeuSFactoModelConfig(NeuSFactoModelConfig):
     """The class to instantiate."""
     s3im: S3IMConfig = field(default_factory=S3IMConfig)
     """Settings of the S3IM loss."""
-    depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="none"))
-    """Settings of the depth loss, which is off; with kind bounded, say, the scene's depth maps are learned from."""
+    depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto"))
+    """Settings of the depth loss; a room's depth maps are learned from where it has any, an object's are not."""
     style: Style = "ours"
     """Whose method the preset follows: ours is what measures best on our scenes, nerfstudio is nerfstudio's neus-facto;
     any single setting below can still be given."""

@@ -56,7 +56,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "background_model": "none",
         "background_color": "last_sample",
         "sdf_field.inside_outside": True,
-        "sdf_field.bias": 0.8,
+        "sdf_field.bias": 0.6,
     },
 }
 
@@ -66,7 +66,7 @@ def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S
 
     Args:
         config: As the user gave it.
-        metadata: The training set's: ``scene_kind`` for auto, and ``has_foreground_mask``.
+        metadata: The training set's: ``scene_kind`` for auto, ``has_foreground_mask`` and ``depth_available``.
 
     Raises:
         InputError: If settings contradict each other or are out of range.
@@ -84,7 +84,10 @@ def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S
     of_field = {name.removeprefix("sdf_field."): name for name in preset if name.startswith("sdf_field.")}
     sdf_field = replace(config.sdf_field, **_missing(config.sdf_field, {k: preset[v] for k, v in of_field.items()}))
     of_model = {name: value for name, value in preset.items() if name not in of_field.values()}
-    result = replace(config, scene_kind=kind, sdf_field=sdf_field, **_missing(config, of_model))
+    # Of an object, a depth camera knows less than the photos' outlines say.
+    has_depth = config.style == "ours" and kind == "room" and metadata.get("depth_available", False)
+    depth = config.depth.decided(has_depth)
+    result = replace(config, scene_kind=kind, sdf_field=sdf_field, depth=depth, **_missing(config, of_model))
     _check(result)
     return result
 

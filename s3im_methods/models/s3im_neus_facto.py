@@ -132,7 +132,8 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         grids = f"hash grids: {self.field.implementation}" + ("" if TCNN_EXISTS else " (tinycudann is not installed)")
         return (
             f"{grids}; preset: {config.style}, {config.scene_kind}, in the sphere around ({center}) of radius "
-            f"{self.sphere_radius:.3g}; background: {config.background_model}, {config.background_color}"
+            f"{self.sphere_radius:.3g}; background: {config.background_model}, {config.background_color}; depth loss: "
+            f"{config.depth.kind}"
         )
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:

@@ -6,6 +6,7 @@ import pytest
 
 from s3im_methods.errors import InputError
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
+from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.neus_facto_presets import PRESETS, with_preset
 
@@ -52,6 +53,28 @@ def test_the_sphere_is_the_datas_unless_it_is_given():
     assert config.sphere({}) == ((0.0, 0.0, 0.0), 1.0)
     stock = with_preset(S3IMNeuSFactoModelConfig(style="nerfstudio"), metadata)
     assert stock.sphere(metadata) == ((0.0, 0.0, 0.0), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("style", "kind", "available", "loss", "weight"),
+    [
+        ("ours", "room", True, "urban", 1.0),
+        ("ours", "room", False, "none", 0.0),
+        ("ours", "object", True, "none", 0.0),
+        ("nerfstudio", "room", True, "none", 0.0),
+    ],
+)
+def test_a_rooms_depth_is_learned_from_where_it_has_any(style, kind, available, loss, weight):
+    given = S3IMNeuSFactoModelConfig(style=style, scene_kind=kind)
+    config = with_preset(given, {"depth_available": available})
+    assert (config.depth.kind, config.depth.weight()) == (loss, weight)
+
+
+def test_the_depth_loss_that_the_user_gives_stays():
+    given = S3IMNeuSFactoModelConfig(scene_kind="object", depth=DepthLossConfig(kind="l1", loss_mult=0.5))
+    assert with_preset(given, {}).depth == given.depth
+    lighter = S3IMNeuSFactoModelConfig(scene_kind="room", depth=DepthLossConfig(kind="auto", loss_mult=0.2))
+    assert with_preset(lighter, {"depth_available": True}).depth.weight() == 0.2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Settings of the depth loss, as a group of command-line flags, and the loss they choose."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, get_args
 
 from torch import Tensor
@@ -27,6 +27,7 @@ DepthLossKind = Literal[
     "ranking",
     "pearson",
     "none",
+    "auto",
 ]
 
 _FLAG = "--pipeline.model.depth"
@@ -43,6 +44,7 @@ USUAL_WEIGHTS: dict[str, float] = {
     "ranking": 0.1,
     "pearson": 0.01,
     "none": 0.0,
+    "auto": 1.0,
 }
 """Each kind's weight where the user gives none: they differ in unit and size."""
 
@@ -55,10 +57,12 @@ class DepthLossConfig:
     """Which loss to use: bounded keeps each ray's cumulative weight within bounds around its depth, and bounded-fork
     repeats the arithmetic of its authors' code; ds-nerf and urban are those of DS-NeRF and of Urban Radiance Fields,
     and their stock variants repeat nerfstudio's arithmetic; l2 and l1 compare the rendered depth; ranking and pearson
-    are for depths of unknown scale; none trains without depth."""
+    are for depths of unknown scale; none trains without depth; auto, for surface methods only, is urban with a weight
+    of 1 in rooms that have depth, and else none."""
     loss_mult: float | None = None
-    """Weight of the depth loss in the total; 0 switches it off. By default the kind's own: 1 for bounded and
-    bounded-fork, 0.1 for ds-nerf, urban and ranking, 0.01 for l2, l1 and pearson, 0.001 for the stock variants."""
+    """Weight of the depth loss in the total; 0 switches it off. By default the kind's own: 1 for bounded, bounded-fork
+    and what auto chooses, 0.1 for ds-nerf, urban and ranking, 0.01 for l2, l1 and pearson, 0.001 for the stock
+    variants."""
     empty_mult: float = 1.0
     """Kinds bounded and bounded-fork: weight, within the loss, of the term that keeps the space before the surface
     empty."""
@@ -80,6 +84,11 @@ class DepthLossConfig:
         Raises:
             InputError: If it is.
         """
+        if self.kind == "auto":
+            raise InputError(
+                f"The depth loss ({_FLAG}.kind) is auto, which only surface methods can decide on: give one of "
+                "bounded, ds-nerf, urban, l2, l1, ranking, pearson, none."
+            )
         if self.kind not in get_args(DepthLossKind):
             known = ", ".join(get_args(DepthLossKind))
             raise InputError(f"There is no depth loss {self.kind!r} ({_FLAG}.kind): give one of {known}.")
@@ -89,6 +98,16 @@ class DepthLossConfig:
                 flag = f"{_FLAG}.{name.replace('_', '-')}"
                 raise InputError(f"The depth loss's {name} ({flag}) is {value}: give a number, 0 or above.")
         self.sigma.check()
+
+    def decided(self, wanted: bool) -> "DepthLossConfig":
+        """The same settings with auto replaced by the kind that it stands for.
+
+        Args:
+            wanted: Whether there is depth that a surface can be fitted to.
+        """
+        if self.kind != "auto":
+            return self
+        return replace(self, kind="urban", loss_mult=self.weight()) if wanted else replace(self, kind="none")
 
     def weight(self) -> float:
         """The loss's weight in the total.

@@ -13,7 +13,7 @@ from s3im_methods.errors import InputError
 from s3im_methods.losses.depth import DepthLossConfig, DepthTargets, SigmaScheduleConfig, depth_loss, sigma_at
 from s3im_methods.losses.depth.depth_config import USUAL_WEIGHTS, DepthLossKind
 
-KINDS = [kind for kind in get_args(DepthLossKind) if kind != "none"]
+KINDS = [kind for kind in get_args(DepthLossKind) if kind not in ("none", "auto")]
 MEAN_OVER_ALL_RAYS = ("ds-nerf-stock", "urban-stock")
 MEAN_OVER_SAMPLES = ("bounded-fork",)
 OF_PAIRS = ("ranking", "pearson")
@@ -175,3 +175,10 @@ def test_sigma_goes_from_start_to_end_by_equal_factors(start, end, steps, step):
         factor = sigma_at(config, step + 1) / sigma_at(config, step)
         assert factor**steps == pytest.approx(end / start, rel=1e-6)
     assert sigma_at(dataclasses.replace(config, steps=0), step) == end
+
+
+def test_auto_has_to_be_decided_first():
+    with pytest.raises(InputError, match="only surface methods can decide"):
+        DepthLossConfig(kind="auto").check()
+    assert DepthLossConfig(kind="auto").decided(wanted=False).weight() == 0
+    assert DepthLossConfig(kind="l2").decided(wanted=True) == DepthLossConfig(kind="l2")
