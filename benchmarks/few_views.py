@@ -39,6 +39,8 @@ class Arguments:
     """Depth losses to compare."""
     s3im: tuple[float, ...] = (1.0, 0.0)
     """Weights of S3IM to compare."""
+    strengths: tuple[float, ...] = (1.0,)
+    """Factors of the depth losses' own weights to compare."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of the runs."""
     steps: int = 1000
@@ -51,12 +53,13 @@ class Arguments:
     """Where to train."""
 
 
-def configuration(arguments: Arguments, scene: Path, views: int, loss: str, weight: float) -> Any:
+def configuration(arguments: Arguments, scene: Path, views: int, loss: str, weight: float, strength: float) -> Any:
     """The lite method with the experiment's settings."""
     config: Any = copy.deepcopy(s3im_depth_nerfacto_lite.config)
     manager, model = config.pipeline.datamanager, config.pipeline.model
     manager.data, manager.train_views, manager.camera_res_scale_factor = scene, views, arguments.scale
     model.depth.kind, model.s3im.loss_mult = loss, weight
+    model.depth.loss_mult = strength * model.depth.weight()
     if arguments.levels is not None:
         model.depth.levels = arguments.levels
     return config
@@ -66,20 +69,26 @@ def main(arguments: Arguments) -> None:
     """Make the runs that are missing, and print one table of them all."""
     results = finished(arguments.out)
     choices = [
-        (seed, scene, views, weight, loss)
+        (seed, scene, views, weight, loss, strength)
         for seed in arguments.seeds
         for scene in arguments.scenes
         for views in arguments.views
         for weight in arguments.s3im
         for loss in arguments.losses
+        for strength in arguments.strengths
     ]
-    for seed, scene, views, weight, loss in choices:
-        run = (scene.name, views, arguments.steps, arguments.levels or "default", weight, loss, seed)
+    for seed, scene, views, weight, loss, strength in choices:
+        name = loss if strength == 1 else f"{loss} x {strength:g}"
+        run = (scene.name, views, arguments.steps, arguments.levels or "default", weight, name, seed)
         if run in results:
             continue
         start = time.perf_counter()
         pipeline = train(
-            configuration(arguments, scene, views, loss, weight), seed, arguments.steps, 0.0, arguments.device
+            configuration(arguments, scene, views, loss, weight, strength),
+            seed,
+            arguments.steps,
+            0.0,
+            arguments.device,
         )
         seconds = time.perf_counter() - start
         metrics = pipeline.get_average_eval_image_metrics()

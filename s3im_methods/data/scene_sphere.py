@@ -15,7 +15,7 @@ from torch import Tensor
 
 # Of the field of view's larger angle. Objects overflow the frame at times (DTU's do), and one that is cut is lost,
 # where a sphere that is too large costs only resolution.
-_MARGIN = 1.1
+_MARGIN = 1.3
 # Surfaces beyond a room's sphere are lost. Rooms at hand reach 1.9 (synth_room) and 3.2 (7-Scenes, 95 % of its mesh)
 # times as far as the half diagonal of their cameras' box.
 _ROOM_FACTOR = 3.0
@@ -48,7 +48,7 @@ class SceneSphere:
 def fit_scene_sphere(cameras: Cameras, kind: Literal["auto", "object", "room"] = "auto") -> SceneSphere:
     """Find the sphere that the cameras are about.
 
-    An object's centre is the point nearest, by least squares, to the middle rays of all views. Its radius is 1.1 times
+    An object's centre is the point nearest, by least squares, to the middle rays of all views. Its radius is 1.3 times
     what the larger angle of the field of view spans at that distance, the median over the cameras.
 
     A room's centre is that of the cameras' box. Its radius is three times the box's half diagonal, or twice the median
