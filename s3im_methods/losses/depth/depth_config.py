@@ -33,9 +33,10 @@ DepthLossKind = Literal[
 _FLAG = "--pipeline.model.depth"
 
 USUAL_WEIGHTS: dict[str, float] = {
-    "bounded": 1.0,
-    "bounded-fork": 1.0,
-    "ds-nerf": 0.1,
+    # Next to S3IM, whose gradient is that of a strong colour loss: a fifth of it leaves the depth to the colours.
+    "bounded": 5.0,
+    "bounded-fork": 5.0,
+    "ds-nerf": 0.3,
     "ds-nerf-stock": 0.001,
     "urban": 0.1,
     "urban-stock": 0.001,
@@ -60,9 +61,9 @@ class DepthLossConfig:
     are for depths of unknown scale; none trains without depth; auto, for surface methods only, is urban with a weight
     of 1 in rooms that have depth, and else none."""
     loss_mult: float | None = None
-    """Weight of the depth loss in the total; 0 switches it off. By default the kind's own: 1 for bounded, bounded-fork
-    and what auto chooses, 0.1 for ds-nerf, urban and ranking, 0.01 for l2, l1 and pearson, 0.001 for the stock
-    variants."""
+    """Weight of the depth loss in the total; 0 switches it off. By default the kind's own: 5 for bounded and
+    bounded-fork, 1 for what auto chooses, 0.3 for ds-nerf, 0.1 for urban and ranking, 0.01 for l2, l1 and pearson,
+    0.001 for the stock variants."""
     empty_mult: float = 1.0
     """Kinds bounded and bounded-fork: weight, within the loss, of the term that keeps the space before the surface
     empty."""
