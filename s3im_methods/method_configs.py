@@ -11,7 +11,7 @@ from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
-from nerfstudio.engine.schedulers import CosineDecaySchedulerConfig, ExponentialDecaySchedulerConfig
+from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.plugins.types import MethodSpecification
@@ -20,6 +20,7 @@ from s3im_methods import compat
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
 from s3im_methods.engine.adam import BetaAdamConfig
+from s3im_methods.engine.cosine_schedule import CosineSchedulerConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
 from s3im_methods.engine.trainer import S3IMTrainer
@@ -62,9 +63,7 @@ def _tensorf_adam(lr: float, lr_final: float, max_steps: int) -> dict:
 def _cosine_adam(lr: float, max_steps: int, warmup_steps: int) -> dict:
     return {
         "optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15),
-        "scheduler": CosineDecaySchedulerConfig(
-            warm_up_end=warmup_steps, learning_rate_alpha=0.05, max_steps=max_steps
-        ),
+        "scheduler": CosineSchedulerConfig(warm_up_end=warmup_steps, learning_rate_alpha=0.05, max_steps=max_steps),
     }
 
 
@@ -244,8 +243,7 @@ s3im_neus_facto = _method(
     "NeuS-facto at full size, trained with S3IM: surfaces and meshes.",
     model=S3IMNeuSFactoModelConfig(
         eval_num_rays_per_chunk=1 << 11,
-        cos_anneal_steps=5000,
-        sdf_field=S3IMSDFFieldConfig(num_layers=2, num_layers_color=2, hidden_dim=256, unlock_every=500),
+        sdf_field=S3IMSDFFieldConfig(num_layers=2, num_layers_color=2, hidden_dim=256),
     ),
     optimizers={
         "fields": _cosine_adam(5e-4, 20000, 500),
@@ -277,6 +275,7 @@ s3im_neus_facto_lite = _method(
         num_samples_outside=16,
         background_width=64,
         sdf_field=S3IMSDFFieldConfig(
+            unlock_every=0,
             num_layers=2,
             hidden_dim=64,
             geo_feat_dim=31,

@@ -23,7 +23,7 @@ class DepthDataset(InputDataset):
       the settings' values for the others.
     - ``depth_confidence``, from 0 to 1, where the scene has confidence maps.
 
-    All images of a scene have the same of these keys. ``metadata`` holds ``depth_available`` (bool),
+    All images of a scene have the same of these keys. ``metadata`` holds ``depth_available`` (bool), ``depth_source``,
     ``depth_is_euclidean`` (False), ``depth_metres_per_unit`` (float) and ``depth_alignment`` ("fixed" or "learned").
 
     Args:
@@ -49,6 +49,7 @@ class DepthDataset(InputDataset):
         self.metadata.pop(METADATA_KEY, None)
         self.metadata |= {
             "depth_available": self.depth_maps.source != "none",
+            "depth_source": self.depth_maps.source,
             "depth_is_euclidean": False,
             "depth_metres_per_unit": self.depth_maps.metres_per_unit,
             "depth_alignment": "learned" if learned else "fixed",

@@ -21,6 +21,7 @@ from nerfstudio.viewer.viewer import Viewer
 from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.errors import InputError
+from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.randomness import step_seed
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -40,10 +41,18 @@ class S3IMTrainer(Trainer):
             # For what is drawn where no step seeds the sampler: in evaluation, and in other processes.
             sampler.seed = self.config.machine.seed
         super().setup(test_mode)
+        self._keep_what_the_data_decided()
         self._losses_seen = FiniteLossWatch()
         if self.device == "cpu" and isinstance(self.viewer_state, Viewer):
             # nerfstudio renders 512 pixels high, and training waits meanwhile: half a minute on a CPU.
             self.viewer_state.control_panel._max_res.value = _CPU_VIEWER_RESOLUTION
+
+    def _keep_what_the_data_decided(self) -> None:
+        """Write a preset's settings into config.yml, so that the run is later rendered without its images."""
+        model = self.pipeline.model.config
+        if isinstance(model, S3IMNeuSFactoModelConfig) and comms.is_main_process():
+            self.config.pipeline.model = model
+            self.config.save_config()
 
     def train(self) -> None:
         """Train up to ``max_num_iterations``, counted from the run's first step, also when resumed."""

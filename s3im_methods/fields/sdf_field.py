@@ -7,7 +7,8 @@ out half a bin too deep); levels of the grid that are unlocked one after the oth
 graph is kept outside training.
 
 Naming: ``sdf`` is the signed distance in scene units, negative inside; ``gradients`` its gradient with respect to scene
-points; ``sharpness`` the parameter s of NeuS (Wang et al., NeurIPS 2021) in units of the sphere.
+points; ``sharpness`` the parameter s of NeuS (Wang et al., NeurIPS 2021) in units of the unit sphere, see
+:mod:`s3im_methods.fields.unit_space`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -51,7 +52,7 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     """Radius of the initial sphere: in radii of the scene's sphere as a setting of a method, else in radii of the unit
     sphere."""
     beta_init: float | None = None  # type: ignore[assignment]
-    """A tenth of the logarithm of NeuS's s at the start, s being in units of the scene's sphere: 0.3 is 20."""
+    """A tenth of the logarithm of NeuS's s at the start, s being in units of the unit sphere: 0.3 is 20."""
     fit_initial_sphere: bool | None = None
     """Whether the last layer is fitted so that the initial surface is a sphere also for narrow layers."""
     sdf_at: Literal["midpoint", "start"] | None = None
@@ -62,7 +63,7 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     over a cell of the finest unlocked level (Neuralangelo), which takes six more evaluations."""
     first_levels: int = 4
     """Levels of the hash grid that are unlocked from the start."""
-    unlock_every: int = 0
+    unlock_every: int | None = None
     """Training steps after which one more level is unlocked; 0 unlocks all from the start."""
 
 
@@ -182,7 +183,7 @@ class S3IMSDFField(SDFField):
         """Unlock the levels of a training step."""
         config = self.config
         levels = config.num_levels
-        if config.unlock_every > 0:
+        if config.unlock_every:
             levels = min(levels, config.first_levels + step // config.unlock_every)
         self.encoding.active_levels = levels
 
@@ -202,19 +203,26 @@ class S3IMSDFField(SDFField):
         return self.deviation_network.get_variance().detach() * self.space.radius
 
     def forward_geonetwork(self, inputs: Tensor) -> Tensor:
-        """Signed distances and features of scene points ``[N, 3]``: ``[N, 1 + geo_feat_dim]``."""
-        outputs = super().forward_geonetwork(self.space.unit(inputs))
-        return torch.cat([outputs[:, :1] * self.space.radius, outputs[:, 1:]], dim=-1)
+        """Signed distances and features of scene points ``[N, 3]``: ``[N, 1 + geo_feat_dim]``.
+
+        Where nerfstudio's exporter asks, without gradients, nothing is solid outside a bounding sphere.
+        """
+        unit = self.space.unit(inputs)
+        outputs = super().forward_geonetwork(unit)
+        sdf = outputs[:, :1]
+        if self.space.bounded and not torch.is_grad_enabled():
+            sdf = torch.maximum(sdf, unit.norm(dim=-1, keepdim=True) - 1)
+        return torch.cat([sdf * self.space.radius, outputs[:, 1:]], dim=-1)
 
     @torch.no_grad()
     def sdf(self, points: Tensor) -> Tensor:
         """Signed distances of scene points ``[N, 3]``, ``[N]`` in scene units."""
-        return self.forward_geonetwork(points)[:, 0]
+        return super().forward_geonetwork(self.space.unit(points))[:, 0] * self.space.radius
 
     def numerical_step(self) -> Tensor:
         """Half the distance over which differences are taken: a cell of the finest unlocked level, in scene units."""
         level = (self.encoding.active_levels or self.config.num_levels) - 1
-        return self.space.grid_cells(float(self.encoding.scalings[level]))
+        return self.space.grid_cells(self.encoding.scalings[level].to(self.space.radius))
 
     def geometry(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What is known of scene points ``[N, 3]``.

@@ -47,10 +47,10 @@ class UnitSpace(SpatialDistortion):
         """Points in units of the sphere, ``[*batch, 3]``."""
         return (points - self.center.to(points)) / self.radius.to(points)
 
-    def grid_cells(self, resolution: float) -> Tensor:
+    def grid_cells(self, resolution: Tensor | float) -> Tensor:
         """Side of a grid's cell in the unit cube, in scene units, for so many cells along the grids' cube."""
         doubling = 2.0 if self.bounded else 1.0
-        return self.radius * (GRID_SIDE / doubling / resolution)
+        return self.radius * GRID_SIDE / doubling / resolution
 
     def forward(self, positions: Tensor) -> Tensor:  # type: ignore[override]
         """Scene points ``[*batch, 3]`` in the grids' cube."""

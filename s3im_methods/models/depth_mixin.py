@@ -91,6 +91,9 @@ class DepthSupervisionMixin(_Base):
         targets = depth_targets(
             batch, outputs.get("directions_norm"), self.depth_facts, config, self.train_step, self.depth_alignment
         )
+        # No sample can lie where a ray does not reach.
+        reach = outputs["ray_samples_list"][-1].frustums.ends[:, -1, 0]
+        targets = targets._replace(depth=torch.where(targets.depth <= reach, targets.depth, 0))
         levels = list(zip(outputs["weights_list"], outputs["ray_samples_list"], strict=True))
         if config.levels == "last":
             levels = levels[-1:]

@@ -47,7 +47,9 @@ class S3IMNeuSFactoModelConfig(NeuSFactoModelConfig):
     object, and a room's is as large as the cameras' positions suggest."""
     unit_share: float | None = None
     """Radius of the field's unit sphere as a share of the scene's sphere; an unbounded grid is finest within the unit
-    cube, where the cameras of a room should be."""
+    cube, where the cameras of a room should be. With bounds sphere both are the same."""
+    near_plane: float = 0.05
+    """Distance from the camera at which samples begin in training, in scene units."""
     bounds: Literal["sphere", "near-far", "box"] | None = None
     """Where a ray is sampled: sphere takes what lies within the sphere, near-far what lies between near-plane and
     far-plane, box what lies within the parser's box."""

@@ -4,6 +4,7 @@
 begin with ``sdf_field.``.
 """
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,15 @@ from s3im_methods.errors import InputError
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 
 _FLAG = "--pipeline.model"
+_SENSORS = ("sensor", "composite")
+_WEIGHTS = (
+    "eikonal_loss_mult",
+    "fg_mask_loss_mult",
+    "curvature_loss_mult",
+    "interlevel_loss_mult",
+    "mono_depth_loss_mult",
+    "mono_normal_loss_mult",
+)
 
 _NERFSTUDIO: dict[str, Any] = {
     "sphere_center": (0.0, 0.0, 0.0),
@@ -21,6 +31,7 @@ _NERFSTUDIO: dict[str, Any] = {
     "background_color": "black",
     "fg_mask_loss_mult": 0.01,
     "cos_anneal_steps": 50000,
+    "sdf_field.unlock_every": 0,
     "proposal_schedule": "every-step",
     "sdf_field.sdf_at": "start",
     "sdf_field.fit_initial_sphere": False,
@@ -32,6 +43,7 @@ _NERFSTUDIO: dict[str, Any] = {
 _OURS: dict[str, Any] = {
     "fg_mask_loss_mult": 0.1,
     "cos_anneal_steps": 5000,
+    "sdf_field.unlock_every": 500,
     "proposal_schedule": "nerfacto",
     "sdf_field.sdf_at": "midpoint",
     "sdf_field.fit_initial_sphere": True,
@@ -44,17 +56,14 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("nerfstudio", "room"): _NERFSTUDIO,
     ("ours", "object"): {
         **_OURS,
-        "unit_share": 1.0,
         "bounds": "sphere",
         "sdf_field.inside_outside": False,
         "sdf_field.bias": 0.5,
     },
     ("ours", "room"): {
         **_OURS,
-        "unit_share": 1 / 3,
         "bounds": "near-far",
         "background_model": "none",
-        "background_color": "last_sample",
         "sdf_field.inside_outside": True,
         "sdf_field.bias": 0.6,
     },
@@ -66,7 +75,7 @@ def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S
 
     Args:
         config: As the user gave it.
-        metadata: The training set's: ``scene_kind`` for auto, ``has_foreground_mask`` and ``depth_available``.
+        metadata: The training set's: ``scene_kind`` for auto, ``has_foreground_mask`` and ``depth_source``.
 
     Raises:
         InputError: If settings contradict each other or are out of range.
@@ -74,22 +83,35 @@ def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S
     kind = metadata.get("scene_kind", "object") if config.scene_kind == "auto" else config.scene_kind
     if (config.style, kind) not in PRESETS:
         raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
-    preset = dict(PRESETS[config.style, kind])
-    if "background_model" not in preset:
-        masked = metadata.get("has_foreground_mask", False)
-        preset["background_model"] = "none" if masked else "nerf++"
-    model = config.background_model or preset["background_model"]
-    # What a background model renders is added to what the surface leaves, so that it needs black behind it.
-    preset.setdefault("background_color", "white" if model == "none" else "black")
+    preset = _completed(dict(PRESETS[config.style, kind]), config, kind, metadata)
     of_field = {name.removeprefix("sdf_field."): name for name in preset if name.startswith("sdf_field.")}
     sdf_field = replace(config.sdf_field, **_missing(config.sdf_field, {k: preset[v] for k, v in of_field.items()}))
     of_model = {name: value for name, value in preset.items() if name not in of_field.values()}
     # Of an object, a depth camera knows less than the photos' outlines say.
-    has_depth = config.style == "ours" and kind == "room" and metadata.get("depth_available", False)
+    has_depth = config.style == "ours" and kind == "room" and metadata.get("depth_source") in _SENSORS
     depth = config.depth.decided(has_depth)
     result = replace(config, scene_kind=kind, sdf_field=sdf_field, depth=depth, **_missing(config, of_model))
     _check(result)
     return result
+
+
+def _completed(
+    preset: dict[str, Any], config: S3IMNeuSFactoModelConfig, kind: str, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """The preset with what follows from other settings and from the data."""
+    masked = metadata.get("has_foreground_mask", False)
+    preset.setdefault("background_model", "none" if masked else "nerf++")
+    model = config.background_model or preset["background_model"]
+    if config.overwrite_near_far_plane:
+        preset["bounds"] = "near-far"
+    elif model == "nerf++":
+        preset["bounds"] = "sphere"
+    bounds = config.bounds or preset["bounds"]
+    preset.setdefault("unit_share", 1 / 3 if bounds == "near-far" and kind == "room" else 1.0)
+    plain = "last_sample" if bounds == "near-far" and kind == "room" else "white"
+    # What a background model renders is added to what the surface leaves, so that it needs black behind it.
+    preset.setdefault("background_color", plain if model == "none" else "black")
+    return preset
 
 
 def _missing(config: Any, preset: dict[str, Any]) -> dict[str, Any]:
@@ -100,10 +122,15 @@ def _check(config: S3IMNeuSFactoModelConfig) -> None:
     def refuse(name: str, value: object, what: str) -> None:
         raise InputError(f"{_FLAG}.{name.replace('_', '-')} is {value}: {what}.")
 
-    if config.sphere_radius is not None and not config.sphere_radius > 0:
+    if config.sphere_radius is not None and not 0 < config.sphere_radius < math.inf:
         refuse("sphere_radius", config.sphere_radius, "give a length above 0, in scene units")
-    if config.unit_share is not None and not config.unit_share > 0:
+    if config.sphere_center is not None and not all(map(math.isfinite, config.sphere_center)):
+        refuse("sphere_center", config.sphere_center, "give three finite numbers, in scene units")
+    assert config.unit_share is not None
+    if not 0 < config.unit_share < math.inf:
         refuse("unit_share", config.unit_share, "give a share above 0")
+    if config.bounds == "sphere" and config.unit_share != 1:
+        refuse("unit_share", config.unit_share, "with --pipeline.model.bounds sphere it has to be 1")
     if config.background_model != "none" and config.background_color != "black":
         refuse(
             "background_color",
@@ -113,13 +140,17 @@ def _check(config: S3IMNeuSFactoModelConfig) -> None:
         )
     if config.background_model == "nerf++" and config.bounds != "sphere":
         refuse("background_model", "nerf++", "it begins where the sphere ends, so set --pipeline.model.bounds sphere")
-    for name in ("eikonal_loss_mult", "fg_mask_loss_mult", "curvature_loss_mult", "interlevel_loss_mult"):
-        if not getattr(config, name) >= 0:
+    for name in _WEIGHTS:
+        if not 0 <= getattr(config, name) < math.inf:
             refuse(name, getattr(config, name), "give a weight of 0 or above")
+    if config.proposal_update_every < 1:
+        refuse("proposal_update_every", config.proposal_update_every, "give a number of steps, 1 or more")
     for name in ("near_plane", "far_plane"):
         value = getattr(config, name)
         if value is not None and not value > 0:
             refuse(name, value, "give a distance above 0")
+    if config.far_plane is not None and config.far_plane <= config.near_plane:
+        refuse("far_plane", config.far_plane, f"give a distance beyond the near-plane of {config.near_plane}")
     sdf_field = config.sdf_field
-    if not 1 <= sdf_field.first_levels <= sdf_field.num_levels:
+    if sdf_field.unlock_every and not 1 <= sdf_field.first_levels <= sdf_field.num_levels:
         refuse("sdf_field.first_levels", sdf_field.first_levels, f"give 1 to {sdf_field.num_levels} levels")

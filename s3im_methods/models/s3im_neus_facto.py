@@ -29,6 +29,7 @@ from s3im_methods.fields.inverted_sphere_field import InvertedSphereField
 from s3im_methods.fields.sdf_field import S3IMSDFField
 from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.losses.depth.scale_shift import scale_shift_invariant_loss
+from s3im_methods.losses.normals import known_normals_loss
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.neus_facto_presets import with_preset
@@ -60,8 +61,9 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
     def populate_modules(self) -> None:
         """Fill in the preset, build nerfstudio's model, then put it into the scene's sphere."""
         metadata = self.kwargs.get("metadata") or {}
-        config = self.config = with_preset(self.config, metadata)
+        config = with_preset(self.config, metadata)
         self.sphere_center, self.sphere_radius = config.sphere(metadata)
+        config = replace(config, sphere_center=self.sphere_center, sphere_radius=self.sphere_radius)
         assert config.unit_share is not None and config.sdf_field.bias is not None
         self.unit_radius = self.sphere_radius * config.unit_share
         # The setting is in radii of the scene's sphere, the field's in radii of its unit sphere.
@@ -89,7 +91,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         config = self.config
         if config.bounds == "sphere":
             center = torch.tensor(self.sphere_center)
-            self.collider = SphereBounds(center, self.sphere_radius, config.near_plane * self.sphere_radius)
+            self.collider = SphereBounds(center, self.sphere_radius, config.near_plane)
         elif config.bounds == "near-far":
             far_plane = config.far_plane or _FAR_RADII * self.sphere_radius
             self.collider = NearFarCollider(config.near_plane, far_plane)
@@ -228,10 +230,15 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
     ) -> dict[str, Tensor]:
         """NeuS-facto's losses, S3IM's, the depth loss, and the weighted ``curvature_loss``."""
-        # nerfstudio takes monocular depth only from batches of one image and of a multiple of 32 rays.
-        without_depth = {name: value for name, value in batch.items() if name != "depth"}
-        losses = super().get_loss_dict(outputs, without_depth, metrics_dict)
+        # nerfstudio takes monocular depth only from batches of one image and of a multiple of 32 rays, and learns from
+        # normals that are not known.
+        without_priors = {name: value for name, value in batch.items() if name not in ("depth", "normal")}
+        losses = super().get_loss_dict(outputs, without_priors, metrics_dict)
         config = self.config
+        if self.training and "normal" in batch and config.mono_normal_loss_mult > 0:
+            losses["normal_loss"] = config.mono_normal_loss_mult * known_normals_loss(
+                outputs["normal"], batch["normal"].to(self.device)
+            )
         if self.training and "depth" in batch and config.mono_depth_loss_mult > 0:
             losses["mono_depth_loss"] = config.mono_depth_loss_mult * scale_shift_invariant_loss(
                 outputs["expected_depth"][:, 0] / outputs["directions_norm"][:, 0],

@@ -56,17 +56,19 @@ def test_the_sphere_is_the_datas_unless_it_is_given():
 
 
 @pytest.mark.parametrize(
-    ("style", "kind", "available", "loss", "weight"),
+    ("style", "kind", "source", "loss", "weight"),
     [
-        ("ours", "room", True, "urban", 1.0),
-        ("ours", "room", False, "none", 0.0),
-        ("ours", "object", True, "none", 0.0),
-        ("nerfstudio", "room", True, "none", 0.0),
+        ("ours", "room", "sensor", "urban", 1.0),
+        ("ours", "room", "composite", "urban", 1.0),
+        ("ours", "room", "sparse", "none", 0.0),
+        ("ours", "room", "none", "none", 0.0),
+        ("ours", "object", "sensor", "none", 0.0),
+        ("nerfstudio", "room", "sensor", "none", 0.0),
     ],
 )
-def test_a_rooms_depth_is_learned_from_where_it_has_any(style, kind, available, loss, weight):
+def test_a_rooms_sensor_depth_is_learned_from(style, kind, source, loss, weight):
     given = S3IMNeuSFactoModelConfig(style=style, scene_kind=kind)
-    config = with_preset(given, {"depth_available": available})
+    config = with_preset(given, {"depth_source": source})
     assert (config.depth.kind, config.depth.weight()) == (loss, weight)
 
 
@@ -74,7 +76,7 @@ def test_the_depth_loss_that_the_user_gives_stays():
     given = S3IMNeuSFactoModelConfig(scene_kind="object", depth=DepthLossConfig(kind="l1", loss_mult=0.5))
     assert with_preset(given, {}).depth == given.depth
     lighter = S3IMNeuSFactoModelConfig(scene_kind="room", depth=DepthLossConfig(kind="auto", loss_mult=0.2))
-    assert with_preset(lighter, {"depth_available": True}).depth.weight() == 0.2
+    assert with_preset(lighter, {"depth_source": "sensor"}).depth.weight() == 0.2
 
 
 @pytest.mark.parametrize(
@@ -86,10 +88,35 @@ def test_the_depth_loss_that_the_user_gives_stays():
         ({"eikonal_loss_mult": -1.0}, "eikonal-loss-mult is -1.0"),
         ({"curvature_loss_mult": float("nan")}, "curvature-loss-mult is nan"),
         ({"far_plane": 0.0}, "far-plane is 0.0"),
-        ({"sdf_field": S3IMSDFFieldConfig(first_levels=17)}, "first-levels is 17"),
+        ({"near_plane": 2.0, "far_plane": 1.0}, "far-plane is 1.0"),
+        ({"sphere_radius": float("inf")}, "sphere-radius is inf"),
+        ({"sphere_center": (0.0, float("nan"), 0.0)}, "sphere-center is"),
+        ({"unit_share": 0.5}, "unit-share is 0.5"),
+        ({"mono_depth_loss_mult": -1.0}, "mono-depth-loss-mult is -1.0"),
+        ({"proposal_update_every": 0}, "proposal-update-every is 0"),
+        ({"sdf_field": S3IMSDFFieldConfig(first_levels=17, unlock_every=10)}, "first-levels is 17"),
         ({"style": "neus"}, "no preset"),
     ],
 )
 def test_what_contradicts_itself_is_refused_in_a_sentence(settings, names):
     with pytest.raises(InputError, match=names):
         with_preset(S3IMNeuSFactoModelConfig(**{"scene_kind": "object", **settings}), {})
+
+
+def test_a_background_outside_the_sphere_brings_the_sphere_and_black_with_it():
+    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="room", background_model="nerf++"), {})
+    assert (config.bounds, config.background_color, config.unit_share) == ("sphere", "black", 1.0)
+
+
+def test_nerfstudios_flag_for_near_and_far_planes_is_heard():
+    given = S3IMNeuSFactoModelConfig(style="nerfstudio", overwrite_near_far_plane=True)
+    assert with_preset(given, {}).bounds == "near-far"
+
+
+def test_without_unlocking_the_number_of_first_levels_does_not_matter():
+    with_preset(S3IMNeuSFactoModelConfig(sdf_field=S3IMSDFFieldConfig(num_levels=2, unlock_every=0)), {})
+
+
+def test_what_is_decided_once_stays_decided():
+    decided = with_preset(S3IMNeuSFactoModelConfig(), {"scene_kind": "room", "depth_source": "sensor"})
+    assert with_preset(decided, {"scene_kind": "object", "has_foreground_mask": True}) == decided

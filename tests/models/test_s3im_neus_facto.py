@@ -146,11 +146,7 @@ BACKGROUNDS = ["none", "nerf++", "grid", "mlp"]
 @pytest.mark.parametrize("background", BACKGROUNDS)
 @pytest.mark.parametrize("kind", ["object", "room"])
 def test_every_preset_trains_and_renders(kind, background):
-    if kind == "room" and background != "none":
-        settings: dict[str, Any] = {"background_color": "black", "bounds": "sphere"}
-    else:
-        settings = {}
-    model = ours(scene_kind=kind, background_model=background, **settings)
+    model = ours(scene_kind=kind, background_model=background)
     history = training(model, steps=6)
     assert all(value.isfinite() for losses in history for value in losses.values())
     model.eval()
@@ -261,6 +257,25 @@ def test_sensor_depth_is_learned_and_judged():
     targets = {"image": torch.rand(16, 16, 3), "depth_image": torch.full((16, 16, 1), 1.5)}
     metrics, _ = model.get_image_metrics_and_images(outputs, targets)
     assert metrics["depth_rmse_metres"] == pytest.approx(2 * metrics["depth_rmse"])
+
+
+def test_depth_that_no_sample_can_have_is_not_learned():
+    def loss(depth: float) -> float:
+        model = ours(depth=DepthLossConfig(kind="urban"))
+        return training(model, steps=1, depth_image=lambda rays: torch.full((rays, 1), depth))[0]["depth_loss"].item()
+
+    assert loss(1.5) > 0
+    assert loss(50.0) == 0
+
+
+def test_outside_a_bounding_sphere_nerfstudios_exporter_finds_nothing():
+    model = ours(sdf_field={"inside_outside": True}).eval()
+    points = torch.tensor([[0.0, 0.0, 0.9], [0.0, 0.0, 2.0], [3.0, 3.0, 3.0]])
+    with torch.no_grad():
+        found = model.field.forward_geonetwork(points)[:, 0]
+    assert found[0] < 0
+    assert found[1].item() == pytest.approx(1.0)
+    assert found[2] > 4
 
 
 def test_curvature_is_added_by_its_weight():

@@ -1,0 +1,40 @@
+"""The loss of monocular normals."""
+
+import pytest
+import torch
+from nerfstudio.model_components.losses import monosdf_normal_loss
+
+from s3im_methods.losses.normals import known_normals_loss
+
+
+def normals(count: int, seed: int) -> torch.Tensor:
+    return torch.randn(count, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_where_all_are_known_it_is_nerfstudios():
+    predicted, given = normals(9, 0), normals(9, 1)
+    assert torch.allclose(known_normals_loss(predicted, given), monosdf_normal_loss(predicted, given))
+
+
+def test_unknown_ones_have_no_effect_and_the_mean_is_over_the_known():
+    predicted, given = normals(9, 0).requires_grad_(), normals(9, 1)
+    given[::3] = 0
+    known = [1, 2, 4, 5, 7, 8]
+    loss = known_normals_loss(predicted, given)
+    assert loss.item() == pytest.approx(monosdf_normal_loss(predicted[known], given[known]).item())
+    (gradient,) = torch.autograd.grad(loss, predicted)
+    assert torch.equal(gradient[::3], torch.zeros(3, 3, dtype=torch.float64))
+    assert (gradient[known] != 0).any(dim=-1).all()
+
+
+def test_none_known_is_no_loss():
+    predicted = normals(4, 0).requires_grad_()
+    loss = known_normals_loss(predicted, torch.zeros(4, 3, dtype=torch.float64))
+    assert loss.item() == pytest.approx(0, abs=1e-12)
+    assert torch.equal(torch.autograd.grad(loss, predicted)[0], torch.zeros(4, 3, dtype=torch.float64))
+
+
+def test_gradients():
+    given = normals(5, 1)
+    given[2] = 0
+    assert torch.autograd.gradcheck(lambda n: known_normals_loss(n, given), normals(5, 0).requires_grad_())
