@@ -79,8 +79,10 @@ def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S
         masked = metadata.get("has_foreground_mask", False)
         preset["background_model"] = "none" if masked else "nerf++"
     model = config.background_model or preset["background_model"]
-    # What a background model renders is added to what the surface leaves, so that it needs black behind it.
-    preset.setdefault("background_color", "white" if model == "none" else "black")
+    preset.setdefault("background_color", "white")
+    if model != "none":
+        # What a background model renders is added to what the surface leaves, so that it needs black behind it.
+        preset["background_color"] = "black"
     of_field = {name.removeprefix("sdf_field."): name for name in preset if name.startswith("sdf_field.")}
     sdf_field = replace(config.sdf_field, **_missing(config.sdf_field, {k: preset[v] for k, v in of_field.items()}))
     of_model = {name: value for name, value in preset.items() if name not in of_field.values()}
