@@ -196,12 +196,13 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             "expected_depth": self.renderer_depth(weights=weights, ray_samples=samples),
             "normal": normal,
             "normals": (functional.normalize(normal, dim=-1) * accumulation + 1) / 2,
-            "weights": weights,
             "directions_norm": ray_bundle.metadata["directions_norm"],
         }
         if self.config.background_model != "none":
             outputs |= self._add_background(ray_bundle, outputs["rgb"], left)
         if self.training:
+            # Only in training: else the viewer offers them as a picture, which it cannot draw.
+            outputs["weights"] = weights
             outputs |= {name: found[name] for name in ("weights_list", "ray_samples_list")}
             outputs["eik_grad"] = of_samples[FieldHeadNames.GRADIENT]
             if self.config.curvature_loss_mult > 0:

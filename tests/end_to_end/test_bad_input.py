@@ -43,6 +43,12 @@ def test_true_patches_without_patches(room, tmp_path):
     assert "patch-share above 0" in output
 
 
+def test_settings_of_a_surface_that_contradict_each_other(room, tmp_path):
+    flags = ["--pipeline.model.background-model", "nerf++", "--pipeline.model.bounds", "near-far"]
+    output = the_sentence(train(room, tmp_path, *flags, method="s3im-neus-facto-lite", fails=True))
+    assert "it begins where the sphere ends, so set --pipeline.model.bounds sphere" in output
+
+
 def test_a_loss_that_turns_nan_stops_the_run_and_keeps_the_last_checkpoint(room, tmp_path):
     flags = ["--optimizers.fields.optimizer.lr", "1e30", "--steps-per-save", "1"]
     output = the_sentence(train(room, tmp_path, "--vis", "viewer", *flags, fails=True))

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import open3d as o3d
 import pytest
+import trimesh
 from ns_commands import assert_resuming_repeats, run, run_folder, train
+
+from s3im_methods.metrics.surface import one_way, sample_surface
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +71,41 @@ def test_exports(other, tmp_path, kind):
     else:
         mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))  # pyright: ignore[reportArgumentType]
         assert len(mesh.triangles) > 50
+
+
+def distances(mesh, to) -> np.ndarray:
+    """Of 20000 points spread over one mesh to the nearest of as many on another."""
+    spread = [sample_surface(np.asarray(each.vertices), np.asarray(each.faces), 20000, seed=0) for each in (mesh, to)]
+    return one_way(*spread).distance
+
+
+@pytest.mark.parametrize("other", ["s3im-neus-facto-lite"], indirect=True)
+def test_where_the_signed_distance_is_0_the_room_is(other, room, tmp_path):
+    flags = ["--output-dir", str(tmp_path), "--resolution", "64", "--components", "0"]
+    assert "Level 0 of the sdf" in run("s3im", "export-mesh", *other.config, *flags)
+    found, true = (trimesh.load_mesh(folder / "mesh.ply", process=False) for folder in (tmp_path, room))
+    # Metres, of a room of 4 x 3 x 2.6; so few steps do not find its furniture.
+    assert np.median(distances(found, true)) < 0.1
+    assert found.bounds == pytest.approx(true.bounds, abs=0.5)
+
+
+@pytest.mark.parametrize("other", ["s3im-neus-facto-lite"], indirect=True)
+def test_marching_cubes(other, room, tmp_path):
+    # 512 cells are the fewest that the command allows; a beam from wall to wall has few of them. Scene units.
+    low, high = (-2.5, -0.1, 0.5), (2.5, 0.1, 0.7)
+    flags = ["--resolution", "512", "--target-num-faces", "500", "--num-pixels-per-side", "64"]
+    flags += ["--bounding-box-min", *map(str, low), "--bounding-box-max", *map(str, high)]
+    run("ns-export", "marching-cubes", *other.config, "--output-dir", str(tmp_path), *flags)
+    mesh = trimesh.load_mesh(tmp_path / "sdf_marching_cubes_mesh.ply", process=False)
+    assert len(mesh.faces) > 500
+    assert len(trimesh.load_mesh(tmp_path / "mesh.obj").faces) == pytest.approx(500, abs=5)
+    to_scene = json.loads((other.folder / "dataparser_transforms.json").read_text())
+    turn, scale = np.array(to_scene["transform"]), to_scene["scale"]
+    true = trimesh.load_mesh(room / "mesh.ply", process=False)
+    true.vertices = scale * (true.vertices @ turn[:, :3].T + turn[:, 3])
+    assert distances(mesh, true).max() < 0.3
+    ends = mesh.vertices[:, 0]
+    assert ends.min() < -1.5 and ends.max() > 1.5
 
 
 def test_resuming_repeats_the_run_that_was_never_stopped(other, room, tmp_path):

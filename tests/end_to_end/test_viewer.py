@@ -1,4 +1,4 @@
-"""The viewer in a real browser, while the lite method trains: it shows the scene, and our panel acts."""
+"""The viewer in a real browser, while a lite method trains: it shows the scene, and our panel acts."""
 
 import copy
 import io
@@ -47,16 +47,16 @@ def browser():
     driver.quit()
 
 
-@pytest.fixture()
-def trainer(tmp_path):
+@pytest.fixture(params=["s3im_nerfacto_lite"])
+def trainer(request, tmp_path):
     """A lite run in its default viewer mode, training in a thread of this process."""
-    from s3im_methods.method_configs import s3im_nerfacto_lite
+    from s3im_methods import method_configs
 
     write_scene(
         RoomConfig(width=96, height=72, train_views=24, test_views=2, supersampling=1, light_samples=8),
         tmp_path / "room",
     )
-    config = copy.deepcopy(s3im_nerfacto_lite.config)
+    config = copy.deepcopy(getattr(method_configs, request.param).config)
     config.data = config.pipeline.datamanager.data = tmp_path / "room"  # type: ignore[attr-defined]
     config.machine.device_type = "cpu"
     config.output_dir, config.timestamp, config.max_num_iterations = tmp_path, "one", 100_000
@@ -138,3 +138,24 @@ def test_the_viewer_shows_the_scene_and_our_panel(trainer, browser, tmp_path):
     wait_for(lambda: term.weight(trainer.step) == 2.5, 30, "the slider's weight in the loss")
     term.enabled_box.gui_handle.value = False
     wait_for(lambda: term.weight(trainer.step) == 0.0, 30, "the switch")
+
+
+@pytest.mark.parametrize("trainer", ["s3im_neus_facto_lite"], indirect=True)
+def test_the_panel_of_a_surface_has_its_sharpness_and_normals_to_choose(trainer, browser):
+    browser.get(f"http://localhost:{trainer.config.viewer.websocket_port}")
+
+    def page() -> str:
+        return browser.find_element("tag name", "body").text
+
+    def values() -> list[str]:
+        return [each.get_attribute("value") for each in browser.find_elements("tag name", "input")]
+
+    wait_for(lambda: "Output type" in page(), 60, "the panel in the browser")
+    for name in ("Sharpness s", "S3IM weight", "S3IM on"):
+        assert name in page(), page()
+    sharpness = trainer.pipeline.model.sharpness_text
+    wait_for(lambda: sharpness.value.replace(".", "").isdigit() and sharpness.value in values(), 60, "s on the panel")
+    output = trainer.viewer_state.control_panel._output_render
+    wait_for(lambda: "normals" in output.options, 60, "a first picture")
+    output.value = "normals"
+    wait_for(lambda: "normals" in values(), 30, "the choice in the browser")

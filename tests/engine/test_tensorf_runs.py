@@ -1,14 +1,13 @@
 """Runs of S3IM-TensoRF by the trainer at thumbnail size: stopped and resumed after an upsampling, and evaluated."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from nerfstudio.configs.method_configs import all_methods
-from nerfstudio.scripts.train import _set_random_seed
 from nerfstudio.utils import eval_utils
+from short_runs import short_config, train
 
 from s3im_methods.method_configs import s3im_tensorf_lite
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -34,29 +33,12 @@ def scene(tmp_path_factory) -> Path:
 
 
 def config(scene: Path, out: Path, style: str, steps: int) -> Any:
-    result: Any = copy.deepcopy(s3im_tensorf_lite.config)
-    result.output_dir, result.experiment_name, result.timestamp = out, "run", "one"
-    result.vis, result.max_num_iterations, result.steps_per_save = "tensorboard", steps, 1000
-    result.machine.device_type = "cpu"
-    result.pipeline.datamanager.data = scene
-    result.pipeline.datamanager.train_num_rays_per_batch = 64
-    result.pipeline.datamanager.eval_num_rays_per_batch = 64
+    result = short_config(s3im_tensorf_lite.config, scene, out, steps)
     model = result.pipeline.model
     model.style, model.init_resolution, model.final_resolution, model.upsampling_iters = style, 8, 14, (4, 8)
     for name, value in GROWTH[style].items():
         setattr(model, name, value)
     return result
-
-
-def train(settings: Any) -> dict[str, Any]:
-    """Train, and return the last checkpoint."""
-    _set_random_seed(settings.machine.seed)
-    trainer = settings.setup(local_rank=0, world_size=1)
-    trainer.setup()
-    settings.save_config()
-    trainer.train()
-    (checkpoint,) = Path(settings.get_checkpoint_dir()).glob("*.ckpt")
-    return torch.load(checkpoint)
 
 
 def leaves(tree: Any, path: str = "") -> dict[str, Any]:

@@ -45,6 +45,12 @@ def test_masks_take_the_place_of_a_background(masked, model, colour):
     assert (config.background_model, config.background_color) == (model, colour)
 
 
+@pytest.mark.parametrize(("style", "kind"), KINDS)
+def test_a_background_that_the_user_gives_has_black_behind_it(style, kind):
+    config = with_preset(S3IMNeuSFactoModelConfig(style=style, scene_kind=kind, background_model="grid"), {})
+    assert config.background_color == "black"
+
+
 def test_the_sphere_is_the_datas_unless_it_is_given():
     metadata = {"scene_sphere_object": (1.0, 2.0, 3.0, 0.5), "scene_sphere_room": (0.0, 0.0, 0.0, 2.0)}
     config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), metadata)

@@ -155,6 +155,8 @@ def test_every_preset_trains_and_renders(kind, background):
     for name in ("rgb", "depth", "expected_depth", "accumulation", "normal", "normals", "prop_depth_0"):
         assert outputs[name].isfinite().all(), name
         assert not outputs[name].requires_grad
+    # The viewer offers them all, and can show colours and single values.
+    assert {tuple(value.shape) for value in outputs.values()} == {(256, 1), (256, 3)}
     assert isinstance(model.renderer_rgb, RGBRenderer)
     assert ("bg_rgb" in outputs) == (background != "none")
     metrics, images = model.get_image_metrics_and_images(
