@@ -7,19 +7,38 @@ class.
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from nerfstudio.field_components.encodings import HashEncoding
+from nerfstudio.utils.external import TCNN_EXISTS
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from s3im_methods.encodings.threads import in_ranges
 
+Implementation = Literal["tcnn", "fused", "torch"]
+
 
 def fused_available() -> bool:
     """Whether Numba, which compiles the fused implementation, is installed."""
     return importlib.util.find_spec("numba") is not None
+
+
+def chosen_implementation(wanted: Implementation | Literal["auto"]) -> Implementation:
+    """The implementation of hash grids that a setting stands for: tcnn, fused or torch.
+
+    Args:
+        wanted: One of them, or auto, which takes tinycudann where it can be imported, else fused.
+    """
+    if wanted != "auto":
+        return wanted
+    return "tcnn" if TCNN_EXISTS else "fused" if fused_available() else "torch"
+
+
+def implementation_line(chosen: str) -> str:
+    """Which implementation computes the hash grids, for the line that a run prints at its start."""
+    return f"hash grids: {chosen}" + ("" if TCNN_EXISTS else " (tinycudann is not installed)")
 
 
 def fuse_hash_encodings(module: nn.Module, point_gradients: bool) -> None:

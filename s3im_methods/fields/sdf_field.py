@@ -19,12 +19,10 @@ from nerfstudio.cameras.rays import RaySamples
 from nerfstudio.field_components.encodings import NeRFEncoding
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.fields.sdf_field import LearnedVariance, SDFField, SDFFieldConfig
-from nerfstudio.utils.external import TCNN_EXISTS
 from torch import Tensor
 from torch.nn import functional
 
-from s3im_methods.encodings import fused_available
-from s3im_methods.encodings.sdf_hash_grid import SDFHashEncoding
+from s3im_methods.encodings import SDFHashEncoding, chosen_implementation
 from s3im_methods.fields.unit_space import UnitSpace
 
 _FIT_POINTS = 4096
@@ -126,9 +124,7 @@ class S3IMSDFField(SDFField):
     def initialize_geo_layers(self) -> None:
         """Build the encodings, then nerfstudio's geometry network with its geometric initialisation."""
         config = self.config
-        self.implementation = config.implementation
-        if self.implementation == "auto":
-            self.implementation = "tcnn" if TCNN_EXISTS else "fused" if fused_available() else "torch"
+        self.implementation = chosen_implementation(config.implementation)
         self.encoding = SDFHashEncoding(
             num_levels=config.num_levels,
             min_res=config.base_res,

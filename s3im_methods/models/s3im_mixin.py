@@ -21,7 +21,7 @@ else:
     _Base = object
 
 # The panel and nerfstudio's own logs are refreshed at this interval; reading the loss more often would make a GPU wait.
-_STEPS_PER_SHOW = 10
+STEPS_PER_SHOW = 10
 
 
 class S3IMMixin(_Base):
@@ -51,7 +51,7 @@ class S3IMMixin(_Base):
             TrainingCallback(
                 [TrainingCallbackLocation.AFTER_TRAIN_ITERATION],
                 lambda step: self.s3im.show(),
-                update_every_num_iters=_STEPS_PER_SHOW,
+                update_every_num_iters=STEPS_PER_SHOW,
             ),
         ]
 

@@ -10,10 +10,14 @@ from typing import Any, Literal
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
-from nerfstudio.utils.external import TCNN_EXISTS
 
 from s3im_methods.compat.proposals import ProposalSchedule
-from s3im_methods.encodings import fuse_hash_encodings, fused_available, point_gradients
+from s3im_methods.encodings import (
+    chosen_implementation,
+    fuse_hash_encodings,
+    implementation_line,
+    point_gradients,
+)
 from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.s3im_mixin import S3IMMixin
@@ -44,10 +48,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
 
     def populate_modules(self) -> None:
         """Choose the implementation, then build nerfacto and the S3IM term."""
-        chosen = self.config.implementation
-        if chosen == "auto":
-            chosen = "tcnn" if TCNN_EXISTS else "fused" if fused_available() else "torch"
-        self.implementation = chosen
+        self.implementation = chosen = chosen_implementation(self.config.implementation)
         self.config = replace(self.config, implementation="tcnn" if chosen == "tcnn" else "torch")
         super().populate_modules()
         if chosen == "fused":
@@ -71,7 +72,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
 
     def hardware_line(self) -> str:
         """Which implementation computes the hash grids, for the line that a run prints at its start."""
-        return f"hash grids: {self.implementation}" + ("" if TCNN_EXISTS else " (tinycudann is not installed)")
+        return implementation_line(self.implementation)
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

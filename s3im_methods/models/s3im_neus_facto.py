@@ -19,12 +19,11 @@ from nerfstudio.model_components.renderers import DepthRenderer
 from nerfstudio.model_components.scene_colliders import NearFarCollider
 from nerfstudio.models.base_surface_model import SurfaceModel
 from nerfstudio.models.neus_facto import NeuSFactoModel
-from nerfstudio.utils.external import TCNN_EXISTS
 from torch import Tensor
 from torch.nn import Module, Parameter, functional
 
 from s3im_methods.compat.proposals import ProposalSchedule
-from s3im_methods.encodings import fuse_hash_encodings
+from s3im_methods.encodings import fuse_hash_encodings, implementation_line
 from s3im_methods.fields.inverted_sphere_field import InvertedSphereField
 from s3im_methods.fields.sdf_field import S3IMSDFField
 from s3im_methods.fields.unit_space import UnitSpace
@@ -33,14 +32,13 @@ from s3im_methods.losses.normals import known_normals_loss
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.neus_facto_presets import with_preset
-from s3im_methods.models.s3im_mixin import S3IMMixin
+from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
 from s3im_methods.samplers.inverse_sphere_sampler import InverseSphereSampler
 from s3im_methods.samplers.sphere_collider import SphereBounds
 
 __all__ = ["S3IMNeuSFactoModel", "S3IMNeuSFactoModelConfig"]
 
-_STEPS_PER_SHOW = 10
 _FAR_RADII = 4.0
 
 
@@ -131,11 +129,10 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         """What was chosen, for the line that a run prints at its start."""
         config = self.config
         center = ", ".join(f"{value:.3g}" for value in self.sphere_center)
-        grids = f"hash grids: {self.field.implementation}" + ("" if TCNN_EXISTS else " (tinycudann is not installed)")
         return (
-            f"{grids}; preset: {config.style}, {config.scene_kind}, in the sphere around ({center}) of radius "
-            f"{self.sphere_radius:.3g}; background: {config.background_model}, {config.background_color}; depth loss: "
-            f"{config.depth.kind}"
+            f"{implementation_line(self.field.implementation)}; preset: {config.style}, {config.scene_kind}, in the "
+            f"sphere around ({center}) of radius {self.sphere_radius:.3g}; background: {config.background_model}, "
+            f"{config.background_color}; depth loss: {config.depth.kind}"
         )
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
@@ -157,7 +154,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             TrainingCallback(before, self.field.unlock, update_every_num_iters=1),
             TrainingCallback(before, self.proposal_schedule.before_step, update_every_num_iters=1),
             TrainingCallback(
-                [TrainingCallbackLocation.AFTER_TRAIN_ITERATION], self._show, update_every_num_iters=_STEPS_PER_SHOW
+                [TrainingCallbackLocation.AFTER_TRAIN_ITERATION], self._show, update_every_num_iters=STEPS_PER_SHOW
             ),
         ]
 
@@ -170,8 +167,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         values = self.field.sdf(points)
         if self.config.bounds != "sphere":
             return values
-        center = torch.tensor(self.sphere_center).to(points)
-        return torch.where((points - center).norm(dim=-1) <= self.sphere_radius, values, torch.nan)
+        return torch.where(self.field.space.unit(points).norm(dim=-1) <= 1, values, torch.nan)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """Colour, depth along the ray (``depth`` is the median), normals and accumulation.
