@@ -72,7 +72,7 @@ def trainer(request, tmp_path):
     yield result
     result.training_state = "training"
     result.stop_training = True
-    thread.join(timeout=120)
+    thread.join(timeout=300)
     assert not thread.is_alive()
 
 
@@ -95,8 +95,8 @@ def correlation(picture: np.ndarray, truth: np.ndarray) -> float:
 def test_the_viewer_shows_the_scene_and_our_panel(trainer, browser, tmp_path):
     viewer = trainer.viewer_state
     browser.get(f"http://localhost:{trainer.config.viewer.websocket_port}")
-    client = wait_for(lambda: list(viewer.viser_server.get_clients().values()), 60, "the browser's connection")[0]
-    wait_for(lambda: trainer.step >= 300, 300, "the 300th step")
+    client = wait_for(lambda: list(viewer.viser_server.get_clients().values()), 300, "the browser's connection")[0]
+    wait_for(lambda: trainer.step >= 300, 600, "the 300th step")
 
     from nerfstudio.viewer.viewer import VISER_NERFSTUDIO_SCALE_RATIO
     from viser import transforms
@@ -127,17 +127,17 @@ def test_the_viewer_shows_the_scene_and_our_panel(trainer, browser, tmp_path):
         cut = max(0, round((width - height * picture.shape[1] / picture.shape[0]) / 2))
         return correlation(picture, truth[:, cut : width - cut])
 
-    wait_for(lambda: likeness() > 0.9, 120, "a picture of the scene in the browser")
+    wait_for(lambda: likeness() > 0.9, 300, "a picture of the scene in the browser")
 
     text = browser.find_element("tag name", "body").text
     assert "S3IM on" in text
     term = trainer.pipeline.model.s3im
-    wait_for(lambda: term.loss_text.value[:2] in ("0.", "1."), 30, "the S3IM loss on the panel")
+    wait_for(lambda: term.loss_text.value[:2] in ("0.", "1."), 300, "the S3IM loss on the panel")
     assert term.weight(trainer.step) == trainer.config.pipeline.model.s3im.loss_mult
     term.weight_slider.gui_handle.value = 2.5
-    wait_for(lambda: term.weight(trainer.step) == 2.5, 30, "the slider's weight in the loss")
+    wait_for(lambda: term.weight(trainer.step) == 2.5, 300, "the slider's weight in the loss")
     term.enabled_box.gui_handle.value = False
-    wait_for(lambda: term.weight(trainer.step) == 0.0, 30, "the switch")
+    wait_for(lambda: term.weight(trainer.step) == 0.0, 300, "the switch")
 
 
 @pytest.mark.parametrize("trainer", ["s3im_neus_facto_lite"], indirect=True)
@@ -148,14 +148,17 @@ def test_the_panel_of_a_surface_has_its_sharpness_and_normals_to_choose(trainer,
         return browser.find_element("tag name", "body").text
 
     def values() -> list[str]:
-        return [each.get_attribute("value") for each in browser.find_elements("tag name", "input")]
+        return browser.execute_script("return [...document.querySelectorAll('input')].map(each => each.value)")
 
-    wait_for(lambda: "Output type" in page(), 60, "the panel in the browser")
+    wait_for(lambda: "Output type" in page(), 300, "the panel in the browser")
     for name in ("Sharpness s", "S3IM weight", "S3IM on"):
         assert name in page(), page()
     sharpness = trainer.pipeline.model.sharpness_text
-    wait_for(lambda: sharpness.value.replace(".", "").isdigit() and sharpness.value in values(), 60, "s on the panel")
+    wait_for(lambda: sharpness.value.replace(".", "").isdigit(), 300, "a first value of s")
+    trainer.training_state = "paused"  # a busy browser may never catch up with a value that changes all the time
+    wait_for(lambda: sharpness.value in values(), 300, "s on the panel")
+    trainer.training_state = "training"
     output = trainer.viewer_state.control_panel._output_render
-    wait_for(lambda: "normals" in output.options, 60, "a first picture")
+    wait_for(lambda: "normals" in output.options, 300, "a first picture")
     output.value = "normals"
-    wait_for(lambda: "normals" in values(), 30, "the choice in the browser")
+    wait_for(lambda: "normals" in values(), 300, "the choice in the browser")
