@@ -174,9 +174,9 @@ def _check_batch(config: S3IMPipelineConfig) -> None:
             "patch-share of --pipeline.datamanager.pixel-sampler instead."
         )
     share = getattr(config.datamanager.pixel_sampler, "patch_share", 0.0)  # type: ignore[attr-defined]
-    if s3im.loss_mult > 0 and s3im.mode == "patch" and share == 0:
+    if s3im.loss_mult > 0 and s3im.mode in ("patch", "both") and share == 0:
         raise InputError(
-            "S3IM in mode 'patch' needs real patches in the batch: set "
+            f"S3IM in mode '{s3im.mode}' needs real patches in the batch: set "
             "--pipeline.datamanager.pixel-sampler.patch-share above 0 (1.0 for patches only)."
         )
 

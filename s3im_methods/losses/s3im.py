@@ -16,7 +16,7 @@ from s3im_methods.losses.official import official_permutations, official_s3im
 from s3im_methods.losses.permutations import random_permutations
 from s3im_methods.losses.ssim_patches import patch_ssim
 
-Mode = Literal["grouped", "official", "patch"]
+Mode = Literal["grouped", "official", "patch", "both"]
 
 _FLAG = "--pipeline.model.s3im"
 
@@ -31,12 +31,13 @@ class S3IM(nn.Module):
           :func:`~s3im_methods.losses.official.official_s3im`.
         * ``patch``: plain SSIM inside the real patches that the batch begins with, nothing random; see
           :func:`~s3im_methods.losses.ssim_patches.patch_ssim`.
+        * ``both``: the sum of ``grouped`` and ``patch``.
 
     Args:
         kernel_size: Side of a window, in pixels; a window holds ``kernel_size^2`` rays.
-        stride: Step from one window to the next, in pixels. Groups do not overlap, so in mode ``grouped`` it must be
-            ``kernel_size``.
-        repeat_time: How many permutations are averaged, in modes ``grouped`` and ``official``; more of them make the
+        stride: Step from one window to the next, in pixels. Groups do not overlap, so in modes ``grouped`` and ``both``
+            it must be ``kernel_size``.
+        repeat_time: How many permutations are averaged, in all modes but ``patch``; more of them make the
             loss less noisy and leave its expectation as it is.
         patch_height: Height of the image of shuffled rays, in pixels; mode ``official`` only.
         patch_width: Its width per permutation in a batch of ``patch_height * patch_width`` rays. The reference module
@@ -82,10 +83,11 @@ class S3IM(nn.Module):
                 raise InputError(f"S3IM's {name} ({flag}) is {getattr(self, name)}: give at least 1.")
         if self.mode not in get_args(Mode):
             raise InputError(f"S3IM has no mode {self.mode!r} ({_FLAG}.mode): give one of {', '.join(get_args(Mode))}.")
-        if self.mode == "grouped" and self.stride != self.kernel_size:
+        if self.mode in ("grouped", "both") and self.stride != self.kernel_size:
             raise InputError(
-                f"In S3IM's mode 'grouped' windows do not overlap, but stride ({_FLAG}.stride) is {self.stride} and "
-                f"kernel_size ({_FLAG}.kernel-size) is {self.kernel_size}: give both the same value, or another mode."
+                f"In S3IM's mode '{self.mode}' windows do not overlap, but stride ({_FLAG}.stride) is {self.stride} "
+                f"and kernel_size ({_FLAG}.kernel-size) is {self.kernel_size}: give both the same value, or another "
+                "mode."
             )
         if self.mode == "official" and self.patch_height + 2 * ((self.kernel_size - 1) // 2) < self.kernel_size:
             raise InputError(
@@ -114,22 +116,22 @@ class S3IM(nn.Module):
     ) -> Tensor:
         """The loss of one batch, with a fresh set of permutations; computed in float32, under autocast too.
 
-        In modes ``grouped`` and ``patch`` the host never waits for a GPU. In mode ``official`` it does where a mask is
-        given.
+        The host never waits for a GPU, but for mode ``official`` where a mask is given.
 
         Args:
             src_vec: Predicted colours, ``[B, C]``, of any floating-point type; float64 is computed in float64. S3IM's
                 constants suppose colours in [0, 1].
             tar_vec: Their targets, ``[B, C]``, on the same device.
             mask: ``[B]`` or ``[B, 1]``, bool: the rays that count. What the others hold, NaN included, has no effect.
-            num_patches: Mode ``patch``: how many real patches the batch begins with.
-            patch_size: Mode ``patch``: their side, in pixels.
+            num_patches: Modes ``patch`` and ``both``: how many real patches the batch begins with.
+            patch_size: Modes ``patch`` and ``both``: their side, in pixels.
 
         Returns:
-            A scalar in [0, 2), 0 where the batch is too small for a window.
+            A scalar in [0, 2), in mode ``both`` in [0, 4); 0 where the batch is too small for a window.
 
         Raises:
-            InputError: If shapes, types or devices do not match, or mode ``patch`` gets no patch that holds a window.
+            InputError: If shapes, types or devices do not match, or mode ``patch`` or ``both`` gets no patch that holds
+                a window.
         """
         _check_batch(src_vec, tar_vec, mask)
         dtype = torch.float64 if src_vec.dtype == torch.float64 else torch.float32
@@ -141,9 +143,12 @@ class S3IM(nn.Module):
         if self.mode == "patch":
             return patch_ssim(x, y, num_patches, patch_size, self.kernel_size, self.stride, valid)
         generator = self._generator(x.device)
-        if self.mode == "grouped":
+        if self.mode in ("grouped", "both"):
             permutations = random_permutations(self.repeat_time, len(x), generator)
-            return grouped_s3im(x, y, permutations, self.kernel_size, valid)
+            loss = grouped_s3im(x, y, permutations, self.kernel_size, valid)
+            if self.mode == "both":
+                loss = loss + patch_ssim(x, y, num_patches, patch_size, self.kernel_size, self.stride, valid)
+            return loss
         if valid is not None:
             x, y = x[valid], y[valid]
         permutations = official_permutations(self.repeat_time, len(x), generator)

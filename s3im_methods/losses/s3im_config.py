@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from s3im_methods.errors import InputError
 from s3im_methods.losses.s3im import S3IM, Mode
@@ -29,7 +30,11 @@ class S3IMConfig:
     mode: Mode = "grouped"
     """Which rays form a window: grouped takes random groups of rays; official lays the shuffled rays out as an image,
     exactly as the reference module does; patch takes neighbouring pixels, for which the pixel sampler must be set to
-    sample patches."""
+    sample patches; both adds up grouped and patch."""
+    role: Literal["loss", "control"] = "loss"
+    """What S3IM does: loss adds it to the method's losses; control leaves it out, and instead multiplies the method's
+    own loss of the colours, at every step, so that its gradient at the rendered colours is as long as with S3IM. What
+    S3IM gains over the control is not just due to a stronger loss."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0

@@ -13,6 +13,7 @@ from nerfstudio.models.base_model import Model
 from torch import Tensor
 
 from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.losses.control import control_factor
 from s3im_methods.models.s3im_term import S3IMTerm
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ class S3IMMixin(_Base):
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
     ) -> dict[str, Tensor]:
-        """The base model's losses and, in training, ``s3im_loss``: S3IM of the rendered against the true colours."""
+        """The base model's losses and, in training, ``s3im_loss``: S3IM of the rendered against the true colours.
+
+        As a control there is no such term, and ``rgb_loss`` is as strong as both would be together.
+        """
         losses = super().get_loss_dict(outputs, batch, metrics_dict)  # type: ignore[safe-super]
         if self.training and self.s3im.weight(self.train_step) > 0:
             predicted, target = self.renderer_rgb.blend_background_for_loss_computation(
@@ -66,13 +70,17 @@ class S3IMMixin(_Base):
                 pred_accumulation=outputs["accumulation"],
                 gt_image=batch["image"].to(self.device),
             )
-            losses["s3im_loss"] = self.s3im(
+            s3im_loss = self.s3im(
                 predicted,
                 target,
                 self.train_step,
                 num_patches=batch.get("num_patches", 0),
                 patch_size=batch.get("patch_size", 0),
             )
+            if self.s3im.config.role == "control":
+                losses["rgb_loss"] = losses["rgb_loss"] * control_factor(losses["rgb_loss"], s3im_loss, outputs["rgb"])
+            else:
+                losses["s3im_loss"] = s3im_loss
         return losses
 
     def get_image_metrics_and_images(

@@ -15,7 +15,7 @@ from s3im_methods.losses.permutations import random_permutations
 from s3im_methods.losses.ssim import C1
 from s3im_methods.losses.ssim_patches import patch_ssim
 
-MODES = ["grouped", "official", "patch"]
+MODES = ["grouped", "official", "patch", "both"]
 SIZES = [1, 15, 16, 17, 4097]
 
 
@@ -25,7 +25,7 @@ def module(mode: str, **settings: Any) -> S3IM:
 
 def layout(mode: str, rays: int) -> dict[str, int]:
     """As many real patches of 8 x 8 pixels as fit, where the mode needs them."""
-    return {"num_patches": rays // 64, "patch_size": 8} if mode == "patch" else {}
+    return {"num_patches": rays // 64, "patch_size": 8} if mode in ("patch", "both") else {}
 
 
 def batch(rays: int, channels: int = 3, noise: float = 0.1, spread: float = 0.2) -> tuple[Tensor, Tensor]:
@@ -207,6 +207,13 @@ def test_the_settings_reach_the_mode():
     assert grouped(x, y).item() == grouped_s3im(x, y, order, kernel_size=5).item()
 
 
+def test_both_is_the_sum_of_random_groups_and_real_patches():
+    x, y = batch(192)
+    both, grouped, patch = (module(mode, seed=4)(x, y, **layout(mode, 192)) for mode in ("both", "grouped", "patch"))
+    assert both.item() == pytest.approx(grouped.item() + patch.item(), rel=1e-12)
+    assert min(grouped.item(), patch.item()) > 0.01
+
+
 def mean_and_error(losses: list[Tensor]) -> tuple[float, float]:
     values = torch.stack(losses)
     return values.mean().item(), (values.std() / len(losses) ** 0.5).item()
@@ -274,7 +281,7 @@ def test_a_grey_prediction_is_pulled_harder_than_by_the_squared_error_and_a_blac
         ),
         (
             {"mode": "fast"},
-            "S3IM has no mode 'fast' (--pipeline.model.s3im.mode): give one of grouped, official, patch.",
+            "S3IM has no mode 'fast' (--pipeline.model.s3im.mode): give one of grouped, official, patch, both.",
         ),
         (
             {"mode": "official", "patch_height": 1},

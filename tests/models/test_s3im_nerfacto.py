@@ -107,6 +107,28 @@ def test_it_starts_and_ramps_with_the_step():
     assert ["s3im_loss" in losses for losses in history] == [False] * 4 + [True] * 4
 
 
+def gradients_at_the_colours(**s3im) -> dict[str, torch.Tensor]:
+    """The gradient of the total and the terms, of a model's first training step."""
+    model = build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=2.0, **s3im)).train()
+    torch.manual_seed(1)
+    bundle, targets = batch(0)
+    outputs = model(bundle)
+    losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
+    gradient = torch.autograd.grad(losses["rgb_loss"] + losses.get("s3im_loss", 0), outputs["rgb"])[0]
+    return {**losses, "gradient": gradient}
+
+
+def test_the_control_pulls_at_the_colours_as_strongly_but_in_the_plain_losss_direction():
+    with_s3im, control = gradients_at_the_colours(), gradients_at_the_colours(role="control")
+    assert "s3im_loss" not in control and control.keys() | {"s3im_loss"} == with_s3im.keys()
+    assert control["gradient"].norm().item() == pytest.approx(with_s3im["gradient"].norm().item(), rel=1e-5)
+    factor = (control["rgb_loss"] / with_s3im["rgb_loss"]).item()
+    assert factor > 2
+    plain = gradients_at_the_colours(start_step=1)["gradient"]
+    torch.testing.assert_close(control["gradient"], factor * plain, rtol=1e-5, atol=0)
+    assert torch.equal(control["interlevel_loss"], with_s3im["interlevel_loss"])
+
+
 def test_it_is_no_loss_of_evaluation():
     model = build(S3IMNerfactoModelConfig)
     model.eval()

@@ -1,0 +1,39 @@
+"""The control's factor: a hand-computed value, scaling, and losses without a gradient."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3im_methods.losses.control import control_factor
+
+
+def test_hand_computed():
+    colours = torch.tensor([[3.0, 4.0]], dtype=torch.float64, requires_grad=True)
+    own, added = 0.5 * colours.square().sum(), 10 * colours[0, 0]
+    # The gradients are (3, 4), of length 5, and (13, 4).
+    assert control_factor(own, added, colours).item() == (13**2 + 4**2) ** 0.5 / 5
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.floats(0.01, 100), st.floats(0, 10))
+def test_it_makes_the_own_loss_as_strong_as_both(seed, scale, weight):
+    random = torch.Generator().manual_seed(seed)
+    colours = torch.rand(8, 3, dtype=torch.float64, generator=random).requires_grad_()
+    target = torch.rand(8, 3, dtype=torch.float64, generator=random)
+    own, added = scale * (colours - target).square().mean(), weight * (colours - target).abs().mean()
+    factor = control_factor(own, added, colours)
+    assert not factor.requires_grad
+    pulls = [torch.autograd.grad(loss, colours, retain_graph=True)[0].norm() for loss in (factor * own, own + added)]
+    torch.testing.assert_close(*pulls)
+
+
+def test_a_loss_without_gradient_stays_as_it_is():
+    colours = torch.ones(2, 3, requires_grad=True)
+    assert control_factor((colours - 1).square().sum(), colours.sum(), colours).item() == 1.0
+
+
+def test_half_precision_colours_do_not_overflow():
+    colours = torch.full((1000, 3), 2.0, dtype=torch.float16, requires_grad=True)
+    own, added = (300 * colours.float()).sum(), (600 * colours.float()).sum()
+    assert control_factor(own, added, colours).item() == pytest.approx(3.0, rel=1e-5)
