@@ -22,6 +22,7 @@ from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.data.check_scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
+from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
 from s3im_methods.errors import InputError
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
@@ -73,6 +74,8 @@ class S3IMPipeline(VanillaPipeline):
             keep_voxels_in_front()
             replace_unwrapping()
         on_cpu = torch.device(device).type == "cpu"
+        if on_cpu:
+            keep_freed_memory()
         # On CPUs torch refuses the device numbers that nerfstudio hands to DistributedDataParallel, so we wrap here.
         wrap_here = on_cpu and world_size > 1
         super().__init__(config, cast(str, device), test_mode, 1 if wrap_here else world_size, local_rank, grad_scaler)
