@@ -52,10 +52,11 @@ class ExportMeshCommand:
         self._check()
         from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
+        from s3im_methods.exporters.mesh.training_split import training_split
         from s3im_methods.exporters.mesh.world_frame import world_frame
 
         _, pipeline, _ = load_run(self.load_config, test_mode="inference")
-        outputs = _training_outputs(pipeline.datamanager)
+        outputs = training_split(pipeline.datamanager)
         frame = world_frame(outputs)
         settings = MeshSettings(
             self.method,
@@ -105,17 +106,3 @@ class ExportMeshCommand:
         path = self.output_dir / f"mesh_textured.{'obj' if self.file_format == 'obj' else 'glb'}"
         write_textured(path, mesh.surface, mesh.normals, texture)
         print(f"Wrote {path}.")
-
-
-def _training_outputs(manager: Any) -> Any:
-    from s3im_methods.data.check_scene import check_scene
-    from s3im_methods.data.depth.nerfstudio_frames import with_frames
-    from s3im_methods.data.few_views import keep_views
-
-    check_scene(manager.dataparser_config, with_depth=False)
-    outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split="train")
-    few = getattr(manager.config, "train_views", None)
-    if few is not None:
-        outputs = keep_views(outputs, few)
-    outputs.cameras.rescale_output_resolution(scaling_factor=manager.config.camera_res_scale_factor)
-    return outputs

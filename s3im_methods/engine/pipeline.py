@@ -64,8 +64,7 @@ class S3IMPipeline(VanillaPipeline):
         grad_scaler: GradScaler | None = None,
     ) -> None:
         if test_mode != "inference":
-            _check_data(config)
-            _check_batch(config)
+            check_pipeline(config)
         if hasattr(config.model, "adapt_to_data"):
             config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
         if test_mode != "val":
@@ -150,6 +149,19 @@ def _averages(views: list[dict[str, float]], with_std: bool) -> dict[str, float]
         if with_std and len(values) > 1:
             found[f"{name}_std"] = float(values.std())
     return found
+
+
+def check_pipeline(config: S3IMPipelineConfig) -> None:
+    """Refuse what could not be trained, before anything is loaded.
+
+    Args:
+        config: With its scene in the data manager's configuration.
+
+    Raises:
+        InputError: If the scene cannot be used, or the batch does not suit S3IM.
+    """
+    _check_data(config)
+    _check_batch(config)
 
 
 def _check_data(config: S3IMPipelineConfig) -> None:

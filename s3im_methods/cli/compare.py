@@ -1,0 +1,124 @@
+"""``s3im compare``: train variants on scenes with several seeds, and say how much they differ."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class CompareCommand:
+    """Train variants of methods on scenes with several seeds, judge them on the same held-out views, and compare.
+
+    Each run is a training by nerfstudio's own trainer in a process of its own; its command is among the results. A
+    second call with the same folder makes what is missing. An axis is loss (none, s3im, control, patch, both), weight
+    (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none, noise, blur,
+    exposure, or with a strength, as noise:0.2), or any field of the configuration with its values, such as
+    pipeline.model.depth.kind=none,bounded. Differences are to the first value of the first axis, and to the control.
+    """
+
+    methods: tuple[str, ...]
+    """Methods to train; see ns-train --help."""
+    scenes: tuple[Path, ...]
+    """Folders of scenes, or their JSON files."""
+    output_dir: Path
+    """Folder of all results."""
+    axes: tuple[str, ...] = ("loss",)
+    """What varies, as NAME, NAME=VALUE,VALUE or FIELD.PATH=VALUE,VALUE; of several axes, all combinations are made."""
+    seeds: int = 3
+    """How many seeds: 0, 1 and so on."""
+    max_num_iterations: int | None = None
+    """Training steps; if not set, the method's own number."""
+    seconds: float | None = None
+    """End each training after this many seconds of training steps."""
+    settings: Annotated[tuple[str, ...], tyro.conf.arg(name="set")] = ()
+    """Settings of all runs, each as FIELD.PATH=VALUE."""
+    dataparser: str | None = None
+    """Data parser for all scenes, such as blender-data; if not set, the method's own."""
+    held_out_views: int | None = None
+    """Judge only this many of the held-out views, evenly spread; if not set, all of them."""
+    curve_points: int = 4
+    """At how many steps, evenly spread, two held-out views are looked at for the curve over time."""
+    meshes: bool = True
+    """Make and judge a mesh where the method has a surface and the scene's folder a true mesh.ply."""
+    mesh_resolution: int = 192
+    """Cells along the longest side of a mesh's box."""
+    mesh_thresholds: tuple[float, ...] = (0.01, 0.02, 0.05)
+    """Distances of the meshes' F-scores, in the units of the scene's file."""
+    jobs: int = 1
+    """How many runs to make at a time."""
+
+    def run(self) -> None:
+        """Make the runs that are missing, and the table of all."""
+        self._check()
+        import shlex
+        import signal
+        import sys
+
+        from s3im_methods.compare.axes import parse_axis, parse_setting
+        from s3im_methods.compare.job import Judging
+        from s3im_methods.compare.plan import Request, axes_of, plan
+        from s3im_methods.compare.results import write_about
+        from s3im_methods.compare.schedule import is_done, make_runs
+        from s3im_methods.compare.table import write_table
+
+        judging = Judging(
+            self.held_out_views, self.curve_points, self.meshes, self.mesh_resolution, self.mesh_thresholds
+        )
+        request = Request(
+            methods=self.methods,
+            scenes=self.scenes,
+            seeds=tuple(range(self.seeds)),
+            axes=tuple(map(parse_axis, self.axes)),
+            steps=self.max_num_iterations,
+            seconds=self.seconds,
+            settings=tuple(map(parse_setting, self.settings)),
+            dataparser=self.dataparser,
+            judging=judging,
+        )
+        # A kill is treated as Ctrl-C, so that no run goes on without us.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        jobs = plan(request, self.output_dir)
+        missing = [job for job in jobs if not is_done(job)]
+        write_about(
+            self.output_dir,
+            {
+                "command": shlex.join(["s3im", *sys.argv[1:]]),
+                "methods": list(self.methods),
+                "scenes": list(dict.fromkeys(job.scene for job in jobs)),
+                "seeds": list(request.seeds),
+                "axes": axes_of(jobs),
+                "steps": self.max_num_iterations,
+                "seconds": self.seconds,
+                "fixed": request.fixed(),
+            },
+        )
+        print(f"{len(jobs)} runs, of which {len(jobs) - len(missing)} are done.", flush=True)
+        failures = make_runs(missing, self.jobs, lambda line: print(line, flush=True))
+        if len(failures) < len(jobs):
+            print(write_table(self.output_dir))
+        for failure in failures:
+            print(f"{failure.job.title} failed: {failure.reason} See {failure.job.folder / 'log.txt'}.")
+        if failures:
+            raise SystemExit(1)
+
+    def _check(self) -> None:
+        import math
+
+        from s3im_methods.errors import InputError
+
+        for name in ("methods", "scenes"):
+            if not getattr(self, name):
+                raise InputError(f"--{name} is empty: give one or more.")
+        for name in ("seeds", "max_num_iterations", "held_out_views", "jobs", "curve_points"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"--{name.replace('_', '-')} is {value}: give 1 or more.")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise InputError(f"--seconds is {self.seconds:g}: give a number above 0.")
+        if self.mesh_resolution < 8:
+            raise InputError(f"--mesh-resolution is {self.mesh_resolution}: give 8 or more.")
+        if not self.mesh_thresholds or not all(0 < value < math.inf for value in self.mesh_thresholds):
+            given = " ".join(f"{value:g}" for value in self.mesh_thresholds)
+            raise InputError(f"--mesh-thresholds is '{given}': give one or more distances above 0.")

@@ -1,0 +1,204 @@
+"""What a comparison varies: axes with values, each of which is a list of ``ns-train`` flags or a changed scene."""
+
+import itertools
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from s3im_methods.compare.corruption import Corruption, parse_corruption
+from s3im_methods.errors import InputError
+
+Setting = tuple[str, ...]
+"""A flag and its values, as one types them for ns-train."""
+
+_S3IM = "--pipeline.model.s3im"
+_PATCH_SHARE = ("--pipeline.datamanager.pixel-sampler.patch-share", "0.5")
+
+_LOSSES: dict[str, tuple[Setting, ...]] = {
+    "none": ((f"{_S3IM}.loss-mult", "0"),),
+    "s3im": (),
+    "control": ((f"{_S3IM}.role", "control"),),
+    "patch": ((f"{_S3IM}.mode", "patch"), _PATCH_SHARE),
+    "both": ((f"{_S3IM}.mode", "both"), _PATCH_SHARE),
+}
+
+
+@dataclass(frozen=True)
+class SceneEdit:
+    """How the scene differs from the one that was given.
+
+    Args:
+        views: How many training views are kept, evenly spread; None for all.
+        corruption: What is done to the training images; None for nothing.
+    """
+
+    views: int | None = None
+    corruption: Corruption | None = None
+
+    def __bool__(self) -> bool:
+        return self != SceneEdit()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of an axis.
+
+    Args:
+        value: As the user gave it.
+        settings: The flags that it stands for.
+        edit: What it changes about the scene.
+    """
+
+    value: str
+    settings: tuple[Setting, ...] = ()
+    edit: SceneEdit = field(default_factory=SceneEdit)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A name and the values that are compared."""
+
+    name: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One value of every axis.
+
+    Args:
+        values: From the axes' names to their values, in the order of the axes.
+        settings: All their flags.
+        edit: All that they change about the scene.
+    """
+
+    values: dict[str, str]
+    settings: tuple[Setting, ...]
+    edit: SceneEdit
+
+
+def parse_setting(text: str) -> Setting:
+    """Read ``FIELD.PATH=VALUE``.
+
+    Args:
+        text: A field of the method's configuration, with - or _ between words, and what one would type for it.
+
+    Raises:
+        InputError: If there is no = or no value.
+
+    Example:
+        >>> parse_setting("pipeline.model.background_color=last_sample")
+        ('--pipeline.model.background-color', 'last_sample')
+    """
+    path, equals, value = text.partition("=")
+    words = shlex.split(value)
+    if not (equals and path and words):
+        raise InputError(f"'{text}' is no setting: give FIELD.PATH=VALUE, such as pipeline.model.s3im.loss-mult=0.3.")
+    return (_flag(path), *words)
+
+
+def parse_axis(text: str) -> Axis:
+    """Read ``NAME``, ``NAME=V1,V2`` or ``FIELD.PATH=V1,V2``.
+
+    Args:
+        text: What the user gave.
+
+    Raises:
+        InputError: If there is no such axis, or it has no such value, none, or one twice.
+
+    Example:
+        >>> axis = parse_axis("weight=0,2")
+        >>> [choice.settings for choice in axis.choices]
+        [(('--pipeline.model.s3im.loss-mult', '0'),), (('--pipeline.model.s3im.loss-mult', '2'),)]
+    """
+    name, equals, listed = text.partition("=")
+    if name in _NAMED:
+        usual, choice = _NAMED[name]
+    elif "." in name:
+        name = _flag(name)[2:]
+        usual, choice = "", _field(name)
+    else:
+        raise InputError(
+            f"No axis '{name}': give one of {', '.join(_NAMED)}, or a field of the configuration with its values, such "
+            "as pipeline.model.s3im.loss-mult=0.3,1."
+        )
+    values = [value.strip() for value in (listed if equals else usual).split(",")]
+    if not all(values):
+        raise InputError(f"The axis '{text}' lacks a value: give {name}=VALUE,VALUE.")
+    if len(set(values)) < len(values):
+        raise InputError(f"The axis '{text}' has a value twice: give each once.")
+    return Axis(name, tuple(choice(value) for value in values))
+
+
+def variants(axes: Sequence[Axis]) -> list[Variant]:
+    """All combinations of the axes' values, the last axis changing fastest.
+
+    Args:
+        axes: Where there are none, there is one variant, the method as it is.
+
+    Raises:
+        InputError: If two axes have one name or set the same flag.
+    """
+    names = [axis.name for axis in axes]
+    if len(set(names)) < len(names):
+        raise InputError(f"An axis is given twice in --axes {' '.join(names)}: give each once.")
+    return [_combined(axes, chosen) for chosen in itertools.product(*(axis.choices for axis in axes))]
+
+
+def _combined(axes: Sequence[Axis], chosen: tuple[Choice, ...]) -> Variant:
+    by_flag: dict[str, str] = {}
+    settings: list[Setting] = []
+    edit = SceneEdit()
+    for axis, choice in zip(axes, chosen, strict=True):
+        for setting in choice.settings:
+            if by_flag.setdefault(setting[0], axis.name) != axis.name:
+                raise InputError(
+                    f"The axes {by_flag[setting[0]]} and {axis.name} both set {setting[0]}: use one of them, or "
+                    "values that do not."
+                )
+            settings.append(setting)
+        edit = SceneEdit(choice.edit.views or edit.views, choice.edit.corruption or edit.corruption)
+    values = {axis.name: choice.value for axis, choice in zip(axes, chosen, strict=True)}
+    return Variant(values, tuple(settings), edit)
+
+
+def _flag(path: str) -> str:
+    return "--" + path.lstrip("-").replace("_", "-")
+
+
+def _field(name: str) -> Callable[[str], Choice]:
+    return lambda value: Choice(value, ((f"--{name}", *shlex.split(value)),))
+
+
+def _loss(value: str) -> Choice:
+    if value not in _LOSSES:
+        raise InputError(f"The axis loss has no value '{value}': give some of {', '.join(_LOSSES)}.")
+    return Choice(value, _LOSSES[value])
+
+
+def _kernel(value: str) -> Choice:
+    return Choice(value, ((f"{_S3IM}.kernel-size", value), (f"{_S3IM}.stride", value)))
+
+
+def _views(value: str) -> Choice:
+    if value == "all":
+        return Choice(value)
+    if not value.isdecimal() or int(value) < 2:
+        raise InputError(f"The axis views has the value '{value}': give numbers of training views from 2 on, or all.")
+    return Choice(value, edit=SceneEdit(views=int(value)))
+
+
+def _corruption(value: str) -> Choice:
+    return Choice(value) if value == "none" else Choice(value, edit=SceneEdit(corruption=parse_corruption(value)))
+
+
+_NAMED: dict[str, tuple[str, Callable[[str], Choice]]] = {
+    "loss": ("none,s3im,control", _loss),
+    "weight": ("0,0.3,1,3", _field(f"{_S3IM}.loss-mult"[2:])),
+    "repeat": ("1,10", _field(f"{_S3IM}.repeat-time"[2:])),
+    "kernel": ("2,4,8", _kernel),
+    "patch-share": ("0,0.5", _field(_PATCH_SHARE[0][2:])),
+    "views": ("6,12,all", _views),
+    "corruption": ("none,noise,blur,exposure", _corruption),
+}
+"""The axes that have a name, with the values that they have unless others are given."""

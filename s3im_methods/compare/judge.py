@@ -1,0 +1,106 @@
+"""Judge a trained pipeline on views that it was not trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader
+from PIL import Image
+from torch import Tensor
+
+from s3im_methods.data.few_views import spread_evenly
+
+_MOST_PICTURES = 3
+_VIEWS_OF_CURVE = 2
+
+
+@dataclass(frozen=True)
+class JudgedView:
+    """One held-out view.
+
+    Args:
+        index: Its number among the held-out views.
+        name: Of its image file.
+        metrics: What the model measures of it, as far as it is a number.
+        truth: Its image, uint8 ``[H, W, 3]``.
+        render: As it was rendered, uint8 ``[H, W, 3]``.
+    """
+
+    index: int
+    name: str
+    metrics: dict[str, float]
+    truth: np.ndarray
+    render: np.ndarray
+
+
+class HeldOutViews:
+    """The views that ``ns-eval`` would judge, read from the disk one at a time.
+
+    Args:
+        pipeline: A pipeline whose data manager makes data sets of splits, as nerfstudio's do.
+        most: How many to judge, evenly spread; None for all.
+
+    Attributes:
+        indices: Which of the held-out views are judged.
+    """
+
+    def __init__(self, pipeline: Any, most: int | None) -> None:
+        manager = pipeline.datamanager
+        self._model = pipeline.model
+        # While training, data managers hold the split "val"; scenes for blender-data have another one for tests.
+        manager.test_split = "test"
+        dataset = manager.create_eval_dataset()
+        self._loader = FixedIndicesEvalDataloader(dataset, device=pipeline.device)
+        self._names = [Path(name).name for name in dataset.image_filenames]
+        total = len(self._names)
+        self.indices = list(range(total)) if most is None or most >= total else spread_evenly(most, total)
+
+    def judge(self, index: int) -> JudgedView:
+        """Render a view and measure it.
+
+        Args:
+            index: Number among the held-out views.
+        """
+        camera, batch = self._loader.get_camera(index)
+        outputs = self._model.get_outputs_for_camera(camera)
+        metrics, _ = self._model.get_image_metrics_and_images(outputs, batch)
+        found = {name: float(value) for name, value in metrics.items() if np.isfinite(float(value))}
+        truth = _truth(self._model, batch["image"])
+        return JudgedView(index, self._names[index], found, _pixels(truth), _pixels(outputs["rgb"]))
+
+    def curve_psnr(self) -> float:
+        """Mean PSNR of a few of the views."""
+        some = [self.indices[k] for k in spread_evenly(min(_VIEWS_OF_CURVE, len(self.indices)), len(self.indices))]
+        return float(np.mean([self.judge(index).metrics["psnr"] for index in some]))
+
+    def pictured(self) -> set[int]:
+        """Which views are kept as pictures: the first, the middle and the last."""
+        places = np.linspace(0, len(self.indices) - 1, min(_MOST_PICTURES, len(self.indices)))
+        return {self.indices[place] for place in places.round().astype(int)}
+
+
+def mean_metrics(views: list[JudgedView]) -> dict[str, float]:
+    """Each metric averaged over the views that have it."""
+    names = dict.fromkeys(name for view in views for name in view.metrics)
+    return {name: float(np.mean([view.metrics[name] for view in views if name in view.metrics])) for name in names}
+
+
+def write_picture(path: Path, pixels: np.ndarray) -> None:
+    """Write a PNG; whoever reads the folder meanwhile sees no half of it."""
+    staging = path.with_name(f".{path.name}")
+    Image.fromarray(pixels).save(staging, format="PNG")
+    staging.replace(path)
+
+
+def _truth(model: Any, image: Tensor) -> Tensor:
+    renderer = getattr(model, "renderer_rgb", None)
+    return renderer.blend_background(image) if renderer is not None else image[..., :3]
+
+
+def _pixels(image: Tensor) -> np.ndarray:
+    values = image.detach().float().cpu()
+    if image.dtype == torch.uint8:
+        values = values / 255
+    return (values.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

@@ -1,0 +1,85 @@
+"""The command lines of ``ns-train`` for a comparison's runs, and what ns-train makes of them."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from s3im_methods.compare.axes import Setting
+from s3im_methods.errors import InputError
+
+_PARSER = "--pipeline.datamanager.dataparser."
+_USUAL_PARSER = "nerfstudio-data"
+
+
+def train_arguments(
+    method: str, data: Path, seed: int, steps: int | None, settings: Sequence[Setting], dataparser: str | None
+) -> list[str]:
+    """What follows ``ns-train`` on the command line.
+
+    Args:
+        method: The method.
+        data: The scene.
+        seed: Seed of the run.
+        steps: Training steps; None for the method's own number.
+        settings: Further flags; those of the data parser are moved behind its name, as ns-train wants it.
+        dataparser: Name of the data parser; None for the method's own.
+
+    Example:
+        >>> settings = [("--pipeline.datamanager.dataparser.eval-mode", "interval")]
+        >>> " ".join(train_arguments("nerfacto", Path("fox"), 1, 500, settings, None))
+        'nerfacto --data fox --machine.seed 1 --max-num-iterations 500 nerfstudio-data --eval-mode interval'
+    """
+    arguments = [method, "--data", str(data), "--machine.seed", str(seed)]
+    if steps is not None:
+        arguments += ["--max-num-iterations", str(steps)]
+    of_parser: list[str] = []
+    for flag, *values in settings:
+        if flag.startswith(_PARSER):
+            of_parser += ["--" + flag[len(_PARSER) :], *values]
+        else:
+            arguments += [flag, *values]
+    if dataparser or of_parser:
+        arguments += [dataparser or _USUAL_PARSER, *of_parser]
+    return arguments
+
+
+def read_arguments(arguments: Sequence[str]) -> Any:
+    """The configuration that ns-train would train with.
+
+    Args:
+        arguments: As :func:`train_arguments` makes them.
+
+    Returns:
+        A ``TrainerConfig`` with its scene in the data manager's configuration.
+
+    Raises:
+        InputError: If there is no such method, or ns-train would not take the flags.
+    """
+    import tyro
+    from nerfstudio.configs.method_configs import AnnotatedBaseConfigUnion, all_methods
+
+    method = arguments[0]
+    if method not in all_methods:
+        ours = ", ".join(name for name in all_methods if name.startswith("s3im-"))
+        raise InputError(f"No method '{method}': give one of {ours}, or another that ns-train --help lists.")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            config: Any = tyro.cli(AnnotatedBaseConfigUnion, args=list(arguments))  # type: ignore[arg-type]
+    except SystemExit:
+        raise InputError(f"ns-train {method} would not take the flags: {_reason(said.getvalue())}") from None
+    config.pipeline.datamanager.data = config.data
+    return config
+
+
+def _reason(box: str) -> str:
+    """The first sentences of tyro's message, which it draws in a box."""
+    lines = []
+    for line in box.splitlines()[1:]:
+        text = line.strip("│ ")
+        if not text or set(text) <= {"─", "╰", "╯"}:
+            break
+        lines.append(text)
+    return " ".join(lines) or "it says nothing more."

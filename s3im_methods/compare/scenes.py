@@ -1,0 +1,149 @@
+"""Scenes that differ from a given one in their training views: fewer of them, or worse images.
+
+A changed scene is a folder of links to the given one, so that anybody can look at it and train on it. Held-out views,
+poses and the scene's scale stay: all frames stay listed, since nerfstudio centres and scales a scene by all of them.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+from PIL import Image
+
+from s3im_methods.compare.axes import SceneEdit
+from s3im_methods.compare.corruption import Corruption, corrupt
+from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.errors import InputError
+
+_DONE = ".done"
+
+
+def scene_name(path: Path) -> str:
+    """A scene's name: its folder's, and that of the file where another than transforms.json is given.
+
+    Example:
+        >>> scene_name(Path("data/fox")), scene_name(Path("data/dtu/transforms_masked.json"))
+        ('fox', 'dtu-transforms_masked')
+    """
+    path = Path(os.path.abspath(path))
+    if path.suffix != ".json":
+        return path.name
+    return path.parent.name if path.name == "transforms.json" else f"{path.parent.name}-{path.stem}"
+
+
+def edited_path(path: Path, edit: SceneEdit, folder: Path) -> Path:
+    """Where the changed scene will be.
+
+    Args:
+        path: The given scene, a folder or its JSON file.
+        edit: What changes.
+        folder: The comparison's folder for this scene.
+    """
+    parts = [] if edit.views is None else [f"views-{edit.views}"]
+    parts += [] if edit.corruption is None else [edit.corruption.slug]
+    root = folder / "_".join(parts)
+    return root / path.name if path.suffix == ".json" else root
+
+
+def make_edited(dataparser: Any, edit: SceneEdit, target: Path) -> None:
+    """Write the changed scene, unless it is there.
+
+    Args:
+        dataparser: The data parser's configuration, whose ``data`` is the given scene.
+        edit: What changes.
+        target: As :func:`edited_path` says.
+
+    Raises:
+        InputError: If the scene has no more training views than are asked for, or its splits cannot be listed.
+    """
+    source = Path(dataparser.data)
+    is_file = source.suffix == ".json"
+    source_root, root = (source.parent, target.parent) if is_file else (source, target)
+    if (root / _DONE).exists():
+        return
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    files = {split: _images(dataparser, split) for split in ("train", "val", "test")}
+    training = files["train"]
+    if edit.views is not None:
+        if edit.views >= len(training):
+            raise InputError(
+                f"The scene '{source}' has {len(training)} training views, and the axis views asks for {edit.views}: "
+                "give fewer, or all."
+            )
+        training = [training[place] for place in spread_evenly(edit.views, len(training))]
+    replaced = {} if edit.corruption is None else {_inside(path, source_root): edit.corruption for path in training}
+    _link_tree(source_root, root, replaced)
+    if edit.views is not None:
+        _keep_training_views(dataparser, source_root, root, {**files, "train": training})
+    (root / _DONE).touch()
+
+
+def _images(dataparser: Any, split: str) -> list[Path]:
+    return [Path(name) for name in dataparser.setup().get_dataparser_outputs(split=split).image_filenames]
+
+
+def _inside(path: Path, root: Path) -> Path:
+    relative = Path(os.path.relpath(path, root))
+    if relative.parts[0] == "..":
+        raise InputError(f"The image '{path}' is not in the scene's folder '{root}': put it there to corrupt it.")
+    return relative
+
+
+def _link_tree(source: Path, target: Path, replaced: dict[Path, Corruption]) -> None:
+    """Link each file and folder, but make those folders anew in which a file is replaced."""
+    made_anew = {parent for path in replaced for parent in path.parents}
+
+    def fill(folder: Path) -> None:
+        (target / folder).mkdir(exist_ok=True)
+        for entry in sorted((source / folder).iterdir()):
+            inside = folder / entry.name
+            if inside in replaced:
+                _write_corrupted(entry, target / inside, replaced[inside])
+            elif inside in made_anew:
+                fill(inside)
+            else:
+                (target / inside).symlink_to(entry.resolve())
+
+    fill(Path())
+
+
+def _write_corrupted(source: Path, target: Path, corruption: Corruption) -> None:
+    with Image.open(source) as picture:
+        image = picture if picture.mode in ("RGB", "RGBA", "L", "LA") else picture.convert("RGB")
+        result = Image.fromarray(corrupt(np.asarray(image), corruption, source.name))
+        # A PNG under any name: nerfstudio reads images by what they hold, and the names in the scene's file stay right.
+        result.save(target, format="PNG")
+
+
+def _keep_training_views(dataparser: Any, source_root: Path, root: Path, files: dict[str, list[Path]]) -> None:
+    """Write the scene's JSON file anew, such that only some of its frames are for training."""
+    source = Path(dataparser.data)
+    if isinstance(dataparser, BlenderDataParserConfig):
+        name = "transforms_train.json"
+        meta = json.loads((source_root / name).read_text(encoding="utf-8"))
+        kept = {os.path.normpath(path.with_suffix("")) for path in files["train"]}
+        meta["frames"] = [
+            frame for frame in meta["frames"] if os.path.normpath(source_root / frame["file_path"]) in kept
+        ]
+    elif isinstance(dataparser, NerfstudioDataParserConfig):
+        name = source.name if source.suffix == ".json" else "transforms.json"
+        meta = json.loads((source_root / name).read_text(encoding="utf-8"))
+        listed = [Path(frame["file_path"]) for frame in meta["frames"]]
+        # Downscaled copies lie in one folder, by their names alone.
+        by_name = {path.name: path for path in listed}
+        by_path = {os.path.normpath(source_root / path): path for path in listed}
+        for split, paths in files.items():
+            found = [by_path.get(os.path.normpath(path), by_name[path.name]) for path in paths]
+            meta[f"{split}_filenames"] = [str(path) for path in found]
+    else:
+        raise InputError(
+            "The axis views needs a scene for nerfstudio-data or blender-data: use one, or leave that axis out."
+        )
+    (root / name).unlink()
+    (root / name).write_text(json.dumps(meta, indent=1), encoding="utf-8")

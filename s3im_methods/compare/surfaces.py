@@ -1,0 +1,54 @@
+"""Judge the surface of a trained pipeline by the scene's true mesh."""
+
+from pathlib import Path
+from typing import Any
+
+from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
+from s3im_methods.exporters.mesh.mesh_files import write_mesh
+from s3im_methods.exporters.mesh.training_split import training_split
+from s3im_methods.exporters.mesh.world_frame import world_frame
+from s3im_methods.metrics.mesh_report import Comparison, compare_meshes
+
+_SAMPLES = 200_000
+
+
+def true_mesh(scene: Path) -> Path | None:
+    """The scene's ``mesh.ply``, or None where it has none."""
+    path = (scene if scene.is_dir() else scene.parent) / "mesh.ply"
+    return path if path.is_file() else None
+
+
+def mesh_metrics(
+    pipeline: Any, scene: Path, folder: Path, resolution: int, thresholds: tuple[float, ...]
+) -> dict[str, float]:
+    """Make the mesh as ``s3im export-mesh`` does and judge it as ``s3im eval-mesh`` does.
+
+    Args:
+        pipeline: In evaluation mode.
+        scene: The scene as it was given: what its training cameras see is what counts, for every variant.
+        folder: Where ``mesh.ply`` is written.
+        resolution: Cells along the longest side of its box.
+        thresholds: Distances of the F-scores, in the units of the scene's file.
+
+    Returns:
+        Nothing where the model has no signed distance or the scene no true mesh.
+
+    Raises:
+        InputError: If there is no surface.
+    """
+    reference = true_mesh(scene)
+    if reference is None or not hasattr(pipeline.model, "surface_value"):
+        return {}
+    outputs = training_split(pipeline.datamanager)
+    settings = MeshSettings(resolution=resolution)
+    mesh = extract_mesh(pipeline.model, outputs.cameras.to(pipeline.device), world_frame(outputs), settings)
+    path = folder / "mesh.ply"
+    write_mesh(path, mesh.surface, mesh.normals, mesh.colours)
+    listed = scene if scene.is_file() else scene / "transforms.json"
+    seen = listed if listed.is_file() else None
+    scores = compare_meshes(path, reference, Comparison(thresholds, _SAMPLES, seed=0, scene=seen)).scores
+    return {
+        "chamfer": scores.chamfer_l1,
+        **{f"f_score@{at.threshold:g}": at.f_score for at in scores.at},
+        "normal_consistency": scores.normal_consistency,
+    }

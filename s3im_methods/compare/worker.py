@@ -1,0 +1,164 @@
+"""The process of one run: ``python -m s3im_methods.compare.worker JOBFILE`` trains, judges and writes run.json."""
+
+import json
+import os
+import platform
+import resource
+import shlex
+import sys
+import threading
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from s3im_methods.compare.job import Job
+
+
+def make_run(job: Job) -> dict[str, Any]:
+    """Train and judge.
+
+    Args:
+        job: The run; its folder exists.
+
+    Returns:
+        What run.json holds.
+
+    Raises:
+        InputError: If the run cannot be made.
+    """
+    from s3im_methods.compare.judge import HeldOutViews, mean_metrics
+    from s3im_methods.compare.ns_train import read_arguments
+    from s3im_methods.compare.training import Clock, train
+
+    config = read_arguments(job.arguments)
+    config.output_dir, config.experiment_name, config.timestamp = job.folder.parent, job.id, "run"
+    curve: list[dict[str, float]] = []
+    held_out: list[HeldOutViews] = []
+
+    def look(pipeline: Any, clock: Clock) -> None:
+        if not held_out:
+            held_out.append(HeldOutViews(pipeline, job.judging.held_out_views))
+        curve.append({"step": clock.steps, "seconds": clock.seconds, "psnr": held_out[0].curve_psnr()})
+        print(f"Step {clock.steps}, {clock.seconds:.1f} s: PSNR {curve[-1]['psnr']:.2f} dB.", flush=True)
+
+    pipeline, clock = train(config, job.seconds, job.judging.curve_points, look)
+    memory = _peak_memory_mb()
+    views = HeldOutViews(pipeline, job.judging.held_out_views)
+    judged = [views.judge(index) for index in views.indices]
+    metrics = mean_metrics(judged)
+    if job.judging.meshes:
+        from s3im_methods.compare.surfaces import mesh_metrics
+
+        judging = job.judging
+        metrics |= mesh_metrics(
+            pipeline, Path(job.scene_path), job.folder, judging.mesh_resolution, judging.mesh_thresholds
+        )
+    return {
+        "id": job.id,
+        "method": job.method,
+        "scene": job.scene,
+        "seed": job.seed,
+        "variant": job.variant,
+        "command": _command(job, clock.steps),
+        "steps": clock.steps,
+        "train_seconds": clock.seconds,
+        **memory,
+        "device": _device(str(pipeline.device)),
+        "versions": _versions(),
+        "metrics": metrics,
+        "views": [_written(job, view, views.pictured()) for view in judged],
+        "curve": curve,
+    }
+
+
+def _command(job: Job, steps: int) -> str:
+    """As a user would type it; a run that ended with its time is the run of as many steps."""
+    arguments = list(job.arguments)
+    if job.seconds is not None:
+        if "--max-num-iterations" in arguments:
+            place = arguments.index("--max-num-iterations")
+            del arguments[place : place + 2]
+        arguments[1:1] = ["--max-num-iterations", str(steps)]
+    return shlex.join(["ns-train", *arguments])
+
+
+def _written(job: Job, view: Any, pictured: set[int]) -> dict[str, Any]:
+    from s3im_methods.compare.judge import write_picture
+
+    names: dict[str, str | None] = {"picture": None, "truth": None}
+    if view.index in pictured:
+        names = {"picture": f"view_{view.index:03d}.png", "truth": f"scenes/{job.scene}/truth_{view.index:03d}.png"}
+        write_picture(job.folder / f"view_{view.index:03d}.png", view.render)
+        truth = Path(job.out) / f"scenes/{job.scene}/truth_{view.index:03d}.png"
+        if not truth.exists():
+            truth.parent.mkdir(parents=True, exist_ok=True)
+            write_picture(truth, view.truth)
+    short = {name: view.metrics[name] for name in ("psnr", "ssim") if name in view.metrics}
+    return {"name": view.name, **short, **names}
+
+
+def _peak_memory_mb() -> dict[str, float]:
+    import torch
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes on Linux, bytes on macOS.
+    found = {"peak_memory_mb": peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)}
+    if torch.cuda.is_available():
+        found["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / (1 << 20)
+    return found
+
+
+def _device(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{device}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _versions() -> dict[str, str]:
+    import torch
+
+    return {
+        "s3im_methods": _installed("s3im-methods"),
+        "nerfstudio": _installed("nerfstudio"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _end_with_parent() -> None:
+    """The comparison holds the other end of our standard input: where it is killed, we end too."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(argv: list[str]) -> None:
+    """Make the run that the file of the first argument describes.
+
+    Raises:
+        InputError: If the run cannot be made.
+    """
+    _end_with_parent()
+    job = Job.from_json(Path(argv[0]).read_text(encoding="utf-8"))
+    text = json.dumps(make_run(job), indent=1, allow_nan=False)
+    staging = job.result.with_name(".run.json")
+    staging.write_text(text, encoding="utf-8")
+    staging.replace(job.result)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,27 @@
+"""The views that a run was trained on, by which its mesh is made."""
+
+from typing import Any
+
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+
+from s3im_methods.data.check_scene import check_scene
+from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.few_views import keep_views
+
+
+def training_split(manager: Any) -> DataparserOutputs:
+    """Parse the training split anew, with the frames' entries that say where the world is, and without any image.
+
+    Args:
+        manager: The run's data manager.
+
+    Raises:
+        InputError: If the scene cannot be used any more.
+    """
+    check_scene(manager.dataparser_config, with_depth=False)
+    outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split="train")
+    few = getattr(manager.config, "train_views", None)
+    if few is not None:
+        outputs = keep_views(outputs, few)
+    outputs.cameras.rescale_output_resolution(scaling_factor=manager.config.camera_res_scale_factor)
+    return outputs
