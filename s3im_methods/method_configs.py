@@ -286,6 +286,8 @@ s3im_neus_facto_lite = _method(
             log2_hashmap_size=16,
             position_frequencies=0,
             appearance_embedding_dim=4,
+            band=8.0,
+            color_weight_threshold=1e-4,
         ),
     ),
     optimizers={

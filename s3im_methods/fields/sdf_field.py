@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from s3im_methods.encodings import SDFHashEncoding, chosen_implementation
+from s3im_methods.fields.surface_band import outputs_in_band
 from s3im_methods.fields.unit_space import UnitSpace
 
 _FIT_POINTS = 4096
@@ -63,6 +64,12 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     """Levels of the hash grid that are unlocked from the start."""
     unlock_every: int | None = None
     """Training steps after which one more level is unlocked; 0 unlocks all from the start."""
+    band: float = 0.0
+    """How near to the surface, in units of 1/s, a sample's bin has to come to get a gradient and a colour: of opacities
+    farther away only a share of exp(-band) depends on them. 0 evaluates all samples. A GPU has to wait for the count,
+    so that only the lite method sets it."""
+    color_weight_threshold: float = 0.0
+    """Samples in the band that weigh no more than this get no colour; from 0 to 1."""
 
 
 class Sharpness(LearnedVariance):
@@ -249,7 +256,7 @@ class S3IMSDFField(SDFField):
 
     def laplacian(self, samples: RaySamples) -> Tensor:
         """Laplacian of the signed distance at samples ``[R, S]``, by differences: ``[R, S]``, per scene unit."""
-        points = self._positions(samples)
+        points = self.sample_positions(samples)
         step = self.numerical_step()
         here = self.forward_geonetwork(points)[:, :1]
         ahead, behind = self._around(points, step)
@@ -261,7 +268,8 @@ class S3IMSDFField(SDFField):
         ahead, behind = self.forward_geonetwork(around.view(-1, 3))[:, 0].view(2, -1, 3)
         return ahead, behind
 
-    def _positions(self, samples: RaySamples) -> Tensor:
+    def sample_positions(self, samples: RaySamples) -> Tensor:
+        """Where samples ``[R, S]`` are evaluated, ``[R * S, 3]``, in scene units."""
         frustums = samples.frustums
         at = frustums.starts if self.config.sdf_at == "start" else (frustums.starts + frustums.ends) / 2
         return (frustums.origins + frustums.directions * at).reshape(-1, 3)
@@ -269,14 +277,16 @@ class S3IMSDFField(SDFField):
     def get_outputs(
         self, ray_samples: RaySamples, density_embedding: Tensor | None = None, return_alphas: bool = False
     ) -> dict[FieldHeadNames, Tensor]:
-        """Colours, signed distances, gradients, normals and, where asked for, opacities of samples ``[R, S]``."""
+        """Colours, signed distances, gradients, normals and, where asked for, opacities of samples ``[R, S]``.
+
+        With a band see :func:`~s3im_methods.fields.surface_band.outputs_in_band`.
+        """
+        if self.config.band > 0 and return_alphas:
+            return outputs_in_band(self, ray_samples)
         shape = ray_samples.frustums.shape
-        points = self._positions(ray_samples)
-        directions = ray_samples.frustums.directions.reshape(-1, 3)
+        points = self.sample_positions(ray_samples)
         sdf, features, gradients = self.geometry(points)
-        assert ray_samples.camera_indices is not None
-        cameras = ray_samples.camera_indices.reshape(-1)
-        rgb = self.get_colors(self.space.unit(points), directions, gradients, features, cameras)
+        rgb = self.colors(ray_samples, points, features, gradients)
         gradients = gradients.view(*shape, 3)
         outputs = {
             FieldHeadNames.RGB: rgb.view(*shape, 3),
@@ -287,3 +297,25 @@ class S3IMSDFField(SDFField):
         if return_alphas:
             outputs[FieldHeadNames.ALPHA] = self.get_alpha(ray_samples, outputs[FieldHeadNames.SDF], gradients)
         return outputs
+
+    def colors(
+        self,
+        samples: RaySamples,
+        points: Tensor,
+        features: Tensor,
+        gradients: Tensor,
+        places: Tensor | slice = slice(None),
+    ) -> Tensor:
+        """Colours ``[N, 3]`` of the points of some samples.
+
+        Args:
+            samples: All samples ``[R, S]``, for their directions and cameras.
+            points: ``[N, 3]``.
+            features: ``[N, geo_feat_dim]``.
+            gradients: ``[N, 3]``.
+            places: Which of the ``R * S`` samples these are; all by default.
+        """
+        assert samples.camera_indices is not None
+        directions = samples.frustums.directions.reshape(-1, 3)[places]
+        cameras = samples.camera_indices.reshape(-1)[places]
+        return self.get_colors(self.space.unit(points), directions, gradients, features, cameras)
