@@ -10,7 +10,6 @@ from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
-from nerfstudio.engine.optimizers import AdamOptimizerConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.base_model import ModelConfig
@@ -19,7 +18,7 @@ from nerfstudio.plugins.types import MethodSpecification
 from s3im_methods import compat
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
-from s3im_methods.engine.adam import BetaAdamConfig
+from s3im_methods.engine.adam import BetaAdamConfig, FusedAdamConfig
 from s3im_methods.engine.cosine_schedule import CosineSchedulerConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
@@ -41,14 +40,14 @@ def _machine() -> MachineConfig:
 
 def _adam(lr: float, lr_final: float, max_steps: int) -> dict:
     return {
-        "optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15),
+        "optimizer": FusedAdamConfig(lr=lr, eps=1e-15),
         "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=max_steps),
     }
 
 
 def _warm_adam(lr: float, lr_final: float, max_steps: int, warmup_steps: int) -> dict:
     return {
-        "optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15),
+        "optimizer": FusedAdamConfig(lr=lr, eps=1e-15),
         "scheduler": LogLinearSchedulerConfig(lr_final=lr_final, max_steps=max_steps, warmup_steps=warmup_steps),
     }
 
@@ -62,7 +61,7 @@ def _tensorf_adam(lr: float, lr_final: float, max_steps: int) -> dict:
 
 def _cosine_adam(lr: float, max_steps: int, warmup_steps: int) -> dict:
     return {
-        "optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15),
+        "optimizer": FusedAdamConfig(lr=lr, eps=1e-15),
         "scheduler": CosineSchedulerConfig(warm_up_end=warmup_steps, learning_rate_alpha=0.05, max_steps=max_steps),
     }
 

@@ -19,6 +19,7 @@ from s3im_methods.encodings import (
     point_gradients,
 )
 from s3im_methods.encodings.contraction import speed_up_contractions
+from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.surface_normals import density_normals
@@ -53,6 +54,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         super().populate_modules()
         if chosen == "fused":
             speed_up_contractions(self)
+            share_along_rays(self.field)
             moves_cameras = self.config.camera_optimizer.mode != "off"
             fuse_hash_encodings(self, point_gradients=moves_cameras or self.config.predict_normals)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
