@@ -14,6 +14,8 @@ from nerfstudio.field_components.encodings import Encoding, TensorCPEncoding, Te
 from torch import Tensor, nn
 from torch.nn import functional
 
+from s3im_methods.encodings.fused_vm import Axes, vm_features, vm_sum
+from s3im_methods.encodings.hash_grid import fused_available
 from s3im_methods.encodings.resampling import ResampledGrid, Window
 
 Kind = Literal["triplane", "vm", "cp"]
@@ -120,21 +122,34 @@ class AxisGrid(ResampledGrid, Encoding):
 
 
 class AxisVM(AxisGrid):
-    """Vector-matrix decomposition: three times ``num_components`` features, each a plane's times a line's."""
+    """Vector-matrix decomposition: three times ``num_components`` features, each a plane's times a line's.
+
+    On a CPU its kernels do all in one pass, but where points need a gradient (for cameras).
+    """
 
     def get_out_dim(self) -> int:
         """Number of features."""
         return 3 * self.num_components
 
     def _features(self, points: Tensor) -> Tensor:
+        if self._fused(points):
+            return vm_features(points, *self._parts()).t()
         return torch.cat([self._plane(index, points) * self._line(index, points) for index in range(3)])
 
     def _sum(self, points: Tensor) -> Tensor:
-        # Without all features side by side, which takes a quarter less time on a CPU.
-        first, second, third = (
-            (self._plane(index, points) * self._line(index, points)).sum(dim=0) for index in range(3)
-        )
-        return first + second + third
+        if self._fused(points):
+            return vm_sum(points, *self._parts())
+        return super()._sum(points)
+
+    @staticmethod
+    def _fused(points: Tensor) -> bool:
+        follows = points.requires_grad and torch.is_grad_enabled()
+        return points.device.type == "cpu" and not follows and fused_available()
+
+    def _parts(self) -> tuple[list[Axes], list[Tensor], list[Tensor]]:
+        axes = [(columns, rows, line) for (columns, rows), line in zip(_PLANES, _LINES, strict=True)]
+        planes, lines = ([getattr(self, f"{part}_{index}") for index in range(3)] for part in ("plane", "line"))
+        return axes, planes, lines
 
 
 class AxisCP(AxisGrid):

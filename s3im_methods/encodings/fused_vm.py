@@ -1,0 +1,93 @@
+"""A vector-matrix grid's features on a CPU, in one pass over the points.
+
+torch interpolates every component in turn, each time at other ends of the memory; here all components of a node are
+read at once, and nothing is kept for the backward pass but the points.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from s3im_methods.encodings.threads import in_ranges
+
+Axes = tuple[int, int, int]
+"""The axes along a plane's columns, along its rows, and along its line."""
+
+
+def vm_features(points: Tensor, axes: Sequence[Axes], planes: Sequence[Tensor], lines: Sequence[Tensor]) -> Tensor:
+    """Features of points: of each pair, plane times line.
+
+    Args:
+        points: In [-1, 1], ``[n, 3]``, on the CPU; they get no gradient.
+        axes: Of each pair.
+        planes: Each ``[1, C, rows, columns]``.
+        lines: Each ``[1, C, nodes, 1]``.
+
+    Returns:
+        ``[n, len(axes) * C]``.
+    """
+    return _VM.apply(points.contiguous(), tuple(axes), False, *planes, *lines)  # type: ignore[return-value]
+
+
+def vm_sum(points: Tensor, axes: Sequence[Axes], planes: Sequence[Tensor], lines: Sequence[Tensor]) -> Tensor:
+    """The sum of all features that :func:`vm_features` gives, ``[n]``."""
+    return _VM.apply(points.contiguous(), tuple(axes), True, *planes, *lines)[:, 0]  # type: ignore[index]
+
+
+def _components_last(grid: Tensor) -> Tensor:
+    return grid.detach()[0].permute(1, 2, 0).contiguous()
+
+
+class _VM(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, axes: tuple[Axes, ...], summed: bool, *grids: Tensor) -> Tensor:
+        from s3im_methods.encodings import vm_kernels
+
+        ctx.axes, ctx.summed = axes, summed
+        ctx.save_for_backward(points, *grids)
+        pairs = _pairs(grids)
+        width = pairs[0][0].shape[2]
+        result = points.new_zeros(len(points), 1 if summed else len(axes) * width)
+        array, found = points.numpy(), result.numpy()
+
+        def work(first: int, last: int) -> None:
+            for index, (axis, (plane, line)) in enumerate(zip(axes, pairs, strict=True)):
+                if summed:
+                    vm_kernels.add_products(array, *axis, plane, line, found[:, 0], first, last)
+                else:
+                    vm_kernels.multiply(array, *axis, plane, line, found, index * width, first, last)
+
+        in_ranges(len(points), work)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        from s3im_methods.encodings import vm_kernels
+
+        points, *grids = ctx.saved_tensors
+        pairs = _pairs(grids)
+        width = pairs[0][0].shape[2]
+        found = [(torch.zeros(p.shape, dtype=points.dtype), torch.zeros(v.shape, dtype=points.dtype)) for p, v in pairs]
+        array, given = points.numpy(), gradient.contiguous().numpy()
+
+        def work(first: int, last: int) -> None:
+            for index, (axis, pair, of_pair) in enumerate(zip(ctx.axes, pairs, found, strict=True)):
+                offset = 0 if ctx.summed else index * width
+                of_plane, of_line = (values.numpy() for values in of_pair)
+                vm_kernels.gradients(array, *axis, *pair, given, offset, ctx.summed, of_plane, of_line, first, last)
+
+        in_ranges(width, work)
+        of_planes = [plane.permute(2, 0, 1)[None].contiguous() for plane, _ in found]
+        of_lines = [line.t()[None, :, :, None].contiguous() for _, line in found]
+        return None, None, None, *of_planes, *of_lines
+
+
+def _pairs(grids: Sequence[Tensor]) -> list[tuple[Any, Any]]:
+    """Each plane ``[rows, columns, C]`` with its line ``[nodes, C]``, as arrays."""
+    half = len(grids) // 2
+    arrays = [_components_last(grid).numpy() for grid in grids]
+    return [(plane, line[:, 0]) for plane, line in zip(arrays[:half], arrays[half:], strict=True)]
