@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Literal
 
 from s3im_methods.compare.markup import Node, node
-from s3im_methods.compare.results import CurvePoint
+from s3im_methods.compare.report_data import CurvePoint
 
 Axis = Literal["step", "seconds"]
 _Scale = Callable[[float], float]

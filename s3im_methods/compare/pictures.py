@@ -45,7 +45,7 @@ def error_map(truth: Picture, render: Picture) -> Picture:
     return (error_image(first, second) * 255 + 0.5).to(torch.uint8).numpy()
 
 
-def differing_window(pictures: Sequence[Picture], truth: Picture | None = None, share: int = 5) -> tuple[slice, slice]:
+def differing_window(pictures: Sequence[Picture], truth: Picture | None = None) -> tuple[slice, slice]:
     """The window in which the pictures differ most from each other.
 
     Where they are all the same, or there is one only, it is the window with the largest error.
@@ -53,10 +53,10 @@ def differing_window(pictures: Sequence[Picture], truth: Picture | None = None, 
     Args:
         pictures: At least one; all ``[H, W, 3]``.
         truth: Of the same shape.
-        share: The window is an n-th of the picture in both directions, but at least 16 pixels where there are as many.
 
     Returns:
-        Rows and columns.
+        Rows and columns: a quarter of the picture's width, but at least 16 pixels, and three quarters of that in
+        height; less where the picture has less.
 
     Example:
         >>> black = np.zeros((100, 200, 3), np.uint8)
@@ -64,13 +64,14 @@ def differing_window(pictures: Sequence[Picture], truth: Picture | None = None, 
         >>> dotted[70, 130] = 255
         >>> rows, columns = differing_window([black, dotted])
         >>> rows.start <= 70 < rows.stop, columns.start <= 130 < columns.stop, columns.stop - columns.start
-        (True, True, 40)
+        (True, True, 50)
     """
     stack = np.stack(pictures).astype(np.int32)
     spread = (stack.max(0) - stack.min(0)).sum(-1)
     if not spread.any() and truth is not None:
         spread = np.abs(stack - truth.astype(np.int32)).sum((0, -1))
-    height, width = (min(side, max(16, side // share)) for side in spread.shape)
+    width = min(spread.shape[1], max(16, spread.shape[1] // 4))
+    height = min(spread.shape[0], max(12, width * 3 // 4))
     sums = np.pad(spread.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     window = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
     places = np.argwhere(window == window.max())

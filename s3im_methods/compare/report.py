@@ -8,6 +8,7 @@ from string import Template
 from s3im_methods.compare.markup import Node, node, to_html
 from s3im_methods.compare.pictures import MAX_WIDTH
 from s3im_methods.compare.report_curves import curve_section
+from s3im_methods.compare.report_data import Results, read_results
 from s3im_methods.compare.report_pictures import picture_sections
 from s3im_methods.compare.report_tables import (
     DASH,
@@ -16,7 +17,6 @@ from s3im_methods.compare.report_tables import (
     runs_table,
     summary_table,
 )
-from s3im_methods.compare.results import Results, read_results
 from s3im_methods.compare.statistics import chance_of_clear
 
 _MOST_PICTURE_BYTES = 13_000_000
@@ -24,7 +24,7 @@ _MOST_PICTURE_BYTES = 13_000_000
 
 _SUMMARY = (
     "Mean ± standard deviation over the n seeds. ★ marks a mean that is better than every other one of its scene "
-    "by more than the noise."
+    "by more than the noise. All metrics, with all digits, are in results.csv."
 )
 _DIFFERENCES = (
     "Mean of the differences at equal seeds, ± its standard error. ▲ is a gain and ▼ a loss of more than twice "
@@ -67,9 +67,9 @@ def _page(results: Results) -> str:
     if not results.runs:
         parts.append(_section("summary", "Results", node("p", "No run is finished yet.", class_="empty")))
     else:
-        table, metrics = collect(results)
-        summaries = [summary_table(results, table, metrics, method) for method in methods]
-        differences = [found for each in methods if (found := difference_table(results, table, metrics, each))]
+        table = collect(results)
+        summaries = [summary_table(results, table, method) for method in methods]
+        differences = [found for each in methods if (found := difference_table(results, table, each))]
         parts.append(_section("summary", "Results", node("p", _SUMMARY), *summaries))
         if differences:
             parts.append(_section("differences", "Differences", node("p", _DIFFERENCES), *differences))

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from s3im_methods.compare.curves import average, draw_curves
 from s3im_methods.compare.markup import Node, node
+from s3im_methods.compare.report_data import Results
 from s3im_methods.compare.report_tables import DASH, variant_label
-from s3im_methods.compare.results import Results
 from s3im_methods.compare.statistics import Group, variant_name
 
 _EXPLANATION = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from s3im_methods.compare.markup import Node, node
 from s3im_methods.compare.pictures import Picture, differing_window, error_map, jpeg_uris, read_picture
+from s3im_methods.compare.report_data import Results, Run, View
 from s3im_methods.compare.report_tables import variant_label
-from s3im_methods.compare.results import Results, Run, View
 from s3im_methods.compare.statistics import variant_name
 
 _CROP_BYTES, _ERROR_BYTES = 0.1, 0.6
@@ -143,5 +143,5 @@ def _slider(titles: Sequence[str], chosen: tuple[int, int], shape: Sequence[int]
         return node("label", f"{side} ", node("select", *options, class_=side))
 
     knob = node("input", type="range", min=0, max=100, value=50, step="any", aria_label="where the two pictures meet")
-    stage = node("div", node("span", class_="edge"), knob, class_="stage", style=f"aspect-ratio:{shape[1]}/{shape[0]}")
+    stage = node("div", node("span", class_="edge"), knob, class_="stage", style=f"--ratio:{shape[1] / shape[0]:.4f}")
     return node("div", node("div", choice("left", chosen[0]), choice("right", chosen[1])), stage, class_="slider")

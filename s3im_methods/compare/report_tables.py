@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from s3im_methods.compare.curves import series_class
 from s3im_methods.compare.markup import Node, node
-from s3im_methods.compare.results import Results
+from s3im_methods.compare.report_data import Results
 from s3im_methods.compare.statistics import (
     Group,
     Summary,
@@ -16,13 +16,15 @@ from s3im_methods.compare.statistics import (
     is_better,
     paired_difference,
     pairs,
+    shown_metrics,
     summarise,
     variant_name,
 )
 
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 _ARROWS = {True: " ↑", False: " ↓", None: ""}
-_FIRST = ("psnr", "ssim", "lpips")
+_COSTS = {"train_seconds": 1, "peak_memory_mb": 0}
+"""With the decimals that are worth showing."""
 _TITLES = {
     "psnr": "PSNR in dB",
     "ssim": "SSIM",
@@ -35,9 +37,9 @@ Table = dict[Group, dict[str, dict[int, float]]]
 """Group, metric, seed, value."""
 
 
-def collect(results: Results) -> tuple[Table, list[str]]:
-    """All numbers of the runs, with what the runs cost, and the names of the metrics in the order of the columns."""
-    table = group_by_seed(
+def collect(results: Results) -> Table:
+    """All numbers of the runs, with what the runs cost."""
+    return group_by_seed(
         (
             run.group,
             run.seed,
@@ -45,11 +47,6 @@ def collect(results: Results) -> tuple[Table, list[str]]:
         )
         for run in results.runs
     )
-    costs = ("train_seconds", "peak_memory_mb")
-    found = list(dict.fromkeys(metric for metrics in table.values() for metric in metrics))
-    quality = [name for name in _FIRST if name in found]
-    quality += [name for name in found if name not in (*_FIRST, *costs)]
-    return table, [*quality, *(name for name in costs if name in found)]
 
 
 def variant_label(variant: Variant, variants: Sequence[Variant]) -> Node:
@@ -58,12 +55,13 @@ def variant_label(variant: Variant, variants: Sequence[Variant]) -> Node:
     return node("span", swatch, variant_name(variant), class_="variant")
 
 
-def summary_table(results: Results, table: Table, metrics: Sequence[str], method: str) -> Node:
+def summary_table(results: Results, table: Table, method: str) -> Node:
     """Mean and standard deviation over seeds: a block of rows for each scene, a row for each variant."""
+    metrics = _columns(table, method)
     digits = {
         metric: _digits(summarise(values.get(metric, {}).values()).mean for values in table.values())
         for metric in metrics
-    }
+    } | _COSTS
     bodies = []
     for scene, groups in _by_scene(table, method).items():
         body = _scene_body(scene, len(metrics))
@@ -83,9 +81,9 @@ def summary_table(results: Results, table: Table, metrics: Sequence[str], method
     return _table("summary", method, "variant", metrics, bodies)
 
 
-def difference_table(results: Results, table: Table, metrics: Sequence[str], method: str) -> Node | None:
+def difference_table(results: Results, table: Table, method: str) -> Node | None:
     """Paired differences with their standard errors; None where there are no two variants to compare."""
-    judged = [metric for metric in metrics if greater_is_better(metric) is not None]
+    judged = [metric for metric in _columns(table, method) if greater_is_better(metric) is not None]
     rows: list[tuple[str, str, dict[str, Summary]]] = []
     for scene, groups in _by_scene(table, method).items():
         by_variant = {group.variant: values for group, values in groups.items()}
@@ -139,6 +137,11 @@ def _table(kind: str, method: str, first: str, metrics: Sequence[str], bodies: I
 
 def _scene_body(scene: str, metrics: int) -> Node:
     return node("tbody", node("tr", node("th", scene, colspan=metrics + 2, scope="rowgroup", class_="scene")))
+
+
+def _columns(table: Table, method: str) -> list[str]:
+    found = [metric for group, metrics in table.items() if group.method == method for metric in metrics]
+    return [*shown_metrics(name for name in found if name not in _COSTS), *(name for name in _COSTS if name in found)]
 
 
 def _by_scene(table: Table, method: str) -> dict[str, Table]:

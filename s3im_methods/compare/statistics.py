@@ -10,9 +10,10 @@ from scipy import stats
 Variant = tuple[tuple[str, str], ...]
 """Values of the axes of one variant, in the order of the axes: ``(("loss", "s3im"), ...)``; empty without an axis."""
 
-_GREATER_IS_BETTER = ("psnr", "ssim", "f_score", "precision", "recall", "normal_consistency", "delta", "depth_delta")
+_GREATER_IS_BETTER = ("psnr", "ssim", "f_score", "precision", "recall", "normal_consistency", "depth_delta1")
 _SMALLER_IS_BETTER = ("lpips", "depth_abs_rel", "depth_rmse", "abs_rel", "rmse", "chamfer", "accuracy", "completeness")
-_MORE_REFERENCES = {"s3im": ("control", "ssim"), "both": ("s3im", "ssim")}
+_MORE_REFERENCES = {"s3im": ("control", "patch"), "both": ("s3im", "patch")}
+_FIRST = ("psnr", "ssim", "lpips")
 
 
 class Group(NamedTuple):
@@ -135,10 +136,27 @@ def greater_is_better(metric: str) -> bool | None:
         >>> greater_is_better("f_score@0.01"), greater_is_better("depth_rmse_metres"), greater_is_better("mass")
         (True, False, None)
     """
+    metric = metric.removeprefix("expected_")
     for names, answer in ((_GREATER_IS_BETTER, True), (_SMALLER_IS_BETTER, False)):
         if any(metric == name or metric.startswith((f"{name}@", f"{name}_")) for name in names):
             return answer
     return None
+
+
+def shown_metrics(metrics: Iterable[str]) -> list[str]:
+    """Those of the metrics that a table shows, PSNR, SSIM and LPIPS first.
+
+    Left out is what nearly repeats another one: the metrics of the expected depth, which is in ``results.csv``, and the
+    depth's error in scene units where it is known in metres.
+
+    Example:
+        >>> shown_metrics(["depth_rmse", "expected_depth_rmse", "lpips", "depth_rmse_metres", "psnr"])
+        ['psnr', 'lpips', 'depth_rmse_metres']
+    """
+    found = list(dict.fromkeys(metrics))
+    repeated = {"depth_rmse"} if "depth_rmse_metres" in found else set()
+    rest = [name for name in found if name not in _FIRST and name not in repeated and not name.startswith("expected_")]
+    return [name for name in _FIRST if name in found] + rest
 
 
 def is_better(metric: str, difference: Summary) -> bool | None:
@@ -180,7 +198,7 @@ def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> lis
     """Which variants to compare: those that differ in one axis only, with that axis's first value.
 
     On the axis ``loss``, S3IM has the control as a second reference, because a gain counts over the control only, and
-    SSIM on real patches as a third; both losses together are compared with each of the two.
+    SSIM on real patches (``patch``) as a third; ``both`` together are compared with each of the two.
 
     Args:
         variants: Those that have runs.

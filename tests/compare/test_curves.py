@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3im_methods.compare.curves import CurveMark, average, draw_curves, series_class, ticks
-from s3im_methods.compare.results import CurvePoint
+from s3im_methods.compare.report_data import CurvePoint
 
 RISING = [CurveMark(step, step / 10, 20 + step / 100, 19 + step / 100, 22 + step / 100) for step in (100, 200, 400)]
 

@@ -27,7 +27,8 @@ def test_the_window_holds_the_one_pixel_that_differs(height, width, data):
     second[row, column, 1] = 101
     rows, columns = differing_window([first, second, first], truth=np.zeros_like(first))
     assert rows.start <= row < rows.stop <= height and columns.start <= column < columns.stop <= width
-    assert second[rows, columns].shape == (min(height, max(16, height // 5)), min(width, max(16, width // 5)), 3)
+    expected = min(width, max(16, width // 4))
+    assert second[rows, columns].shape == (min(height, max(12, expected * 3 // 4)), expected, 3)
 
 
 def test_the_window_takes_the_larger_of_two_differences():

@@ -154,6 +154,15 @@ def test_two_methods_have_tables_and_diagrams_of_their_own(tmp_path):
     assert "s3im (two)" in page.text
 
 
+def test_a_table_has_the_metrics_of_its_method_only(tmp_path):
+    folder = write_comparison(tmp_path / "out", scenes=["fox"], methods=["one", "two"], views=0)
+    set_values(folder, "two-*", metrics={"psnr": 20.0, "depth_rmse": 0.1, "depth_rmse_metres": 0.2})
+    html = write_report(folder).read_text(encoding="utf-8")
+    one, two = re.findall(r'<table class="summary">(.*?)</table>', html, re.DOTALL)
+    assert "LPIPS" in one and "depth rmse metres" not in one
+    assert "LPIPS" not in two and "depth rmse metres ↓" in two and "depth rmse ↓" not in two
+
+
 def test_without_pictures_it_says_so(tmp_path):
     assert "No pictures were kept." in page_of(write_comparison(tmp_path / "out", views=0)).text
 
@@ -245,7 +254,7 @@ def test_many_pictures_stay_under_the_limit(tmp_path, monkeypatch):
 
 
 def test_a_picture_wider_than_the_page_keeps_its_crop(tmp_path):
-    """The crop is cut out before the picture is made smaller: a fifth of 1000 pixels."""
+    """The crop is cut out before the picture is made smaller: a quarter of 1000 pixels."""
     import base64
     import io
 
@@ -257,5 +266,5 @@ def test_a_picture_wider_than_the_page_keeps_its_crop(tmp_path):
     def width(image) -> int:
         return Image.open(io.BytesIO(base64.b64decode(image["src"].split(",")[1]))).width
 
-    assert {width(image) for image in page.having("img", class_="crop")} == {200}
+    assert {width(image) for image in page.having("img", class_="crop")} == {250}
     assert {width(image) for image in page.having("img", class_="full")} == {640}

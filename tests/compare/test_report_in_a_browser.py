@@ -19,6 +19,9 @@ pytestmark = [
 ]
 
 
+LONG = "a-value-that-is-wider-than-the-screen-of-a-phone"
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A browser that shows the page of an invented comparison; at the end it must have reported no error."""
@@ -39,7 +42,8 @@ def page(tmp_path_factory):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     # None renders red, S3IM green, the control blue, the truth grey: what is shown can be told by its colour.
-    folder = write_comparison(tmp_path_factory.mktemp("out"), scenes=["<b>&", "lego"], size=(90, 120))
+    axes = {"loss": ["none", "s3im", "control"], "pipeline.model.depth.kind": [LONG]}
+    folder = write_comparison(tmp_path_factory.mktemp("out"), scenes=["<b>&", "lego"], axes=axes, size=(90, 120))
     colours = {"none": (200, 0, 0), "s3im": (0, 200, 0), "control": (0, 0, 200)}
     for path in folder.glob("runs/*/view_*.png"):
         (colour,) = (value for name, value in colours.items() if f"-{name}-" in path.parent.name)
@@ -75,7 +79,9 @@ def slider_of(page, number: int = 0):
 def choose(slider, side: str, title: str) -> None:
     from selenium.webdriver.support.ui import Select
 
-    Select(slider.find_element("css selector", f"select.{side}")).select_by_visible_text(title)
+    Select(slider.find_element("css selector", f"select.{side}")).select_by_visible_text(
+        title if title == "truth" else f"{title}, kind {LONG}"
+    )
 
 
 def test_the_first_view_of_every_scene_is_open(page):
@@ -148,8 +154,8 @@ def test_pointing_at_a_diagram_shows_its_values(page):
     ActionChains(page).move_to_element(circle).perform()
     assert tooltip.is_displayed()
     lines = tooltip.text.split("\n")
-    assert lines[0] == "500 steps" and [line.split(":")[0] for line in lines[1:]] == ["none", "s3im", "control"]
-    assert lines[2] == f"s3im: {circle.get_attribute('data-value')}"
+    assert lines[0] == "500 steps" and [line.split(",")[0] for line in lines[1:]] == ["none", "s3im", "control"]
+    assert lines[2] == f"s3im, kind {LONG}: {circle.get_attribute('data-value')}"
     ActionChains(page).move_to_element(page.find_element("css selector", "#curves h2")).perform()
     assert not tooltip.is_displayed()
 

@@ -20,7 +20,7 @@ from s3im_methods.compare.statistics import (
     variant_name,
 )
 
-NONE, S3IM, CONTROL, SSIM, BOTH = ((("loss", name),) for name in ("none", "s3im", "control", "ssim", "both"))
+NONE, S3IM, CONTROL, PATCH, BOTH = ((("loss", name),) for name in ("none", "s3im", "control", "patch", "both"))
 finite = st.floats(-1e6, 1e6)
 
 
@@ -92,7 +92,9 @@ def test_the_chance_of_a_mark_is_what_noise_gives():
         ("lpips", False),
         ("depth_abs_rel", False),
         ("depth_rmse_metres", False),
-        ("chamfer", False),
+        ("chamfer_l1", False),
+        ("expected_depth_delta1", True),
+        ("expected_depth_rmse", False),
         ("ssimilar", None),
         ("train_seconds", None),
     ],
@@ -130,13 +132,13 @@ def test_runs_are_grouped_by_what_is_not_their_seed():
     assert groups == {fox: {"psnr": {0: 20.0, 1: 21.0}, "lpips": {1: 0.5}}, lego: {}}
 
 
-def test_s3im_is_compared_with_none_control_and_ssim():
-    losses = ["none", "s3im", "control", "ssim", "both"]
-    found = pairs([NONE, S3IM, CONTROL, SSIM, BOTH], {"loss": losses})
+def test_s3im_is_compared_with_none_control_and_real_patches():
+    losses = ["none", "s3im", "control", "patch", "both"]
+    found = pairs([NONE, S3IM, CONTROL, PATCH, BOTH], {"loss": losses})
     assert found == [
-        *[(S3IM, NONE), (S3IM, CONTROL), (S3IM, SSIM)],
-        *[(CONTROL, NONE), (SSIM, NONE)],
-        *[(BOTH, NONE), (BOTH, S3IM), (BOTH, SSIM)],
+        *[(S3IM, NONE), (S3IM, CONTROL), (S3IM, PATCH)],
+        *[(CONTROL, NONE), (PATCH, NONE)],
+        *[(BOTH, NONE), (BOTH, S3IM), (BOTH, PATCH)],
     ]
     assert pairs([S3IM, CONTROL], {"loss": ["control", "s3im"]}) == [(S3IM, CONTROL)]
     assert pairs([S3IM], {"loss": losses}) == pairs([()], {}) == []
