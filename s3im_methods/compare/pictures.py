@@ -16,9 +16,10 @@ MAX_WIDTH = 640
 """No picture in a page is wider, in pixels."""
 
 _ENCODINGS = (
-    (MAX_WIDTH, 90),
-    (MAX_WIDTH, 82),
-    (MAX_WIDTH, 72),
+    (MAX_WIDTH, 95),
+    (MAX_WIDTH, 88),
+    (MAX_WIDTH, 80),
+    (MAX_WIDTH, 70),
     (MAX_WIDTH, 60),
     (480, 60),
     (320, 60),

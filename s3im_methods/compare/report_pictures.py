@@ -74,7 +74,7 @@ def _view(results: Results, name: str, runs: Sequence[tuple[Run, View]], share: 
         title = _title(each.run, results)
         label = node("span", variant_label(each.run.variant, results.variants))
         if len(results.methods) > 1:
-            label.append(node("span", f" {each.run.method}", class_="method"))
+            label.append(node("span", each.run.method, class_="method"))
         numbers = [f"{each.view.psnr:.2f} dB" if each.view.psnr is not None else None]
         numbers += [f"SSIM {each.view.ssim:.3f}" if each.view.ssim is not None else None]
         label.append(node("small", ", ".join([*filter(None, numbers), f"seed {each.run.seed}"])))
