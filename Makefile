@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python
 SYSTEM_LIBRARIES := libgl1 libegl1 libx11-6 libglib2.0-0 libgomp1 libudev1 libusb-1.0-0
 
-.PHONY: setup dev demo test lint clean system-libraries
+.PHONY: setup dev demo test lint docs dist clean system-libraries
 
 setup: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
@@ -29,6 +29,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(UV) --editable ".[dev]"
 	@touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(UV) --editable ".[docs]"
+	@touch $@
+
 system-libraries:
 	@echo $(SYSTEM_LIBRARIES)
 
@@ -45,5 +49,15 @@ lint: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# Into site/. Links and anchors that lead nowhere are errors, but would not be with --quiet, because mkdocs counts the
+# warnings that it prints. The variable leaves out the theme's advertisement for its successor.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/mkdocs build --strict
+
+# Into dist/: what is published on PyPI.
+dist: $(BIN)/uv
+	rm -rf dist
+	$(BIN)/uv build --quiet --out-dir dist
+
 clean:
-	rm -rf $(VENV) demo outputs build dist *.egg-info
+	rm -rf $(VENV) demo outputs site build dist *.egg-info

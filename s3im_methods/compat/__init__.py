@@ -1,16 +1,14 @@
 """What nerfstudio 1.1.5 gets wrong for us: one module per defect, each with its reason and the test that retires it.
 
-==================  =========================================================================  =====================
-module              defect                                                                     upstream
-==================  =========================================================================  =====================
-``checkpoints``     torch >= 2.6 refuses nerfstudio's checkpoints (numpy scalars in them)      issue 3683
-``lpips``           building any model downloads AlexNet, so that training dies offline        issue 2415
-``marching_cubes``  ns-export marching-cubes needs CUDA, and its mesh has gaps                 issue 2721
-``tsdf``            ns-export tsdf builds what a camera sees a second time behind it           issue 2067
-``texture``         ns-export takes hours to texture a mesh on a CPU, and leaves out faces     none filed
-``ffmpeg``          ns-render exits without a system-wide ffmpeg                               none filed
-``proposals``       a render between two steps delays the proposal networks' next update      none filed
-==================  =========================================================================  =====================
+| module           | defect                                                                    | upstream   |
+|------------------|---------------------------------------------------------------------------|------------|
+| `checkpoints`    | torch >= 2.6 refuses nerfstudio's checkpoints (numpy scalars in them)     | issue 3683 |
+| `lpips`          | building any model downloads AlexNet, so that training dies offline       | issue 2415 |
+| `marching_cubes` | ns-export marching-cubes needs CUDA, and its mesh has gaps                | issue 2721 |
+| `tsdf`           | ns-export tsdf builds what a camera sees a second time behind it          | issue 2067 |
+| `texture`        | ns-export takes hours to texture a mesh on a CPU, and leaves out faces    | none filed |
+| `ffmpeg`         | ns-render exits without a system-wide ffmpeg                              | none filed |
+| `proposals`      | a render between two steps delays the proposal networks' next update      | none filed |
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),

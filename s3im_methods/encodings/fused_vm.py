@@ -54,11 +54,11 @@ class _VM(torch.autograd.Function):
         array, found = points.numpy(), result.numpy()
 
         def work(first: int, last: int) -> None:
-            for index, (axis, (plane, line)) in enumerate(zip(axes, pairs, strict=True)):
+            for index, ((x, y, z), (plane, line)) in enumerate(zip(axes, pairs, strict=True)):
                 if summed:
-                    vm_kernels.add_products(array, *axis, plane, line, found[:, 0], first, last)
+                    vm_kernels.add_products(array, x, y, z, plane, line, found[:, 0], first, last)
                 else:
-                    vm_kernels.multiply(array, *axis, plane, line, found, index * width, first, last)
+                    vm_kernels.multiply(array, x, y, z, plane, line, found, index * width, first, last)
 
         in_ranges(len(points), work)
         return result
@@ -75,10 +75,11 @@ class _VM(torch.autograd.Function):
         array, given = points.numpy(), gradient.contiguous().numpy()
 
         def work(first: int, last: int) -> None:
-            for index, (axis, pair, of_pair) in enumerate(zip(ctx.axes, pairs, found, strict=True)):
+            for index, ((x, y, z), (plane, line), of_pair) in enumerate(zip(ctx.axes, pairs, found, strict=True)):
                 offset = 0 if ctx.summed else index * width
                 of_plane, of_line = (values.numpy() for values in of_pair)
-                vm_kernels.gradients(array, *axis, *pair, given, offset, ctx.summed, of_plane, of_line, first, last)
+                place = given, offset, ctx.summed
+                vm_kernels.gradients(array, x, y, z, plane, line, *place, of_plane, of_line, first, last)
 
         in_ranges(width, work)
         of_planes = [plane.permute(2, 0, 1)[None].contiguous() for plane, _ in found]

@@ -4,6 +4,9 @@ import os
 import shutil
 import subprocess
 
+import pytest
+from nerfstudio.utils.install_checks import check_ffmpeg_installed
+
 from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
 
 
@@ -39,3 +42,11 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     put_ffmpeg_on_path(tmp_path / "file" / "cache")
     assert os.environ["PATH"] == str(tmp_path / "empty")
+
+
+def test_upstream_still_needs_it(tmp_path, monkeypatch, capsys):
+    """ns-render begins with this; when it takes imageio-ffmpeg's program instead, drop our link."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit):
+        check_ffmpeg_installed()
+    assert "ffmpeg" in capsys.readouterr().out

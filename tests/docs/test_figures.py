@@ -1,0 +1,52 @@
+"""The documentation's figures: what they show is what the pages say of them."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
+
+
+@pytest.fixture(scope="module")
+def figures():
+    sys.path.insert(0, str(FIGURES))
+    yield importlib.import_module
+    sys.path.remove(str(FIGURES))
+
+
+def test_the_view_is_cut_out_of_the_overview_where_truth_and_render_are(figures):
+    truth, render = figures("s3im_windows").demo_view()
+    assert truth.shape == render.shape == (192, 256, 3)
+    # The overview's background, which a wrong place would cut in, is nearly white.
+    for edge in (truth[:, 0], truth[-1], render[:, -1]):
+        assert (edge.amin(-1) > 0.95).float().mean() < 0.2
+    assert (truth - render).square().mean() < 0.02
+
+
+def test_random_groups_have_much_the_same_contrast_and_patches_have_not(figures):
+    groups, patches = figures("s3im_windows").contrasts()
+    spread = [float(values.quantile(0.95) / values.quantile(0.05)) for values in (groups, patches)]
+    assert spread[0] < 5
+    assert spread[1] > 20
+    assert groups.median() > 5 * patches.median()
+
+
+@pytest.mark.parametrize("variance", [1e-5, 1e-3, 0.03])
+def test_the_gradient_is_that_of_the_squared_error_over_the_contrast(figures, variance):
+    module = figures("s3im_gradient")
+    assert module.gradient_ratio(variance) == pytest.approx(module.expected_ratio(variance), rel=0.25)
+
+
+def test_a_white_background_weakens_the_loss_on_the_object_and_little_object_is_left_strengthens_it(figures):
+    ratio = figures("s3im_gradient").gradient_ratio
+    assert ratio(0.03, 0.5) < 0.5 * ratio(0.03)
+    assert ratio(0.003, 0.5) < 0.1 * ratio(0.003)
+    assert ratio(0.03, 0.95) > ratio(0.03)
+
+
+@pytest.mark.parametrize("name", ["s3im_windows", "s3im_gradient"])
+def test_figures_are_drawn(figures, name, tmp_path):
+    figures(name).draw().savefig(tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").stat().st_size > 10_000
