@@ -172,8 +172,8 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """Colour, depth along the ray (``depth`` is the median), normals and accumulation.
 
-        ``normal`` is the mean of the samples' unit normals, ``normals`` its direction as a colour in [0, 1], grey where
-        there is nothing.
+        ``normals`` is the direction of the mean of the samples' unit normals as a colour in [0, 1], grey where there is
+        nothing; ``normal``, that mean, is given in training alone.
         """
         found = self.sample_and_forward_field(ray_bundle)
         samples, weights, of_samples = found["ray_samples"], found["weights"], found["field_outputs"]
@@ -190,7 +190,6 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             "accumulation": accumulation,
             "depth": self.renderer_median_depth(weights=weights, ray_samples=samples),
             "expected_depth": self.renderer_depth(weights=weights, ray_samples=samples),
-            "normal": normal,
             "normals": (functional.normalize(normal, dim=-1) * accumulation + 1) / 2,
             "directions_norm": ray_bundle.metadata["directions_norm"],
         }
@@ -198,7 +197,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             outputs |= self._add_background(ray_bundle, outputs["rgb"], left)
         if self.training:
             # Only in training: else the viewer offers them as a picture, which it cannot draw.
-            outputs["weights"] = weights
+            outputs |= {"weights": weights, "normal": normal}
             outputs |= {name: found[name] for name in ("weights_list", "ray_samples_list")}
             outputs["eik_grad"] = of_samples[FieldHeadNames.GRADIENT]
             if self.config.curvature_loss_mult > 0:
@@ -246,6 +245,12 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             laplacian = outputs["laplacian"] * self.sphere_radius
             losses["curvature_loss"] = config.curvature_loss_mult * laplacian.abs().mean()
         return losses
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """NeuS-facto's metrics and images; ``normal`` shows the output ``normals``."""
+        return super().get_image_metrics_and_images({**outputs, "normal": 2 * outputs["normals"] - 1}, batch)
 
     def get_metrics_dict(self, outputs: dict[str, Any], batch: dict[str, Any]) -> dict[str, Tensor]:
         """PSNR and, in training, the sharpness s."""

@@ -152,19 +152,18 @@ def test_every_preset_trains_and_renders(kind, background):
     model.eval()
     with torch.no_grad():
         outputs = model(batch(rays=256)[0])
-    for name in ("rgb", "depth", "expected_depth", "accumulation", "normal", "normals", "prop_depth_0"):
+    for name in ("rgb", "depth", "expected_depth", "accumulation", "normals", "prop_depth_0"):
         assert outputs[name].isfinite().all(), name
         assert not outputs[name].requires_grad
-    # The viewer offers them all, and can show colours and single values.
+    # The viewer offers them all, and can show colours and single values; numbers below 0 are no colour.
     assert {tuple(value.shape) for value in outputs.values()} == {(256, 1), (256, 3)}
+    assert all(value.min() >= 0 for name, value in outputs.items() if value.shape[1] == 3), outputs.keys()
     assert isinstance(model.renderer_rgb, RGBRenderer)
     assert ("bg_rgb" in outputs) == (background != "none")
-    metrics, images = model.get_image_metrics_and_images(
-        {name: value.view(16, 16, *value.shape[1:]) for name, value in outputs.items()},
-        {"image": torch.rand(16, 16, 3)},
-    )
+    as_images = {name: value.view(16, 16, *value.shape[1:]) for name, value in outputs.items()}
+    metrics, images = model.get_image_metrics_and_images(as_images, {"image": torch.rand(16, 16, 3)})
     assert metrics["psnr"] > 0
-    assert images["normal"].shape[-1] == 3
+    torch.testing.assert_close(images["normal"], as_images["normals"])
 
 
 def test_depth_is_the_distance_along_the_ray_to_the_initial_sphere():
