@@ -8,10 +8,12 @@ mixin leaves every number of the base model as it is.
 
 from typing import TYPE_CHECKING, Any
 
+from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model
 from torch import Tensor
 
+from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.losses.control import control_factor
 from s3im_methods.models.s3im_term import S3IMTerm
@@ -82,6 +84,10 @@ class S3IMMixin(_Base):
             else:
                 losses["s3im_loss"] = s3im_loss
         return losses
+
+    def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
+        """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory."""
+        return render_in_chunks(self, camera_ray_bundle)
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
