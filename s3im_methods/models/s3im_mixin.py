@@ -8,6 +8,7 @@ mixin leaves every number of the base model as it is.
 
 from typing import TYPE_CHECKING, Any
 
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model
@@ -33,12 +34,19 @@ class S3IMMixin(_Base):
     renderer_rgb: Any
     config: Any
 
+    decides_by_data = False
+    """Whether settings of the model follow from the images, so that a run's config.yml has to hold the model's own."""
+
     def populate_modules(self) -> None:
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
         with lpips_without_download():
             super().populate_modules()  # type: ignore[safe-super]
         self.s3im = S3IMTerm(self.config.s3im)
         self.train_step = 0
+
+    def camera_warnings(self, cameras: Cameras) -> list[str]:
+        """What of the model does not suit the training cameras, a sentence each, printed where training begins."""
+        return []
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

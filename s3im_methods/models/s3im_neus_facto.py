@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.field_components.field_heads import FieldHeadNames
@@ -23,6 +24,7 @@ from torch import Tensor
 from torch.nn import Module, Parameter, functional
 
 from s3im_methods.compat.proposals import ProposalSchedule
+from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
 from s3im_methods.encodings import fuse_hash_encodings, implementation_line
 from s3im_methods.fields.inverted_sphere_field import InvertedSphereField
 from s3im_methods.fields.sdf_field import S3IMSDFField
@@ -55,6 +57,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
 
     config: S3IMNeuSFactoModelConfig
     field: S3IMSDFField
+    decides_by_data = True
 
     def populate_modules(self) -> None:
         """Fill in the preset, build nerfstudio's model, then put it into the scene's sphere."""
@@ -134,6 +137,12 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             f"sphere around ({center}) of radius {self.sphere_radius:.3g}; background: {config.background_model}, "
             f"{config.background_color}; depth loss: {config.depth.kind}"
         )
+
+    def camera_warnings(self, cameras: Cameras) -> list[str]:
+        """What of the scene's sphere does not suit the training cameras."""
+        kind = self.config.scene_kind
+        assert kind != "auto"
+        return sphere_warnings(SceneSphere(self.sphere_center, self.sphere_radius, kind), cameras)
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """NeuS-facto's groups, with the hash grid's table in a group ``encodings`` of its own."""

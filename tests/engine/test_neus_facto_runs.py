@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.utils import eval_utils
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -65,6 +66,9 @@ def test_an_object_before_nothing_is_learned_and_evaluated(scenes, tmp_path, mon
 def test_nerfstudios_style_trains_on_nerfstudios_scenes(kind, scenes, tmp_path):
     output = said(short_config(s3im_neus_facto_lite.config, scenes / kind, tmp_path, 2), style="nerfstudio")
     assert f"preset: nerfstudio, {kind}, in the sphere around (0, 0, 0) of radius 1;" in output
+    # What the images decided is kept, so that the run can be rendered without them.
+    kept = yaml.load((tmp_path / "run" / METHOD / "one" / "config.yml").read_text(), Loader=yaml.Loader)
+    assert (kept.pipeline.model.scene_kind, kept.pipeline.model.sphere_radius) == (kind, 1.0)
 
 
 def test_an_object_forced_on_a_room_is_warned_of_and_trains(scenes, tmp_path):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
@@ -337,6 +338,16 @@ def test_the_data_say_which_preset_and_which_sphere():
     assert (model.sphere_center, model.sphere_radius) == ((0.0, 1.0, 0.0), 3.0)
     assert "room, in the sphere around (0, 1, 0) of radius 3" in model.hardware_line()
     assert model.surface_value(torch.tensor([[0.0, 1.0, 0.0]])).item() == pytest.approx(1.8, abs=0.25)
+
+
+def test_it_says_what_of_its_sphere_does_not_suit_the_cameras():
+    inside, outside = torch.eye(4)[None, :3], torch.tensor([[[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 3]]])
+    far, near = (
+        ours().camera_warnings(Cameras(pose, fx=8.0, fy=8.0, cx=8.0, cy=6.0, width=16, height=12))
+        for pose in (outside, inside)
+    )
+    assert far == []
+    assert "1 of 1 training cameras are inside the sphere around (0, 0, 0) with radius 1" in near[0]
 
 
 def test_a_batch_without_depth_is_refused_where_depth_is_to_be_learned():
