@@ -79,7 +79,7 @@ class S3IMPipeline(VanillaPipeline):
             _check_depth(self.datamanager, getattr(config.model, "far_plane", None))
         if test_mode == "val" and isinstance(self.model.collider, AABBBoxCollider):
             cameras = self.datamanager.train_dataset.cameras  # type: ignore[union-attr]
-            check_box(self.model.collider.scene_box.aabb, cameras)
+            check_box(self.model.collider.scene_box.aabb, cameras, self.model.box_advice)  # type: ignore[arg-type]
         if test_mode == "val" and local_rank == 0:
             for sentence in self.model.camera_warnings(self.datamanager.train_dataset.cameras):  # type: ignore[operator,union-attr]
                 CONSOLE.print(f"[yellow]{sentence}")

@@ -37,6 +37,9 @@ class S3IMMixin(_Base):
     decides_by_data = False
     """Whether settings of the model follow from the images, so that a run's config.yml has to hold the model's own."""
 
+    box_advice: str
+    """Of a model whose rays are cut to a box: what to do where cameras do not see it, the end of a sentence."""
+
     def populate_modules(self) -> None:
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
         with lpips_without_download():

@@ -58,6 +58,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
     config: S3IMNeuSFactoModelConfig
     field: S3IMSDFField
     decides_by_data = True
+    box_advice = "sample a sphere in its place with --pipeline.model.bounds sphere"
 
     def populate_modules(self) -> None:
         """Fill in the preset, build nerfstudio's model, then put it into the scene's sphere."""
