@@ -32,6 +32,7 @@ from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.losses.depth.scale_shift import scale_shift_invariant_loss
 from s3im_methods.losses.normals import known_normals_loss
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
+from s3im_methods.models.monocular_priors import check_priors
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.neus_facto_presets import with_preset
 from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
@@ -157,7 +158,13 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """NeuS-facto's callbacks, and those that unlock the grid's levels and keep the proposal networks' schedule."""
+        """NeuS-facto's callbacks, and those that unlock the grid's levels and keep the proposal networks' schedule.
+
+        Raises:
+            InputError: If the data set has not the depth or the normals to learn from.
+        """
+        config = self.config
+        check_priors(config.mono_normal_loss_mult, config.mono_depth_loss_mult, self.kwargs.get("metadata") or {})
         before = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
             *super().get_training_callbacks(training_callback_attributes),

@@ -100,6 +100,24 @@ def test_a_depth_loss_without_depth_is_refused(scenes, tmp_path):
     assert "depth loss: none" in said(settings)
 
 
+@pytest.mark.parametrize(
+    ("setting", "flag", "what"),
+    [
+        ("mono_normal_loss_mult", "mono-normal-loss-mult", "no normals to train on: .* a normal_file_path"),
+        (
+            "mono_depth_loss_mult",
+            "mono-depth-loss-mult",
+            "no monocular depth to train on: .* --include-mono-prior",
+        ),
+    ],
+)
+def test_a_weight_of_priors_that_a_scene_has_not_is_refused(setting, flag, what, scenes, tmp_path):
+    settings = short_config(s3im_neus_facto_lite.config, without_depth(scenes / "object"), tmp_path, 2)
+    setattr(settings.pipeline.model, setting, 0.1)
+    with pytest.raises(InputError, match=rf"{what}.*, or set --pipeline\.model\.{flag} 0"):
+        train(settings)
+
+
 @pytest.mark.parametrize("use_masks", [True, False])
 def test_masks_of_another_size_are_refused(use_masks, scenes, tmp_path):
     mask = scenes / "mask.png"
