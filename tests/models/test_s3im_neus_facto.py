@@ -1,6 +1,5 @@
 """S3IM-NeuS-facto: nerfstudio's neus-facto to the last bit, and what is added to it."""
 
-import functools
 from typing import Any
 
 import pytest
@@ -8,11 +7,11 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
-from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.fields import sdf_field as stock_field
 from nerfstudio.fields.sdf_field import SDFFieldConfig
 from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.models.neus_facto import NeuSFactoModelConfig
+from short_training import losses_of_training
 
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.encodings.sdf_hash_grid import SDFHashEncoding
@@ -79,26 +78,11 @@ def batch(step: int = 0, rays: int = 32, distance: float = 3.0) -> tuple[RayBund
 
 
 def training(model, steps: int = 4, rays: int = 32, **more) -> list[dict[str, torch.Tensor]]:
-    model.train()
-    parameters = [parameter for group in model.get_param_groups().values() for parameter in group]
-    optimizer = torch.optim.Adam([p for p in parameters if p.requires_grad], lr=1e-3, eps=1e-15)
-    callbacks = model.get_training_callbacks(TrainingCallbackAttributes(None, None, None, None))  # type: ignore[arg-type]
-    torch.manual_seed(1)
-    history = []
-    for step in range(steps):
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+    def with_more(step: int) -> tuple[RayBundle, dict]:
         bundle, targets = batch(step, rays)
-        targets |= {name: value(rays) for name, value in more.items()}
-        outputs = model(bundle)
-        losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
-        optimizer.zero_grad()
-        functools.reduce(torch.add, losses.values()).backward()
-        optimizer.step()
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
-        history.append({name: value.detach() for name, value in losses.items()})
-    return history
+        return bundle, targets | {name: value(rays) for name, value in more.items()}
+
+    return losses_of_training(model, with_more, steps, learning_rate=1e-3)
 
 
 class TorchForTinycudann:
