@@ -7,6 +7,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.fields import sdf_field as stock_field
 from nerfstudio.fields.sdf_field import SDFFieldConfig
 from nerfstudio.model_components.renderers import RGBRenderer
@@ -140,6 +141,10 @@ def test_every_preset_trains_and_renders(kind, background):
     for name in ("rgb", "depth", "expected_depth", "accumulation", "normals", "prop_depth_0"):
         assert outputs[name].isfinite().all(), name
         assert not outputs[name].requires_grad
+    direction = (2 * outputs["normals"] - 1).norm(dim=-1, keepdim=True)
+    torch.testing.assert_close(direction, outputs["accumulation"], atol=1e-3, rtol=0)
+    # A median, not the mean.
+    assert not torch.equal(outputs["depth"], outputs["expected_depth"])
     # The viewer offers them all, and can show colours and single values; numbers below 0 are no colour.
     assert {tuple(value.shape) for value in outputs.values()} == {(256, 1), (256, 3)}
     assert all(value.min() >= 0 for name, value in outputs.items() if value.shape[1] == 3), outputs.keys()
@@ -221,6 +226,18 @@ def test_monocular_priors_take_any_number_of_rays(rays):
         assert losses[1][name].isfinite()
 
 
+@pytest.mark.parametrize("prior", ["depth", "normal"])
+def test_monocular_priors_are_added_by_their_weights(prior):
+    def loss(mult: float) -> float:
+        model = ours(mono_depth_loss_mult=mult, mono_normal_loss_mult=mult)
+        depth = {"depth": lambda rays: torch.linspace(1, 2, rays)}
+        more: Any = depth if prior == "depth" else {"normal": lambda rays: torch.ones(rays, 3)}
+        name = "mono_depth_loss" if prior == "depth" else "normal_loss"
+        return training(model, steps=1, **more)[0][name].item()
+
+    assert loss(0.5) == pytest.approx(10 * loss(0.05), rel=1e-4)
+
+
 def test_monocular_depth_is_compared_as_z_depth():
     model = ours(mono_depth_loss_mult=1.0).train()
     rays, targets = batch()
@@ -270,6 +287,31 @@ def test_curvature_is_added_by_its_weight():
     assert one > 0
 
 
+def test_curvature_does_not_depend_on_the_scenes_unit():
+    losses = []
+    for unit in (1.0, 2.0):
+        model = ours(curvature_loss_mult=1.0, sphere_radius=unit).train()
+        rays, targets = batch()
+        rays.origins *= unit
+        torch.manual_seed(1)
+        losses.append(model.get_loss_dict(model(rays), targets)["curvature_loss"].item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.1)
+
+
+def test_rays_in_an_objects_sphere_begin_at_the_near_plane():
+    rays, _ = batch(distance=0.0)
+    assert torch.equal(ours(near_plane=0.3).train().collider(rays).nears, torch.full((32, 1), 0.3))
+
+
+def test_a_rooms_rays_end_four_radii_away_and_are_looked_at_more_closely_nearby():
+    model = ours(scene_kind="room", sphere_radius=3.0, near_plane=0.5).train()
+    rays = model.collider(batch()[0])
+    assert torch.equal(rays.fars, torch.full((32, 1), 12.0))
+    frustums = model.proposal_sampler.initial_sampler(rays, num_samples=64).frustums
+    lengths = (frustums.ends - frustums.starts)[..., 0]
+    assert (lengths[:, -8:].mean(dim=1) > 3 * lengths[:, :8].mean(dim=1)).all()
+
+
 def test_levels_and_annealing_follow_the_step_and_end_within_the_run():
     model = ours(cos_anneal_steps=10, sdf_field={"first_levels": 1, "unlock_every": 2})
     training(model, steps=4)
@@ -284,6 +326,15 @@ def test_proposal_networks_learn_ever_more_rarely():
     schedule = model.proposal_sampler.update_sched
     assert [round(schedule(step), 2) for step in (0, 5, 10, 100)] == [1, 3, 5, 5]
     assert ours(proposal_schedule="every-step").proposal_sampler.update_sched(100) == -1
+
+
+def test_a_render_between_two_steps_does_not_delay_the_proposal_networks():
+    model = ours()
+    # As a render leaves it.
+    model.proposal_sampler._steps_since_update = 0
+    for callback in model.get_training_callbacks(TrainingCallbackAttributes(None, None, None, None)):  # type: ignore[arg-type]
+        callback.run_callback_at_location(11, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+    assert model.proposal_sampler._steps_since_update == 1
 
 
 def test_every_parameter_that_learns_is_in_one_group():
