@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportMeshCommand:
-    """Write a mesh with colours and normals, in the world units and axes of the run's transforms.json."""
+    """Write a mesh with colours and normals, in the world units and axes of the poses that the run's data lists."""
 
     load_config: Path
     """The run's config.yml, as for ns-eval."""

@@ -4,6 +4,9 @@ Every nerfstudio model builds torchmetrics' LPIPS in ``populate_modules``; that 
 that training dies at start on a machine without network (nerfstudio issue 2415). It also puts those weights into every
 checkpoint. Here the metric is made on first use, from weights that are already in torch's cache, and is no part of the
 model's state; without weights it is NaN, and one line says so.
+
+The images that nerfstudio hands over have colours from 0 to 1. Its surface models alone do not tell torchmetrics so,
+and their images pass for images of half the contrast with colours from -1 to 1; here all models' are from 0 to 1.
 """
 
 from collections.abc import Iterator
@@ -22,12 +25,13 @@ class CachedLPIPS:
 
     Args:
         net_type: Backbone, as in torchmetrics; nerfstudio's models use "alex".
+        normalize: Whether colours run from 0 to 1, not from -1 to 1 as is torchmetrics' default.
         **kwargs: Handed to torchmetrics' class when it is made.
     """
 
-    def __init__(self, net_type: str = "alex", **kwargs: Any) -> None:
+    def __init__(self, net_type: str = "alex", normalize: bool = True, **kwargs: Any) -> None:
         self.net_type = net_type
-        self.kwargs = kwargs
+        self.kwargs = {"normalize": normalize, **kwargs}
         self._metric: Any = None
 
     def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:

@@ -34,8 +34,9 @@ class SurfaceDataset(DepthDataset):
     - ``depth``, float32 ``[H, W]``, only with those priors: monocular depth up to scale and shift.
 
     All images of a split have the same of these keys. ``metadata`` holds ``has_foreground_mask`` (bool: masks are
-    listed, or an image has a pixel that is not opaque), ``scene_kind`` ("object" or "room", what the cameras suggest),
-    and ``scene_sphere_object`` and ``scene_sphere_room``, each (x, y, z, radius) in scene units.
+    listed, or an image has a pixel that is not opaque), ``has_normals`` and ``has_monocular_depth`` (bool: there is
+    ``normal``, or ``depth``), ``scene_kind`` ("object" or "room", what the cameras suggest), and
+    ``scene_sphere_object`` and ``scene_sphere_room``, each (x, y, z, radius) in scene units.
 
     Args:
         dataparser_outputs: The split, as parsed.
@@ -76,6 +77,8 @@ class SurfaceDataset(DepthDataset):
         cameras = dataparser_outputs.cameras if train_cameras is None else train_cameras
         self.metadata |= {
             "has_foreground_mask": self.has_foreground_mask,
+            "has_normals": self._has_normals or has_priors,
+            "has_monocular_depth": has_priors,
             "scene_kind": fit_scene_sphere(cameras, "auto").kind,
             "scene_sphere_object": _four(cameras, "object"),
             "scene_sphere_room": _four(cameras, "room"),

@@ -33,27 +33,27 @@ def views_into(box: Tensor, cameras: Cameras) -> Tensor:
     return ((leaves > 0) & (leaves < _MISS)).reshape(count, -1).any(dim=1)
 
 
-def check_box(box: Tensor, cameras: Cameras) -> None:
+def check_box(box: Tensor, cameras: Cameras, advice: str) -> None:
     """Refuse a box that no camera sees, and warn of one that some do not.
 
     Args:
         box: Its lower and upper corner, ``[2, 3]``, scene units.
         cameras: The training cameras.
+        advice: What the user can do about it, the end of a sentence.
 
     Raises:
         InputError: If no camera sees the box.
     """
     seen = views_into(box, cameras)
     corners = " to ".join(str([round(value, 3) for value in corner]) for corner in box.tolist())
-    what = "enlarge it with --pipeline.model.box-scale or the dataparser's scene-scale"
     if not seen.any():
         raise InputError(
             f"The box in which the model learns, {corners} in scene units, is in none of the {len(seen)} training "
-            f"views: {what}."
+            f"views: {advice}."
         )
     if not seen.all():
         missing = int((~seen).sum())
         CONSOLE.print(
             f"[yellow]{missing} of {len(seen)} training views do not see the box in which the model learns, {corners} "
-            f"in scene units: {what}."
+            f"in scene units: {advice}."
         )

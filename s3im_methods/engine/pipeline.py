@@ -21,11 +21,9 @@ from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.data.check_scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
-from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
 from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
 from s3im_methods.errors import InputError
-from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.samplers import PatchAwarePixelSampler
 
 
@@ -83,23 +81,16 @@ class S3IMPipeline(VanillaPipeline):
             _check_depth(self.datamanager, getattr(config.model, "far_plane", None))
         if test_mode == "val" and isinstance(self.model.collider, AABBBoxCollider):
             cameras = self.datamanager.train_dataset.cameras  # type: ignore[union-attr]
-            check_box(self.model.collider.scene_box.aabb, cameras)
+            check_box(self.model.collider.scene_box.aabb, cameras, self.model.box_advice)  # type: ignore[arg-type]
         if test_mode == "val" and local_rank == 0:
-            self._warn_of_sphere()
+            for sentence in self.model.camera_warnings(self.datamanager.train_dataset.cameras):  # type: ignore[operator,union-attr]
+                CONSOLE.print(f"[yellow]{sentence}")
             place = "the CPU" if on_cpu else f"device {device}"
             CONSOLE.print(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]
         if wrap_here:
             self.world_size = world_size
             self._model = DistributedDataParallel(self._model, find_unused_parameters=True)  # type: ignore[assignment]
             dist.barrier()
-
-    def _warn_of_sphere(self) -> None:
-        config = self.config.model
-        if isinstance(config, S3IMNeuSFactoModelConfig):
-            model: Any = self.model
-            sphere = SceneSphere(model.sphere_center, model.sphere_radius, model.config.scene_kind)
-            for sentence in sphere_warnings(sphere, self.datamanager.train_dataset.cameras):  # type: ignore[union-attr]
-                CONSOLE.print(f"[yellow]{sentence}")
 
     def get_average_image_metrics(
         self,

@@ -21,7 +21,6 @@ from nerfstudio.viewer.viewer import Viewer
 from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.errors import InputError
-from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.randomness import step_seed
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -49,9 +48,9 @@ class S3IMTrainer(Trainer):
 
     def _keep_what_the_data_decided(self) -> None:
         """Write a preset's settings into config.yml, so that the run is later rendered without its images."""
-        model = self.pipeline.model.config
-        if isinstance(model, S3IMNeuSFactoModelConfig) and comms.is_main_process():
-            self.config.pipeline.model = model
+        model = self.pipeline.model
+        if model.decides_by_data and comms.is_main_process():
+            self.config.pipeline.model = model.config
             self.config.save_config()
 
     def train(self) -> None:

@@ -8,10 +8,13 @@ mixin leaves every number of the base model as it is.
 
 from typing import TYPE_CHECKING, Any
 
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.base_model import Model
 from torch import Tensor
 
+from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.losses.control import control_factor
 from s3im_methods.models.s3im_term import S3IMTerm
@@ -31,12 +34,22 @@ class S3IMMixin(_Base):
     renderer_rgb: Any
     config: Any
 
+    decides_by_data = False
+    """Whether settings of the model follow from the images, so that a run's config.yml has to hold the model's own."""
+
+    box_advice: str
+    """Of a model whose rays are cut to a box: what to do where cameras do not see it, the end of a sentence."""
+
     def populate_modules(self) -> None:
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
         with lpips_without_download():
             super().populate_modules()  # type: ignore[safe-super]
         self.s3im = S3IMTerm(self.config.s3im)
         self.train_step = 0
+
+    def camera_warnings(self, cameras: Cameras) -> list[str]:
+        """What of the model does not suit the training cameras, a sentence each, printed where training begins."""
+        return []
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
@@ -82,6 +95,10 @@ class S3IMMixin(_Base):
             else:
                 losses["s3im_loss"] = s3im_loss
         return losses
+
+    def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
+        """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory."""
+        return render_in_chunks(self, camera_ray_bundle)
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.field_components.field_heads import FieldHeadNames
@@ -23,6 +24,7 @@ from torch import Tensor
 from torch.nn import Module, Parameter, functional
 
 from s3im_methods.compat.proposals import ProposalSchedule
+from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
 from s3im_methods.encodings import fuse_hash_encodings, implementation_line
 from s3im_methods.fields.inverted_sphere_field import InvertedSphereField
 from s3im_methods.fields.sdf_field import S3IMSDFField
@@ -30,6 +32,7 @@ from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.losses.depth.scale_shift import scale_shift_invariant_loss
 from s3im_methods.losses.normals import known_normals_loss
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
+from s3im_methods.models.monocular_priors import check_priors
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.neus_facto_presets import with_preset
 from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
@@ -55,6 +58,8 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
 
     config: S3IMNeuSFactoModelConfig
     field: S3IMSDFField
+    decides_by_data = True
+    box_advice = "sample a sphere in its place with --pipeline.model.bounds sphere"
 
     def populate_modules(self) -> None:
         """Fill in the preset, build nerfstudio's model, then put it into the scene's sphere."""
@@ -135,6 +140,12 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             f"{config.background_color}; depth loss: {config.depth.kind}"
         )
 
+    def camera_warnings(self, cameras: Cameras) -> list[str]:
+        """What of the scene's sphere does not suit the training cameras."""
+        kind = self.config.scene_kind
+        assert kind != "auto"
+        return sphere_warnings(SceneSphere(self.sphere_center, self.sphere_radius, kind), cameras)
+
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """NeuS-facto's groups, with the hash grid's table in a group ``encodings`` of its own."""
         groups = super().get_param_groups()
@@ -147,7 +158,13 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
-        """NeuS-facto's callbacks, and those that unlock the grid's levels and keep the proposal networks' schedule."""
+        """NeuS-facto's callbacks, and those that unlock the grid's levels and keep the proposal networks' schedule.
+
+        Raises:
+            InputError: If the data set has not the depth or the normals to learn from.
+        """
+        config = self.config
+        check_priors(config.mono_normal_loss_mult, config.mono_depth_loss_mult, self.kwargs.get("metadata") or {})
         before = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
             *super().get_training_callbacks(training_callback_attributes),
@@ -172,8 +189,8 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """Colour, depth along the ray (``depth`` is the median), normals and accumulation.
 
-        ``normal`` is the mean of the samples' unit normals, ``normals`` its direction as a colour in [0, 1], grey where
-        there is nothing.
+        ``normals`` is the direction of the mean of the samples' unit normals as a colour in [0, 1], grey where there is
+        nothing; ``normal``, that mean, is given in training alone.
         """
         found = self.sample_and_forward_field(ray_bundle)
         samples, weights, of_samples = found["ray_samples"], found["weights"], found["field_outputs"]
@@ -190,7 +207,6 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             "accumulation": accumulation,
             "depth": self.renderer_median_depth(weights=weights, ray_samples=samples),
             "expected_depth": self.renderer_depth(weights=weights, ray_samples=samples),
-            "normal": normal,
             "normals": (functional.normalize(normal, dim=-1) * accumulation + 1) / 2,
             "directions_norm": ray_bundle.metadata["directions_norm"],
         }
@@ -198,7 +214,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             outputs |= self._add_background(ray_bundle, outputs["rgb"], left)
         if self.training:
             # Only in training: else the viewer offers them as a picture, which it cannot draw.
-            outputs["weights"] = weights
+            outputs |= {"weights": weights, "normal": normal}
             outputs |= {name: found[name] for name in ("weights_list", "ray_samples_list")}
             outputs["eik_grad"] = of_samples[FieldHeadNames.GRADIENT]
             if self.config.curvature_loss_mult > 0:
@@ -246,6 +262,12 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             laplacian = outputs["laplacian"] * self.sphere_radius
             losses["curvature_loss"] = config.curvature_loss_mult * laplacian.abs().mean()
         return losses
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """NeuS-facto's metrics and images; ``normal`` shows the output ``normals``."""
+        return super().get_image_metrics_and_images({**outputs, "normal": 2 * outputs["normals"] - 1}, batch)
 
     def get_metrics_dict(self, outputs: dict[str, Any], batch: dict[str, Any]) -> dict[str, Tensor]:
         """PSNR and, in training, the sharpness s."""

@@ -49,6 +49,7 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
 
     config: S3IMTensoRFModelConfig
     field: S3IMTensoRFField
+    box_advice = "enlarge it with --pipeline.model.box-scale"
 
     def __init__(self, config: S3IMTensoRFModelConfig, **kwargs: Any) -> None:
         config = with_preset(config)

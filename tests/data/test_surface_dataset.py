@@ -162,7 +162,8 @@ def test_listed_normals_come_in_scene_axes(tmp_path):
     folder = write_scene(config, tmp_path / "object")
     path = folder / "transforms.json"
     meta = json.loads(path.read_text())
-    assert "normal" not in dataset(NerfstudioDataParserConfig(data=folder))[0]
+    without = dataset(NerfstudioDataParserConfig(data=folder))
+    assert "normal" not in without[0] and not without.metadata["has_normals"]
     world = {}
     for frame in meta["frames"][1:]:
         normal = np.load(folder / frame["normal_npy_path"])
@@ -175,6 +176,7 @@ def test_listed_normals_come_in_scene_axes(tmp_path):
     outputs = outputs_of(NerfstudioDataParserConfig(data=folder))
     found = SurfaceDataset(outputs, 1.0, NO_DEPTH)
     turn = outputs.dataparser_transform[:, :3].numpy()
+    assert found.metadata["has_normals"] and not found.metadata["has_monocular_depth"]
     assert (found[0]["normal"] == 0).all() and found[0]["normal"].shape == (24, 32, 3)
     for index in range(1, 4):
         expected = world[found.image_filenames[index].name] @ turn.T
@@ -217,6 +219,7 @@ def test_sdfstudio_scenes(sdfstudio, priors):
     config = SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=priors)
     found, stock = dataset(config), SDFDataset(config.setup().get_dataparser_outputs("train"))
     assert found.metadata["depth_available"] is False
+    assert found.metadata["has_normals"] is found.metadata["has_monocular_depth"] is priors
     assert found[0].keys() == stock[0].keys() | {"depth_image"}
     for index in range(4):
         for key in ("depth", "normal") if priors else ():

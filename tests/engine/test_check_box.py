@@ -1,11 +1,14 @@
 """Cameras that look into the model's box, past it and away from it."""
 
+import re
+
 import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
 
 from s3im_methods.engine.check_box import check_box, views_into
 from s3im_methods.errors import InputError
+from s3im_methods.method_configs import s3im_neus_facto_lite, s3im_tensorf_lite
 
 BOX = torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])
 
@@ -28,15 +31,27 @@ def test_a_box_at_the_edge_of_the_image_is_seen():
 
 
 def test_no_view_is_an_error_that_names_the_box():
-    with pytest.raises(InputError, match=r"\[-1.0, -1.0, -1.0\] to \[1.0, 1.0, 1.0\] .* none of the 2 training views"):
-        check_box(BOX, cameras((9.0, 0.0, 0.5), (0.0, 0.0, -4.0)))
+    with pytest.raises(
+        InputError, match=r"\[-1.0, -1.0, -1.0\] to \[1.0, 1.0, 1.0\] .* none of the 2 training views: turn around\.$"
+    ):
+        check_box(BOX, cameras((9.0, 0.0, 0.5), (0.0, 0.0, -4.0)), "turn around")
 
 
 def test_some_views_are_a_warning(capsys):
-    check_box(BOX, cameras((0.0, 0.0, 4.0), (0.0, 0.0, -4.0)))
-    assert "1 of 2 training views do not see the box" in " ".join(capsys.readouterr().out.split())
+    check_box(BOX, cameras((0.0, 0.0, 4.0), (0.0, 0.0, -4.0)), "turn around")
+    output = " ".join(capsys.readouterr().out.split())
+    assert "1 of 2 training views do not see the box" in output
+    assert output.endswith("in scene units: turn around.")
 
 
 def test_all_views_are_silent(capsys):
-    check_box(BOX, cameras((0.0, 0.0, 4.0)))
+    check_box(BOX, cameras((0.0, 0.0, 4.0)), "turn around")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("method", [s3im_tensorf_lite, s3im_neus_facto_lite])
+def test_what_a_method_advises_are_flags_that_it_has(method):
+    model = method.config.pipeline.model
+    flags = re.findall(r"--pipeline\.model\.([a-z-]+)", model._target.box_advice)
+    assert flags
+    assert all(hasattr(model, flag.replace("-", "_")) for flag in flags)

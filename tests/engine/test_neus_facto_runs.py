@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.utils import eval_utils
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -65,6 +66,9 @@ def test_an_object_before_nothing_is_learned_and_evaluated(scenes, tmp_path, mon
 def test_nerfstudios_style_trains_on_nerfstudios_scenes(kind, scenes, tmp_path):
     output = said(short_config(s3im_neus_facto_lite.config, scenes / kind, tmp_path, 2), style="nerfstudio")
     assert f"preset: nerfstudio, {kind}, in the sphere around (0, 0, 0) of radius 1;" in output
+    # What the images decided is kept, so that the run can be rendered without them.
+    kept = yaml.load((tmp_path / "run" / METHOD / "one" / "config.yml").read_text(), Loader=yaml.Loader)
+    assert (kept.pipeline.model.scene_kind, kept.pipeline.model.sphere_radius) == (kind, 1.0)
 
 
 def test_an_object_forced_on_a_room_is_warned_of_and_trains(scenes, tmp_path):
@@ -94,6 +98,24 @@ def test_a_depth_loss_without_depth_is_refused(scenes, tmp_path):
         train(settings)
     settings.pipeline.model.depth.kind = "auto"
     assert "depth loss: none" in said(settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "flag", "what"),
+    [
+        ("mono_normal_loss_mult", "mono-normal-loss-mult", "no normals to train on: .* a normal_file_path"),
+        (
+            "mono_depth_loss_mult",
+            "mono-depth-loss-mult",
+            "no monocular depth to train on: .* --include-mono-prior",
+        ),
+    ],
+)
+def test_a_weight_of_priors_that_a_scene_has_not_is_refused(setting, flag, what, scenes, tmp_path):
+    settings = short_config(s3im_neus_facto_lite.config, without_depth(scenes / "object"), tmp_path, 2)
+    setattr(settings.pipeline.model, setting, 0.1)
+    with pytest.raises(InputError, match=rf"{what}.*, or set --pipeline\.model\.{flag} 0"):
+        train(settings)
 
 
 @pytest.mark.parametrize("use_masks", [True, False])

@@ -27,6 +27,11 @@ def test_unknown_ones_have_no_effect_and_the_mean_is_over_the_known():
     assert (gradient[known] != 0).any(dim=-1).all()
 
 
+def test_a_normal_along_an_axis_is_known():
+    up = torch.tensor([[0.0, 0.0, 1.0]])
+    assert known_normals_loss(-up, up).item() == pytest.approx(4.0)
+
+
 def test_none_known_is_no_loss():
     predicted = normals(4, 0).requires_grad_()
     loss = known_normals_loss(predicted, torch.zeros(4, 3, dtype=torch.float64))

@@ -280,6 +280,11 @@ def test_a_grey_prediction_is_pulled_harder_than_by_the_squared_error_and_a_blac
             "kernel_size (--pipeline.model.s3im.kernel-size) is 8: give both the same value, or another mode.",
         ),
         (
+            {"mode": "both", "stride": 2},
+            "In S3IM's mode 'both' windows do not overlap, but stride (--pipeline.model.s3im.stride) is 2 and "
+            "kernel_size (--pipeline.model.s3im.kernel-size) is 4: give both the same value, or another mode.",
+        ),
+        (
             {"mode": "fast"},
             "S3IM has no mode 'fast' (--pipeline.model.s3im.mode): give one of grouped, official, patch, both.",
         ),

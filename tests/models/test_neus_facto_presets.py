@@ -7,6 +7,7 @@ import pytest
 from s3im_methods.errors import InputError
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.losses.depth import DepthLossConfig
+from s3im_methods.method_configs import s3im_neus_facto, s3im_neus_facto_lite
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.neus_facto_presets import PRESETS, with_preset
 
@@ -21,6 +22,31 @@ def test_a_preset_leaves_nothing_open(style, kind):
         assert getattr(holder, name.removeprefix("sdf_field.")) is not None, name
     assert config.background_model is not None
     assert config.background_color is not None
+
+
+def test_ours_is_not_nerfstudios_where_that_does_not_converge():
+    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), {})
+    assert (config.fg_mask_loss_mult, config.proposal_schedule) == (0.1, "nerfacto")
+    field = config.sdf_field
+    assert (field.sdf_at, field.fit_initial_sphere, field.beta_init) == ("midpoint", True, 0.3)
+
+
+@pytest.mark.parametrize("method", [s3im_neus_facto, s3im_neus_facto_lite])
+def test_annealing_and_unlocking_end_in_the_first_half_of_the_run(method):
+    half = method.config.max_num_iterations / 2
+    config = with_preset(method.config.pipeline.model, {})
+    field = config.sdf_field
+    assert config.cos_anneal_steps is not None and field.unlock_every is not None
+    assert 0 < config.cos_anneal_steps < half
+    assert (field.num_levels - field.first_levels) * field.unlock_every < half
+    assert (field.unlock_every > 0) == (method is s3im_neus_facto)
+
+
+def test_a_rooms_grid_is_finest_among_the_cameras_and_its_rays_end_at_walls():
+    room = with_preset(S3IMNeuSFactoModelConfig(scene_kind="room"), {})
+    assert (room.bounds, room.unit_share, room.background_color) == ("near-far", 1 / 3, "last_sample")
+    scenes_object = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), {"has_foreground_mask": True})
+    assert (scenes_object.bounds, scenes_object.unit_share) == ("sphere", 1.0)
 
 
 @pytest.mark.parametrize("kind", ["object", "room"])
@@ -94,6 +120,8 @@ def test_the_depth_loss_that_the_user_gives_stays():
         ({"eikonal_loss_mult": -1.0}, "eikonal-loss-mult is -1.0"),
         ({"curvature_loss_mult": float("nan")}, "curvature-loss-mult is nan"),
         ({"far_plane": 0.0}, "far-plane is 0.0"),
+        ({"near_plane": 0.0}, "near-plane is 0.0"),
+        ({"bounds": "near-far", "background_model": "none", "unit_share": 0.0}, "unit-share is 0.0"),
         ({"near_plane": 2.0, "far_plane": 1.0}, "far-plane is 1.0"),
         ({"sphere_radius": float("inf")}, "sphere-radius is inf"),
         ({"sphere_center": (0.0, float("nan"), 0.0)}, "sphere-center is"),

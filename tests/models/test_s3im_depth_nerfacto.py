@@ -1,13 +1,11 @@
 """S3IM-depth-nerfacto: without a depth loss S3IM-nerfacto to the last bit; with one, a loss of training alone."""
 
-import functools
-
 import pytest
 import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
-from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
+from short_training import losses_of_training
 
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
@@ -65,27 +63,12 @@ def batch(step: int = 0, rays: int = 64) -> tuple[RayBundle, dict]:
     }
 
 
-def losses_of_training(model, steps: int = 4, change=lambda targets: targets) -> list[dict[str, torch.Tensor]]:
-    model.train()
-    parameters = [parameter for group in model.get_param_groups().values() for parameter in group]
-    optimizer = torch.optim.Adam(parameters, lr=1e-2, eps=1e-15)
-    callbacks = model.get_training_callbacks(TrainingCallbackAttributes(None, None, None, None))  # type: ignore[arg-type]
-    torch.manual_seed(1)
-    history = []
-    for step in range(steps):
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
-        bundle, targets = batch(step)
-        targets = change(targets)
-        outputs = model(bundle)
-        losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
-        optimizer.zero_grad()
-        functools.reduce(torch.add, losses.values()).backward()
-        optimizer.step()
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
-        history.append({name: value.detach() for name, value in losses.items()})
-    return history
+def training(model, steps: int = 4, change=lambda targets: targets) -> list[dict[str, torch.Tensor]]:
+    def changed(step: int) -> tuple[RayBundle, dict]:
+        rays, targets = batch(step)
+        return rays, change(targets)
+
+    return losses_of_training(model, changed, steps)
 
 
 def without(targets: dict) -> dict:
@@ -93,16 +76,16 @@ def without(targets: dict) -> dict:
 
 
 def test_kind_none_is_s3im_nerfacto_to_the_last_bit_and_needs_no_depth():
-    base = losses_of_training(build(S3IMNerfactoModelConfig))
+    base = training(build(S3IMNerfactoModelConfig))
     model = build(depth=DepthLossConfig(kind="none"), metadata={"depth_available": False})
-    for expected, actual in zip(base, losses_of_training(model, change=without), strict=True):
+    for expected, actual in zip(base, training(model, change=without), strict=True):
         assert expected.keys() == actual.keys()
         assert all(torch.equal(actual[name], value) for name, value in expected.items())
 
 
 def test_the_depth_loss_is_added_and_moves_no_other_number_of_the_first_step():
-    base = losses_of_training(build(S3IMNerfactoModelConfig), steps=1)[0]
-    (first,) = losses_of_training(build(), steps=1)
+    base = training(build(S3IMNerfactoModelConfig), steps=1)[0]
+    (first,) = training(build(), steps=1)
     assert first.keys() - base.keys() == {"depth_loss"}
     assert first["depth_loss"] > 0
     assert all(torch.equal(first[name], value) for name, value in base.items())
@@ -110,7 +93,7 @@ def test_the_depth_loss_is_added_and_moves_no_other_number_of_the_first_step():
 
 @pytest.mark.parametrize("kind", ["bounded", "ds-nerf", "urban", "l1", "pearson"])
 def test_training_lowers_it(kind):
-    history = losses_of_training(build(depth=DepthLossConfig(kind=kind, loss_mult=1.0)), steps=40)
+    history = training(build(depth=DepthLossConfig(kind=kind, loss_mult=1.0)), steps=40)
     values = torch.stack([losses["depth_loss"] for losses in history])
     assert values[-5:].mean() < 0.9 * values[:5].mean()
 
@@ -118,7 +101,7 @@ def test_training_lowers_it(kind):
 @pytest.mark.parametrize("kind", ["bounded", "urban-stock", "ranking", "pearson"])
 def test_a_batch_without_a_valid_ray_trains_on(kind):
     model = build(depth=DepthLossConfig(kind=kind))
-    history = losses_of_training(model, change=lambda targets: {**targets, "depth_image": torch.zeros(64, 1)})
+    history = training(model, change=lambda targets: {**targets, "depth_image": torch.zeros(64, 1)})
     assert [losses["depth_loss"].item() for losses in history] == [0.0] * 4
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
@@ -146,9 +129,9 @@ def test_levels():
 
 def test_without_depth_one_sentence_says_how_to_add_it():
     with pytest.raises(InputError, match="depth_file_path"):
-        losses_of_training(build(metadata={"depth_available": False}))
+        training(build(metadata={"depth_available": False}))
     with pytest.raises(InputError, match="depth_file_path"):
-        losses_of_training(build(metadata={}), change=without)
+        training(build(metadata={}), change=without)
     model = build(metadata={"depth_available": False}).eval()
     assert model(batch()[0])["depth"].shape == (64, 1)
 
@@ -165,7 +148,7 @@ def test_sigma_in_metres():
     )
     assert in_scene.sigma == 0.4 and in_metres.sigma == pytest.approx(0.1)
     with pytest.raises(InputError, match="sigma-unit"):
-        losses_of_training(build(metadata={}, depth=DepthLossConfig(sigma_unit="metres")))
+        training(build(metadata={}, depth=DepthLossConfig(sigma_unit="metres")))
 
 
 def test_z_depth_becomes_distance_along_the_ray():
@@ -201,9 +184,9 @@ def test_alignment_is_learned_for_monocular_pixels_in_a_group_of_its_own():
     model = build(metadata={**DEPTH, "depth_alignment": "learned"}, depth=DepthLossConfig(kind="l1", loss_mult=1.0))
     (parameter,) = model.get_param_groups()["depth_alignment"]
     assert parameter.shape == (3, 2) and not parameter.any()
-    losses_of_training(model, steps=3)
+    training(model, steps=3)
     assert not parameter.any()
-    losses_of_training(model, steps=3, change=monocular)
+    training(model, steps=3, change=monocular)
     assert parameter.all()
     assert "depth_alignment.log_scale_and_shift" in model.state_dict()
 
@@ -272,7 +255,7 @@ def test_glo_is_a_small_vector_that_is_zero_at_test():
     model = build(appearance="glo")
     weight = model.field.embedding_appearance.embedding.weight
     assert weight.shape == (3, 4) and not weight.any()
-    losses_of_training(model, steps=2)
+    training(model, steps=2)
     assert weight.any()
     model.eval()
     bundle, _ = batch()

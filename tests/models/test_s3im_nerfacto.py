@@ -1,6 +1,5 @@
 """S3IM-nerfacto: at weight 0 nerfacto to the last bit; with S3IM one more loss; outputs for the viewer and exports."""
 
-import functools
 from contextlib import nullcontext
 
 import numpy as np
@@ -9,8 +8,8 @@ import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
-from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.nerfacto import NerfactoModelConfig
+from short_training import losses_of_training
 
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.losses import S3IMConfig
@@ -53,31 +52,13 @@ def batch(step: int, rays: int = 64) -> tuple[RayBundle, dict]:
     return bundle, {"image": torch.rand(rays, 3, generator=random)}
 
 
-def losses_of_training(model, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
-    model.train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2, eps=1e-15)
-    callbacks = model.get_training_callbacks(TrainingCallbackAttributes(None, None, None, None))  # type: ignore[arg-type]
-    torch.manual_seed(1)
-    history = []
-    for step in range(steps):
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
-        bundle, targets = batch(step)
-        outputs = model(bundle)
-        metrics = model.get_metrics_dict(outputs, targets)
-        losses = model.get_loss_dict(outputs, targets, metrics)
-        optimizer.zero_grad()
-        functools.reduce(torch.add, losses.values()).backward()
-        optimizer.step()
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
-        history.append({name: value.detach() for name, value in losses.items()})
-    return history
+def training(model, steps: int = STEPS) -> list[dict[str, torch.Tensor]]:
+    return losses_of_training(model, batch, steps)
 
 
 def test_weight_zero_is_nerfacto_to_the_last_bit():
-    stock = losses_of_training(build(NerfactoModelConfig, implementation="torch"))
-    ours = losses_of_training(build(S3IMNerfactoModelConfig, implementation="torch", s3im=S3IMConfig(loss_mult=0.0)))
+    stock = training(build(NerfactoModelConfig, implementation="torch"))
+    ours = training(build(S3IMNerfactoModelConfig, implementation="torch", s3im=S3IMConfig(loss_mult=0.0)))
     for step, (expected, actual) in enumerate(zip(stock, ours, strict=True)):
         assert expected.keys() == actual.keys()
         for name, value in expected.items():
@@ -85,16 +66,16 @@ def test_weight_zero_is_nerfacto_to_the_last_bit():
 
 
 def test_the_fused_implementation_differs_by_rounding_only():
-    stock = losses_of_training(build(NerfactoModelConfig, implementation="torch"))
-    ours = losses_of_training(build(S3IMNerfactoModelConfig, implementation="fused", s3im=S3IMConfig(loss_mult=0.0)))
+    stock = training(build(NerfactoModelConfig, implementation="torch"))
+    ours = training(build(S3IMNerfactoModelConfig, implementation="fused", s3im=S3IMConfig(loss_mult=0.0)))
     for name, value in stock[0].items():
         assert torch.equal(ours[0][name], value), name
     torch.testing.assert_close(ours[-1]["rgb_loss"], stock[-1]["rgb_loss"], rtol=1e-3, atol=1e-5)
 
 
 def test_s3im_is_added_without_moving_the_base_methods_random_numbers():
-    without = losses_of_training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.0)), steps=1)
-    with_s3im = losses_of_training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.5)), steps=1)
+    without = training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.0)), steps=1)
+    with_s3im = training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.5)), steps=1)
     assert with_s3im[0].keys() - without[0].keys() == {"s3im_loss"}
     assert 0 < with_s3im[0]["s3im_loss"] < 1
     for name, value in without[0].items():
@@ -103,7 +84,7 @@ def test_s3im_is_added_without_moving_the_base_methods_random_numbers():
 
 def test_it_starts_and_ramps_with_the_step():
     config = S3IMConfig(loss_mult=1.0, start_step=3, ramp_steps=4)
-    history = losses_of_training(build(S3IMNerfactoModelConfig, s3im=config), steps=8)
+    history = training(build(S3IMNerfactoModelConfig, s3im=config), steps=8)
     assert ["s3im_loss" in losses for losses in history] == [False] * 4 + [True] * 4
 
 

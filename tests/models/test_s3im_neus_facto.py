@@ -1,10 +1,10 @@
 """S3IM-NeuS-facto: nerfstudio's neus-facto to the last bit, and what is added to it."""
 
-import functools
 from typing import Any
 
 import pytest
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
@@ -12,6 +12,7 @@ from nerfstudio.fields import sdf_field as stock_field
 from nerfstudio.fields.sdf_field import SDFFieldConfig
 from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.models.neus_facto import NeuSFactoModelConfig
+from short_training import losses_of_training
 
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.encodings.sdf_hash_grid import SDFHashEncoding
@@ -78,26 +79,11 @@ def batch(step: int = 0, rays: int = 32, distance: float = 3.0) -> tuple[RayBund
 
 
 def training(model, steps: int = 4, rays: int = 32, **more) -> list[dict[str, torch.Tensor]]:
-    model.train()
-    parameters = [parameter for group in model.get_param_groups().values() for parameter in group]
-    optimizer = torch.optim.Adam([p for p in parameters if p.requires_grad], lr=1e-3, eps=1e-15)
-    callbacks = model.get_training_callbacks(TrainingCallbackAttributes(None, None, None, None))  # type: ignore[arg-type]
-    torch.manual_seed(1)
-    history = []
-    for step in range(steps):
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+    def with_more(step: int) -> tuple[RayBundle, dict]:
         bundle, targets = batch(step, rays)
-        targets |= {name: value(rays) for name, value in more.items()}
-        outputs = model(bundle)
-        losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
-        optimizer.zero_grad()
-        functools.reduce(torch.add, losses.values()).backward()
-        optimizer.step()
-        for callback in callbacks:
-            callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
-        history.append({name: value.detach() for name, value in losses.items()})
-    return history
+        return bundle, targets | {name: value(rays) for name, value in more.items()}
+
+    return losses_of_training(model, with_more, steps, learning_rate=1e-3)
 
 
 class TorchForTinycudann:
@@ -152,19 +138,22 @@ def test_every_preset_trains_and_renders(kind, background):
     model.eval()
     with torch.no_grad():
         outputs = model(batch(rays=256)[0])
-    for name in ("rgb", "depth", "expected_depth", "accumulation", "normal", "normals", "prop_depth_0"):
+    for name in ("rgb", "depth", "expected_depth", "accumulation", "normals", "prop_depth_0"):
         assert outputs[name].isfinite().all(), name
         assert not outputs[name].requires_grad
-    # The viewer offers them all, and can show colours and single values.
+    direction = (2 * outputs["normals"] - 1).norm(dim=-1, keepdim=True)
+    torch.testing.assert_close(direction, outputs["accumulation"], atol=1e-3, rtol=0)
+    # A median, not the mean.
+    assert not torch.equal(outputs["depth"], outputs["expected_depth"])
+    # The viewer offers them all, and can show colours and single values; numbers below 0 are no colour.
     assert {tuple(value.shape) for value in outputs.values()} == {(256, 1), (256, 3)}
+    assert all(value.min() >= 0 for name, value in outputs.items() if value.shape[1] == 3), outputs.keys()
     assert isinstance(model.renderer_rgb, RGBRenderer)
     assert ("bg_rgb" in outputs) == (background != "none")
-    metrics, images = model.get_image_metrics_and_images(
-        {name: value.view(16, 16, *value.shape[1:]) for name, value in outputs.items()},
-        {"image": torch.rand(16, 16, 3)},
-    )
+    as_images = {name: value.view(16, 16, *value.shape[1:]) for name, value in outputs.items()}
+    metrics, images = model.get_image_metrics_and_images(as_images, {"image": torch.rand(16, 16, 3)})
     assert metrics["psnr"] > 0
-    assert images["normal"].shape[-1] == 3
+    torch.testing.assert_close(images["normal"], as_images["normals"])
 
 
 def test_depth_is_the_distance_along_the_ray_to_the_initial_sphere():
@@ -237,6 +226,18 @@ def test_monocular_priors_take_any_number_of_rays(rays):
         assert losses[1][name].isfinite()
 
 
+@pytest.mark.parametrize("prior", ["depth", "normal"])
+def test_monocular_priors_are_added_by_their_weights(prior):
+    def loss(mult: float) -> float:
+        model = ours(mono_depth_loss_mult=mult, mono_normal_loss_mult=mult)
+        depth = {"depth": lambda rays: torch.linspace(1, 2, rays)}
+        more: Any = depth if prior == "depth" else {"normal": lambda rays: torch.ones(rays, 3)}
+        name = "mono_depth_loss" if prior == "depth" else "normal_loss"
+        return training(model, steps=1, **more)[0][name].item()
+
+    assert loss(0.5) == pytest.approx(10 * loss(0.05), rel=1e-4)
+
+
 def test_monocular_depth_is_compared_as_z_depth():
     model = ours(mono_depth_loss_mult=1.0).train()
     rays, targets = batch()
@@ -286,6 +287,31 @@ def test_curvature_is_added_by_its_weight():
     assert one > 0
 
 
+def test_curvature_does_not_depend_on_the_scenes_unit():
+    losses = []
+    for unit in (1.0, 2.0):
+        model = ours(curvature_loss_mult=1.0, sphere_radius=unit).train()
+        rays, targets = batch()
+        rays.origins *= unit
+        torch.manual_seed(1)
+        losses.append(model.get_loss_dict(model(rays), targets)["curvature_loss"].item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.1)
+
+
+def test_rays_in_an_objects_sphere_begin_at_the_near_plane():
+    rays, _ = batch(distance=0.0)
+    assert torch.equal(ours(near_plane=0.3).train().collider(rays).nears, torch.full((32, 1), 0.3))
+
+
+def test_a_rooms_rays_end_four_radii_away_and_are_looked_at_more_closely_nearby():
+    model = ours(scene_kind="room", sphere_radius=3.0, near_plane=0.5).train()
+    rays = model.collider(batch()[0])
+    assert torch.equal(rays.fars, torch.full((32, 1), 12.0))
+    frustums = model.proposal_sampler.initial_sampler(rays, num_samples=64).frustums
+    lengths = (frustums.ends - frustums.starts)[..., 0]
+    assert (lengths[:, -8:].mean(dim=1) > 3 * lengths[:, :8].mean(dim=1)).all()
+
+
 def test_levels_and_annealing_follow_the_step_and_end_within_the_run():
     model = ours(cos_anneal_steps=10, sdf_field={"first_levels": 1, "unlock_every": 2})
     training(model, steps=4)
@@ -300,6 +326,15 @@ def test_proposal_networks_learn_ever_more_rarely():
     schedule = model.proposal_sampler.update_sched
     assert [round(schedule(step), 2) for step in (0, 5, 10, 100)] == [1, 3, 5, 5]
     assert ours(proposal_schedule="every-step").proposal_sampler.update_sched(100) == -1
+
+
+def test_a_render_between_two_steps_does_not_delay_the_proposal_networks():
+    model = ours()
+    # As a render leaves it.
+    model.proposal_sampler._steps_since_update = 0
+    for callback in model.get_training_callbacks(TrainingCallbackAttributes(None, None, None, None)):  # type: ignore[arg-type]
+        callback.run_callback_at_location(11, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+    assert model.proposal_sampler._steps_since_update == 1
 
 
 def test_every_parameter_that_learns_is_in_one_group():
@@ -338,6 +373,16 @@ def test_the_data_say_which_preset_and_which_sphere():
     assert (model.sphere_center, model.sphere_radius) == ((0.0, 1.0, 0.0), 3.0)
     assert "room, in the sphere around (0, 1, 0) of radius 3" in model.hardware_line()
     assert model.surface_value(torch.tensor([[0.0, 1.0, 0.0]])).item() == pytest.approx(1.8, abs=0.25)
+
+
+def test_it_says_what_of_its_sphere_does_not_suit_the_cameras():
+    inside, outside = torch.eye(4)[None, :3], torch.tensor([[[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 3]]])
+    far, near = (
+        ours().camera_warnings(Cameras(pose, fx=8.0, fy=8.0, cx=8.0, cy=6.0, width=16, height=12))
+        for pose in (outside, inside)
+    )
+    assert far == []
+    assert "1 of 1 training cameras are inside the sphere around (0, 0, 0) with radius 1" in near[0]
 
 
 def test_a_batch_without_depth_is_refused_where_depth_is_to_be_learned():

@@ -42,12 +42,16 @@ def world_frame(outputs: DataparserOutputs) -> WorldFrame:
     """The coordinates of the poses in the file that was parsed.
 
     nerfstudio's own transform leads further back, to where the poses were before ``applied_transform`` and
-    ``applied_scale`` of transforms.json; meshes and point clouds beside that file are not there.
+    ``applied_scale`` of transforms.json; meshes and point clouds beside that file are not there. Of sdfstudio's scenes,
+    which are turned too, it says nothing: their transform is in the metadata alone.
 
     Args:
         outputs: Of a parser that ``with_frames`` has seen.
     """
     transform, scale = outputs.dataparser_transform.double().numpy(), float(outputs.dataparser_scale)
+    turned = outputs.metadata.get("transform")
+    if turned is not None:
+        transform = turned.double().numpy()
     frames: Any = outputs.metadata.get(METADATA_KEY)
     if frames is not None:
         transform = frames.points_to_scene

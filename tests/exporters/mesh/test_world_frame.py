@@ -1,12 +1,15 @@
-"""What nerfstudio does to a scene's coordinates is undone, back to those of transforms.json."""
+"""What nerfstudio does to a scene's coordinates is undone, back to those of the file with the poses."""
 
 import json
 
 import numpy as np
 import pytest
+import torch
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudioDataParserConfig
 
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.sdfstudio_masks import with_masks
 from s3im_methods.data.training_cameras import training_cameras
 from s3im_methods.exporters.mesh.world_frame import world_frame
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -37,3 +40,25 @@ def test_cameras_come_back_to_where_the_file_has_them(room, applied, orientation
     assert frame.to_scene(true[:, :3, 3]) == pytest.approx(poses[:, :, 3], abs=1e-5)
     assert frame.directions_to_scene(true[:, :3, 2]) == pytest.approx(poses[:, :, 2], abs=1e-5)
     assert training_cameras(path).camera_to_worlds.numpy() == pytest.approx(true[:, :3], abs=1e-5)
+
+
+@pytest.mark.parametrize("auto_orient", [True, False])
+@pytest.mark.parametrize("parser", [lambda config: config, with_masks])
+def test_sdfstudios_scenes_come_back_though_its_parser_does_not_say_that_it_turns_them(tmp_path, parser, auto_orient):
+    random = np.random.default_rng(0)
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[:, :3, :3] = np.linalg.qr(random.normal(size=(3, 3, 3)))[0]
+    poses[:, :3, 3] = random.normal(size=(3, 3))
+    frames = [
+        {"rgb_path": f"{index}.png", "camtoworld": pose.tolist(), "intrinsics": np.eye(4).tolist()}
+        for index, pose in enumerate(poses)
+    ]
+    meta = {"frames": frames, "scene_box": {"aabb": [[-1] * 3, [1] * 3]}, "height": 8, "width": 8}
+    (tmp_path / "meta_data.json").write_text(json.dumps(meta))
+    config = parser(SDFStudioDataParserConfig(data=tmp_path, auto_orient=auto_orient))
+    outputs = config.setup().get_dataparser_outputs(split="train")
+    assert torch.equal(outputs.dataparser_transform, torch.eye(4)[:3])
+    frame, places = world_frame(outputs), outputs.cameras.camera_to_worlds[:, :, 3].double().numpy()
+    assert (np.abs(places - poses[:, :3, 3]).max() > 0.1) == auto_orient
+    assert frame.to_world(places) == pytest.approx(poses[:, :3, 3], abs=1e-5)
+    assert frame.to_scene(poses[:, :3, 3]) == pytest.approx(places, abs=1e-5)

@@ -11,18 +11,12 @@ from s3im_methods.losses.depth.pearson import pearson_depth_loss
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 60), images=st.integers(1, 6))
-def test_it_is_numpys_correlation_image_by_image(seed, count, images):
-    random = torch.Generator().manual_seed(seed)
-    predicted = torch.rand(count, generator=random, dtype=torch.float64)
-    depth = 0.2 + torch.rand(count, generator=random, dtype=torch.float64)
-    depth[torch.rand(count, generator=random) < 0.2] = 0
-    image = 10 * torch.randint(0, images, (count,), generator=random)
+def test_it_is_numpys_correlation_image_by_image(depths_of_images, seed, count, images):
+    predicted, depth, image, judged = depths_of_images(seed, count, images)
     total, rays = 0.0, 0
-    for number in image.unique():
-        own = (image == number) & (depth > 0)
-        if own.sum() >= 3:
-            total += own.sum().item() * (1 - np.corrcoef(predicted[own], depth[own])[0, 1])
-            rays += own.sum().item()
+    for own in judged:
+        total += own.sum().item() * (1 - np.corrcoef(predicted[own], depth[own])[0, 1])
+        rays += own.sum().item()
     loss = pearson_depth_loss(predicted, depth, image)
     assert loss.item() == pytest.approx(total / max(rays, 1), abs=1e-3)
 

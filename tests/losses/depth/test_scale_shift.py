@@ -11,19 +11,13 @@ from s3im_methods.losses.depth.scale_shift import scale_shift_invariant_loss
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 60), images=st.integers(1, 6))
-def test_it_is_what_numpys_line_leaves_image_by_image(seed, count, images):
-    random = torch.Generator().manual_seed(seed)
-    predicted = torch.rand(count, generator=random, dtype=torch.float64)
-    depth = 0.2 + torch.rand(count, generator=random, dtype=torch.float64)
-    depth[torch.rand(count, generator=random) < 0.2] = 0
-    image = 10 * torch.randint(0, images, (count,), generator=random)
+def test_it_is_what_numpys_line_leaves_image_by_image(depths_of_images, seed, count, images):
+    predicted, depth, image, judged = depths_of_images(seed, count, images)
     total, rays = 0.0, 0
-    for number in image.unique():
-        own = (image == number) & (depth > 0)
-        if own.sum() >= 3:
-            line = np.polyval(np.polyfit(predicted[own], depth[own], 1), predicted[own])
-            total += float(((line - depth[own].numpy()) ** 2).sum())
-            rays += own.sum().item()
+    for own in judged:
+        line = np.polyval(np.polyfit(predicted[own], depth[own], 1), predicted[own])
+        total += float(((line - depth[own].numpy()) ** 2).sum())
+        rays += own.sum().item()
     loss = scale_shift_invariant_loss(predicted, depth, image)
     assert loss.item() == pytest.approx(total / max(rays, 1), abs=1e-4)
 

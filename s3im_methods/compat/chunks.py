@@ -1,0 +1,37 @@
+"""Images are rendered in chunks whose outputs do not outlive them.
+
+nerfstudio keeps the outputs of every chunk apart until the last is rendered (``models/base_model.py``,
+``get_outputs_for_camera_ray_bundle``). Each is small enough to lie on the heap, among what the chunk computed with, so
+that the heap cannot shrink: the texture of ``ns-export``, 2048 x 2048 rays in chunks of 4,096, took gigabytes on a CPU
+for 300 MB of outputs. Here each chunk is written into the whole image at once and forgotten.
+"""
+
+import torch
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.models.base_model import Model
+from torch import Tensor
+
+
+@torch.no_grad()
+def render_in_chunks(model: Model, rays: RayBundle) -> dict[str, Tensor]:
+    """What nerfstudio's ``Model.get_outputs_for_camera_ray_bundle`` gives.
+
+    Args:
+        model: Renders ``config.eval_num_rays_per_chunk`` rays at a time.
+        rays: Those of an image, ``[H, W]``, at least one.
+
+    Returns:
+        The model's outputs that are tensors, ``[H, W, C]`` each, where the rays are.
+    """
+    height, width = rays.origins.shape[:2]
+    count, size = len(rays), model.config.eval_num_rays_per_chunk
+    whole: dict[str, Tensor] = {}
+    for start in range(0, count, size):
+        chunk = rays.get_row_major_sliced_ray_bundle(start, start + size).to(model.device)
+        for name, output in model(ray_bundle=chunk).items():
+            if not isinstance(output, Tensor):
+                continue
+            if name not in whole:
+                whole[name] = output.new_empty((count, *output.shape[1:]), device=rays.origins.device)
+            whole[name][start : start + len(chunk)] = output
+    return {name: image.view(height, width, -1) for name, image in whole.items()}
