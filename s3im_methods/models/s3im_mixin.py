@@ -8,9 +8,11 @@ mixin leaves every number of the base model as it is.
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.models.base_model import Model
 from torch import Tensor
 
@@ -108,3 +110,19 @@ class S3IMMixin(_Base):
         if metrics.get("lpips") != metrics.get("lpips"):  # NaN
             del metrics["lpips"]
         return metrics, images
+
+    def get_rgba_image(self, outputs: dict[str, Tensor], output_name: str = "rgb") -> Tensor:
+        """An image with its opacity, ``[H, W, 4]``, without the plain background behind it.
+
+        nerfstudio's is opaque unless the background is random, so that its exports keep points where a ray hits
+        nothing. Where the background is a ray's last sample it stays as nerfstudio has it.
+        """
+        background = self.renderer_rgb.background_color
+        if output_name != "rgb" or (isinstance(background, str) and background in ("random", "last_sample")):
+            return super().get_rgba_image(outputs, output_name)
+        colour, opacity = outputs["rgb"], outputs["accumulation"]
+        # A background that is learned has no colour of its own to take away.
+        if "bg_rgb" not in outputs:
+            behind = RGBRenderer.get_background_color(background, colour.shape, colour.device)
+            colour = ((colour - behind * (1 - opacity)) / opacity.clamp(min=1e-10)).clamp(0, 1)
+        return torch.cat([colour, opacity], dim=-1)

@@ -183,3 +183,23 @@ def test_normals_where_the_density_hardly_changes_are_unit_vectors_too():
     points = torch.tensor([[0.0, 4.2, 5.6]])
     normals = density_normals(lambda at: (-at.square().sum(-1, keepdim=True)).exp(), points)
     torch.testing.assert_close(normals, points / 7)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_an_image_with_opacity_has_no_background(learned):
+    model = build(S3IMNerfactoModelConfig, background_color="white").eval()
+    colour, opacity = torch.tensor([0.2, 0.4, 0.6]).expand(2, 3, 3), torch.tensor([[0.0, 0.25, 1.0]] * 2)[..., None]
+    outputs = {"rgb": colour * opacity + (1 - opacity), "accumulation": opacity}
+    if learned:
+        outputs["bg_rgb"] = torch.ones_like(colour)
+    image = model.get_rgba_image(outputs)
+    assert torch.equal(image[..., 3:], opacity)
+    expected = outputs["rgb"] if learned else colour
+    torch.testing.assert_close(image[:, 1:, :3], expected[:, 1:])
+
+
+def test_a_background_of_last_samples_is_opaque_as_nerfstudio_has_it():
+    model = build(S3IMNerfactoModelConfig, background_color="last_sample").eval()
+    outputs = {"rgb": torch.rand(2, 3, 3), "accumulation": torch.rand(2, 3, 1)}
+    image = model.get_rgba_image(outputs)
+    assert torch.equal(image[..., :3], outputs["rgb"]) and (image[..., 3] == 1).all()
