@@ -112,12 +112,14 @@ def test_the_command_of_a_run_is_the_same_training(room, tmp_path):
 def test_a_run_that_fails_stops_no_other_and_a_kill_leaves_whole_results(room, tmp_path):
     out, scene = tmp_path / "out", tmp_path / "scene"
     shutil.copytree(room, scene)
-    said = compare(scene, out, "--seeds", "1", "--axes", "pipeline.model.far-plane=0.00001,1000", status=1)
-    assert "[1/2]" in said and "[2/2]" in said
+    axis = "optimizers.fields.optimizer.lr"
+    said = compare(scene, out, "--seeds", "1", "--axes", f"{axis}=1e38,0.01", status=1)
+    assert "1e38, seed 0: failed: " in said and "0.01, seed 0: done in " in said
+    assert said.splitlines()[-1].endswith("log.txt.") and "1e38, seed 0 failed: " in said.splitlines()[-1]
     # A third variant, killed while it trains.
-    flags = ["--seeds", "1", "--axes", "pipeline.model.far-plane=1000,900"]
+    flags = ["--seeds", "1", "--axes", f"{axis}=0.01,0.02"]
     ours = subprocess.Popen(command(scene, out, *flags), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    (log,) = wait_for(lambda: list(out.glob("runs/*900.seed-0/log.txt")))
+    (log,) = wait_for(lambda: list(out.glob("runs/*0.02.*seed-0/log.txt")))
     ours.send_signal(signal.SIGTERM)
     assert ours.wait(timeout=60) == 130
     assert not (log.parent / "run.json").exists()
