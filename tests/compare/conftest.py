@@ -20,11 +20,11 @@ def room(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def blender_room(room) -> Path:
-    """The same views as a scene for blender-data."""
+    """The same views as a scene for blender-data, whose validation views are others than its test views."""
     out = room.with_name("blender_room")
     shutil.copytree(room / "images", out / "images")
     meta = json.loads((room / "transforms.json").read_text())
-    for split, kind in (("train", "train"), ("val", "test"), ("test", "test")):
+    for split, kind in (("train", "train"), ("val", "train"), ("test", "test")):
         frames = [
             {**frame, "file_path": "./" + frame["file_path"].removesuffix(".png")}
             for frame in meta["frames"]

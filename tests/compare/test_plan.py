@@ -1,5 +1,6 @@
 """From a request to runs: their order, their names, their commands, and what is refused before anything trains."""
 
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -71,9 +72,7 @@ def test_ids_differ_where_runs_do():
 def test_what_could_not_be_trained_is_refused(room, tmp_path):
     request = request_for(room)
     assert refusal(replace(request, methods=("s3im-nope",)), tmp_path).startswith("No method 's3im-nope': give one of")
-    assert refusal(request_for(tmp_path / "x"), tmp_path) == (
-        f"No scene at '{tmp_path / 'x'}': give the folder that holds transforms.json."
-    ) or "x" in refusal(request_for(tmp_path / "x"), tmp_path)
+    assert refusal(request_for(tmp_path / "x"), tmp_path).startswith(f"There is no scene at '{tmp_path / 'x'}'")
     assert "far-plan" in refusal(request_for(room, axes=("pipeline.model.far-plan=1",)), tmp_path)
     assert "'ten'" in refusal(request_for(room, axes=("weight=ten",)), tmp_path)
     assert "needs real patches in the batch" in refusal(
@@ -95,8 +94,6 @@ def test_flags_that_are_not_the_users_to_set(room, tmp_path):
 
 
 def test_variants_with_other_held_out_views_are_refused(room, tmp_path):
-    import json
-
     scene = tmp_path / "scene"
     scene.mkdir()
     for name in ("images", "depths", "points.ply"):

@@ -107,6 +107,13 @@ def test_time_ends_a_run_and_its_steps_are_in_the_command(room, tmp_path):
     assert [path.name for path in job.folder.rglob("*.ckpt")] == ["step-000000000.ckpt"]
 
 
+def test_views_are_judged_that_ns_eval_would_judge(blender_room, tmp_path):
+    judging = Judging(curve_points=1, held_out_views=2, meshes=False)
+    run = make(job_for(blender_room, tmp_path, dataparser="blender-data", steps=1, judging=judging))
+    assert [view["name"] for view in run["views"]] == ["test_0000.png", "test_0002.png"]
+    assert run["command"].endswith(" blender-data")
+
+
 def test_the_axes_reach_the_training(room, made, tmp_path):
     other = job_for(room, tmp_path, axis="loss=control")
     assert make(other)["metrics"]["psnr"] != made[1]["metrics"]["psnr"]
