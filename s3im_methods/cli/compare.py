@@ -48,15 +48,20 @@ class CompareCommand:
     """Distances of the meshes' F-scores, in the units of the scene's file."""
     jobs: int = 1
     """How many runs to make at a time."""
+    cluster: str | None = None
+    """Make the runs as tasks of Ray: the address of a cluster whose machines see scenes and output folder at the same
+    paths, or local for one on this machine; needs the extra [cluster]."""
 
     def run(self) -> None:
         """Make the runs that are missing, and the table of all."""
         self._check()
+        import functools
         import shlex
         import signal
         import sys
 
         from s3im_methods.compare.axes import parse_axis, parse_setting
+        from s3im_methods.compare.cluster import make_runs_on_cluster
         from s3im_methods.compare.job import Judging
         from s3im_methods.compare.plan import Request, axes_of, plan
         from s3im_methods.compare.results import write_about
@@ -95,7 +100,11 @@ class CompareCommand:
             },
         )
         print(f"{len(jobs)} runs, of which {len(jobs) - len(missing)} are done.", flush=True)
-        failures = make_runs(missing, self.jobs, lambda line: print(line, flush=True))
+        say = functools.partial(print, flush=True)
+        if self.cluster is None:
+            failures = make_runs(missing, self.jobs, say)
+        else:
+            failures = make_runs_on_cluster(missing, self.jobs, self.cluster, say)
         if len(failures) < len(jobs):
             print(write_table(self.output_dir))
         for failure in failures:

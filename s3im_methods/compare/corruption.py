@@ -3,7 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +51,10 @@ def parse_corruption(text: str) -> Corruption:
         >>> parse_corruption("blur:1.5")
         Corruption(kind='blur', strength=1.5)
     """
-    kind, colon, strength = text.partition(":")
-    if kind not in get_args(Kind):
+    name, colon, strength = text.partition(":")
+    if name not in get_args(Kind):
         raise InputError(f"No corruption '{text}': give none, noise, blur or exposure, or one with its strength.")
+    kind = cast(Kind, name)
     if not colon:
         return Corruption(kind, USUAL_STRENGTH[kind])
     try:

@@ -10,6 +10,7 @@ from nerfstudio.data.utils.dataloaders import FixedIndicesEvalDataloader
 from PIL import Image
 from torch import Tensor
 
+from s3im_methods.compare.true_depth import TrueDepth
 from s3im_methods.data.few_views import spread_evenly
 
 _MOST_PICTURES = 3
@@ -53,6 +54,7 @@ class HeldOutViews:
         manager.test_split = "test"
         dataset = manager.create_eval_dataset()
         self._loader = FixedIndicesEvalDataloader(dataset, device=pipeline.device)
+        self._depth = TrueDepth(manager)
         self._names = [Path(name).name for name in dataset.image_filenames]
         total = len(self._names)
         self.indices = list(range(total)) if most is None or most >= total else spread_evenly(most, total)
@@ -66,15 +68,19 @@ class HeldOutViews:
         camera, batch = self._loader.get_camera(index)
         outputs = self._model.get_outputs_for_camera(camera)
         metrics, _ = self._model.get_image_metrics_and_images(outputs, batch)
+        # The model's own come first: they are the run's, with its limits and its unit of depth.
+        metrics = {**self._depth.metrics(index, camera, outputs), **metrics}
         found = {name: float(value) for name, value in metrics.items() if np.isfinite(float(value))}
         truth = _truth(self._model, batch["image"])
         return JudgedView(index, self._names[index], found, _pixels(truth), _pixels(outputs["rgb"]))
 
-    def curve_psnr(self) -> float:
-        """Mean PSNR of a few of the views."""
-        some = [self.indices[k] for k in spread_evenly(min(_VIEWS_OF_CURVE, len(self.indices)), len(self.indices))]
-        return float(np.mean([self.judge(index).metrics["psnr"] for index in some]))
+    @property
+    def of_curve(self) -> list[int]:
+        """The few of them that are looked at during the training."""
+        total = len(self.indices)
+        return [self.indices[place] for place in spread_evenly(min(_VIEWS_OF_CURVE, total), total)]
 
+    @property
     def pictured(self) -> set[int]:
         """Which views are kept as pictures: the first, the middle and the last."""
         places = np.linspace(0, len(self.indices) - 1, min(_MOST_PICTURES, len(self.indices)))

@@ -69,17 +69,18 @@ def read_arguments(arguments: Sequence[str]) -> Any:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             config: Any = tyro.cli(AnnotatedBaseConfigUnion, args=list(arguments))  # type: ignore[arg-type]
     except SystemExit:
-        raise InputError(f"ns-train {method} would not take the flags: {_reason(said.getvalue())}") from None
+        raise InputError(f"ns-train {method} would not take the flags: {_reason(said.getvalue())}.") from None
     config.pipeline.datamanager.data = config.data
     return config
 
 
 def _reason(box: str) -> str:
-    """The first sentences of tyro's message, which it draws in a box."""
-    lines = []
+    """The first sentences of tyro's message, which it draws in a box, of letters where there is no better."""
+    sentences: list[str] = []
     for line in box.splitlines()[1:]:
-        text = line.strip("│ ")
-        if not text or set(text) <= {"─", "╰", "╯"}:
+        text = line.strip("│| ")
+        if text.strip("─-+╭╮╰╯"):
+            sentences.append(text)
+        elif sentences:
             break
-        lines.append(text)
-    return " ".join(lines) or "it says nothing more."
+    return " ".join(sentences).rstrip(".") or "it does not say why"

@@ -1,7 +1,8 @@
 """From what a user asks for to the list of runs, all of it checked before anything is trained."""
 
-import copy
+import contextlib
 import hashlib
+import io
 import os
 import re
 from collections.abc import Sequence
@@ -70,12 +71,19 @@ def plan(request: Request, out: Path) -> list[Job]:
     chosen = variants(request.axes)
     for variant in chosen:
         _check_settings(request, variant)
-    cells = [
-        (name, path, method, variant, _checked_data(request, path, name, method, variant, out))
-        for name, path in zip(names, request.scenes, strict=True)
-        for method in request.methods
-        for variant in chosen
-    ]
+    cells = []
+    for name, path in zip(names, request.scenes, strict=True):
+        held_out: list[str] | None = None
+        for method in request.methods:
+            for variant in chosen:
+                data, found = _checked_data(request, path, name, method, variant, out)
+                held_out = held_out or found
+                if found != held_out:
+                    raise InputError(
+                        f"Not all variants have the same held-out views of the scene '{name}', so that their results "
+                        "could not be compared: leave out the axis or method that splits the scene otherwise."
+                    )
+                cells.append((name, path, method, variant, data))
     return [
         _job(request, out, name, path, method, variant, data, seed)
         for seed in request.seeds
@@ -114,22 +122,28 @@ def _arguments(request: Request, data: Path, method: str, variant: Variant, seed
     return train_arguments(method, data, seed, request.steps, settings, request.dataparser)
 
 
-def _checked_data(request: Request, path: Path, name: str, method: str, variant: Variant, out: Path) -> Path:
-    """The scene that the variant trains on."""
+def _checked_data(
+    request: Request, path: Path, name: str, method: str, variant: Variant, out: Path
+) -> tuple[Path, list[str]]:
+    """The scene that the variant trains on, and the names of the views that it is judged by."""
     from s3im_methods.data.check_scene import check_scene
     from s3im_methods.engine.pipeline import S3IMPipelineConfig, check_pipeline
 
     config = read_arguments(_arguments(request, path, method, variant, request.seeds[0]))
+    dataparser: Any = config.pipeline.datamanager.dataparser
+    dataparser.data = path
     if isinstance(config.pipeline, S3IMPipelineConfig):
         check_pipeline(config.pipeline)
     else:
-        config.pipeline.datamanager.dataparser.data = path
-        check_scene(config.pipeline.datamanager.dataparser)
-    if not variant.edit:
-        return path
-    data = edited_path(path, variant.edit, out / "scenes" / name)
-    make_edited(copy.deepcopy(config.pipeline.datamanager.dataparser), variant.edit, data)
-    return data
+        check_scene(dataparser)
+    data = path
+    # nerfstudio's parsers print what concerns a single training.
+    with contextlib.redirect_stdout(io.StringIO()):
+        if variant.edit:
+            data = edited_path(path, variant.edit, out / "scenes" / name)
+            make_edited(dataparser, variant.edit, data)
+        held_out = dataparser.setup().get_dataparser_outputs(split="test").image_filenames
+    return data, [str(view) for view in held_out]
 
 
 def _job(

@@ -126,7 +126,7 @@ class Progress:
         """Note a run that took so long, from its start to its results."""
         self._seconds.append(seconds)
         left = time_left(self._seconds, self._total - len(self._seconds), self._at_once)
-        what = f"failed: {failure.reason}" if failure else f"done in {spoken(seconds)}"
+        what = f"failed: {failure.reason.rstrip('.')}" if failure else f"done in {spoken(seconds)}"
         after = f"; about {spoken(left)} left" if left else ""
         self._say(f"[{len(self._seconds)}/{self._total}] {job.title}: {what}{after}.")
 

@@ -172,7 +172,7 @@ def markdown(rows: Sequence[Row], axes: Mapping[str, Sequence[str]]) -> str:
 
 
 def comma_separated(rows: Sequence[Row], axes: Mapping[str, Sequence[str]]) -> str:
-    """The rows as CSV, with all digits: ``METRIC``, ``METRIC_std``, and both with ``_minus_base``, ``_minus_control``."""
+    """The rows as CSV, with all digits: ``METRIC``, and with ``_std``, ``_minus_base`` and ``_minus_control``."""
     names = _all_names(rows)
     kinds = ("", "_minus_base", "_minus_control")
     columns = [f"{name}{kind}{part}" for name in names for kind in kinds for part in ("", "_std")]

@@ -18,8 +18,8 @@ class Clock:
         trainer: Its trainer, set up.
         steps: How many steps there will be, unless time runs out.
         seconds: How long they may take together; None for any time.
-        looks: How often to look, evenly spread over the training; the last look is at its end.
-        look: Takes the number of steps made so far.
+        looks: How often to look, evenly spread over the training; its end is no look.
+        look: Takes this clock.
 
     Attributes:
         steps: Steps made.
@@ -40,7 +40,7 @@ class Clock:
 
     @property
     def progress(self) -> float:
-        """From 0 to 1, at the end."""
+        """From 0 at the start to 1 at the end."""
         by_steps = self.steps / self._last_step
         return min(1.0, by_steps if self._limit is None else max(by_steps, self.seconds / self._limit))
 
@@ -54,8 +54,11 @@ class Clock:
         self.steps = step + 1
         if self.progress >= 1:
             self._trainer.stop_training = True
-        if self._looked < int(self.progress * self._looks + 1e-9):
-            self._looked = int(self.progress * self._looks + 1e-9)
+            return
+        # Rounding must not put off a look by a step.
+        due = int(self.progress * (self._looks + 1) + 1e-9)
+        if due > self._looked:
+            self._looked = due
             with undisturbed(self._trainer.pipeline):
                 self._look(self)
 
@@ -82,7 +85,7 @@ def train(config: Any, seconds: float | None, looks: int, look: Callable[[Any, C
     Args:
         config: A ``TrainerConfig`` with its scene, output folder and timestamp.
         seconds: Training ends after this many seconds of training steps; None for no such end.
-        looks: How often to look at it.
+        looks: How often to look at it before its end.
         look: Takes the pipeline, in evaluation mode, and the clock.
 
     Returns:

@@ -26,25 +26,28 @@ def make_run(job: Job) -> dict[str, Any]:
     Raises:
         InputError: If the run cannot be made.
     """
-    from s3im_methods.compare.judge import HeldOutViews, mean_metrics
+    from s3im_methods.compare.judge import HeldOutViews, JudgedView, mean_metrics
     from s3im_methods.compare.ns_train import read_arguments
     from s3im_methods.compare.training import Clock, train
 
     config = read_arguments(job.arguments)
     config.output_dir, config.experiment_name, config.timestamp = job.folder.parent, job.id, "run"
     curve: list[dict[str, float]] = []
-    held_out: list[HeldOutViews] = []
+
+    def note(clock: Clock, seen: list[JudgedView]) -> None:
+        psnr = mean_metrics(seen)["psnr"]
+        curve.append({"step": clock.steps, "seconds": clock.seconds, "psnr": psnr})
+        print(f"Step {clock.steps}, {clock.seconds:.1f} s: PSNR {psnr:.2f} dB.", flush=True)
 
     def look(pipeline: Any, clock: Clock) -> None:
-        if not held_out:
-            held_out.append(HeldOutViews(pipeline, job.judging.held_out_views))
-        curve.append({"step": clock.steps, "seconds": clock.seconds, "psnr": held_out[0].curve_psnr()})
-        print(f"Step {clock.steps}, {clock.seconds:.1f} s: PSNR {curve[-1]['psnr']:.2f} dB.", flush=True)
+        views = HeldOutViews(pipeline, job.judging.held_out_views)
+        note(clock, [views.judge(index) for index in views.of_curve])
 
-    pipeline, clock = train(config, job.seconds, job.judging.curve_points, look)
+    pipeline, clock = train(config, job.seconds, job.judging.curve_points - 1, look)
     memory = _peak_memory_mb()
     views = HeldOutViews(pipeline, job.judging.held_out_views)
     judged = [views.judge(index) for index in views.indices]
+    note(clock, [view for view in judged if view.index in views.of_curve])
     metrics = mean_metrics(judged)
     if job.judging.meshes:
         from s3im_methods.compare.surfaces import mesh_metrics
@@ -66,7 +69,7 @@ def make_run(job: Job) -> dict[str, Any]:
         "device": _device(str(pipeline.device)),
         "versions": _versions(),
         "metrics": metrics,
-        "views": [_written(job, view, views.pictured()) for view in judged],
+        "views": [_written(job, view, views.pictured) for view in judged],
         "curve": curve,
     }
 

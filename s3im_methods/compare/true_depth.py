@@ -1,0 +1,55 @@
+"""Depth metrics of held-out views for methods that have none of their own, where the scene has a sensor's depth."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from torch import Tensor
+
+from s3im_methods.data.depth.listing import list_depth
+from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth_dataset import DepthDataset
+from s3im_methods.metrics.depth import abs_rel, delta, rmse
+from s3im_methods.models.depth_supervision import DepthFacts, measured_depth
+
+
+class TrueDepth:
+    """The sensor's depth of a run's test split, whatever depth the run itself learned from.
+
+    Args:
+        manager: The run's data manager.
+    """
+
+    def __init__(self, manager: Any) -> None:
+        outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split="test")
+        config = replace(getattr(manager.config, "depth", DepthSourceConfig()), source="sensor")
+        self._dataset: DepthDataset | None = None
+        if "sensor" in list_depth(outputs, config).offers:
+            self._dataset = DepthDataset(outputs, manager.config.camera_res_scale_factor, config)
+
+    def metrics(self, index: int, camera: Cameras, rendered: dict[str, Tensor]) -> dict[str, float]:
+        """``depth_abs_rel``, ``depth_rmse`` in scene units, ``depth_rmse_metres`` and ``depth_delta1`` of a view.
+
+        Args:
+            index: Number among the test views.
+            camera: Its camera, ``[1]``.
+            rendered: The model's outputs, of which ``depth`` is used: distances along the ray, ``[H, W, 1]``.
+
+        Returns:
+            Nothing where the scene has no depth, the view none that is known, or the model renders none.
+        """
+        if self._dataset is None or "depth" not in rendered:
+            return {}
+        slopes = camera.generate_rays(camera_indices=0, keep_shape=True).metadata["directions_norm"]
+        facts = DepthFacts.of(self._dataset.metadata)
+        truth = measured_depth(self._dataset[index], slopes, facts)
+        found = rendered["depth"].to(truth.device)
+        metrics = {name: measure(found, truth).item() for name, measure in _MEASURES.items()}
+        if facts.metres_per_unit is not None:
+            metrics["depth_rmse_metres"] = metrics["depth_rmse"] * facts.metres_per_unit
+        return metrics if bool((torch.isfinite(truth) & (truth > 0)).any()) else {}
+
+
+_MEASURES = {"depth_abs_rel": abs_rel, "depth_rmse": rmse, "depth_delta1": delta}

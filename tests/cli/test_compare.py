@@ -1,0 +1,135 @@
+"""The command line ``s3im compare``: its bad input, and a whole comparison of a few steps."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from s3im_methods.cli.main import main
+from s3im_methods.scenes import RoomConfig, write_scene
+
+
+def refusal(tmp_path, *flags) -> str:
+    with pytest.raises(SystemExit) as error:
+        main(["compare", "--methods", "m", "--scenes", "s", "--output-dir", str(tmp_path / "out"), *flags])
+    assert not (tmp_path / "out").exists()
+    return str(error.value)
+
+
+def test_wrong_flags(tmp_path):
+    for flag in ("--seeds", "--max-num-iterations", "--held-out-views", "--jobs", "--curve-points"):
+        assert refusal(tmp_path, flag, "0") == f"{flag} is 0: give 1 or more."
+    assert refusal(tmp_path, "--seconds", "nan") == "--seconds is nan: give a number above 0."
+    assert refusal(tmp_path, "--mesh-resolution", "4") == "--mesh-resolution is 4: give 8 or more."
+    assert refusal(tmp_path, "--mesh-thresholds", "0.1", "0") == (
+        "--mesh-thresholds is '0.1 0': give one or more distances above 0."
+    )
+    assert refusal(tmp_path, "--methods") == "--methods is empty: give one or more."
+    assert refusal(tmp_path, "--axes", "loss=x") == (
+        "The axis loss has no value 'x': give some of none, s3im, control, patch, both."
+    )
+    assert refusal(tmp_path, "--set", "x").startswith("'x' is no setting: give FIELD.PATH=VALUE")
+    assert refusal(tmp_path).startswith("No method 'm': give one of s3im-depth-nerfacto")
+
+
+def test_the_command_imports_nothing_heavy():
+    heavy = "{'torch', 'open3d', 'nerfstudio', 'numpy', 'PIL', 'trimesh', 'scipy', 'skimage', 'psutil'}"
+    code = f"import sys, s3im_methods.cli.compare; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("scenes") / "room"
+    write_scene(RoomConfig(width=32, height=24, train_views=8, test_views=3, supersampling=1, light_samples=4), out)
+    return out
+
+
+def command(room: Path, out: Path, *flags: str) -> list[str]:
+    """Of a comparison of 8 steps of 64 rays."""
+    program = str(Path(sys.executable).parent / "s3im")
+    given = [program, "compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(out)]
+    settings = ["--set", "pipeline.datamanager.train-num-rays-per-batch=64", "machine.device-type=cpu"]
+    return [*given, "--max-num-iterations", "8", "--curve-points", "2", "--held-out-views", "2", *settings, *flags]
+
+
+def compare(room: Path, out: Path, *flags: str, status: int = 0) -> str:
+    done = subprocess.run(
+        command(room, out, *flags), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == status, done.stdout[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_comparison_and_what_a_second_call_adds(room, tmp_path):
+    out = tmp_path / "out"
+    first = compare(room, out, "--seeds", "1", "--axes", "loss=none,s3im", "--jobs", "2")
+    assert "2 runs, of which 0 are done." in first and "[2/2] room, s3im-nerfacto-lite, loss=" in first
+    runs = {path.parent.name: path.stat().st_mtime_ns for path in out.glob("runs/*/run.json")}
+    assert sorted(runs) == [f"room.s3im-nerfacto-lite.loss-{value}.seed-0" for value in ("none", "s3im")]
+    second = compare(room, out, "--seeds", "2", "--axes", "loss=none,s3im")
+    assert "4 runs, of which 2 are done." in second
+    later = {path.parent.name: path.stat().st_mtime_ns for path in out.glob("runs/*/run.json")}
+    assert len(later) == 4 and {name: later[name] for name in runs} == runs
+    with (out / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["loss"], row["seeds"]) for row in rows] == [("none", "2"), ("s3im", "2")]
+    found = [json.loads(path.read_text()) for path in sorted(out.glob("runs/*s3im.seed-*/run.json"))]
+    mean = sum(run["metrics"]["psnr"] for run in found) / 2
+    assert float(rows[1]["psnr"]) == pytest.approx(mean)
+    assert (out / "results.md").read_text().strip() in second
+    assert "holds runs with other settings" in compare(
+        room, out, "--set", "pipeline.datamanager.train-num-rays-per-batch=32", status=1
+    )
+
+
+@pytest.mark.slow
+def test_the_command_of_a_run_is_the_same_training(room, tmp_path):
+    compare(room, tmp_path / "out", "--seeds", "1", "--axes", "loss=control", "corruption=noise")
+    (path,) = tmp_path.glob("out/runs/*/run.json")
+    typed = json.loads(path.read_text())["command"]
+    program = Path(sys.executable).parent / "ns-train"
+    where = f"--output-dir {tmp_path / 'typed'} --viewer.quit-on-train-completion True"
+    subprocess.run(f"{program} {typed.removeprefix('ns-train ')} {where}", shell=True, check=True, capture_output=True)
+    (ours,), (theirs,) = path.parent.rglob("*.ckpt"), (tmp_path / "typed").rglob("*.ckpt")
+    assert ours.name == theirs.name == "step-000000007.ckpt"
+    first, second = (torch.load(file, map_location="cpu", weights_only=False)["pipeline"] for file in (ours, theirs))
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        torch.testing.assert_close(value, second[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_stops_no_other_and_a_kill_leaves_whole_results(room, tmp_path):
+    out, scene = tmp_path / "out", tmp_path / "scene"
+    shutil.copytree(room, scene)
+    axis = "optimizers.fields.optimizer.lr"
+    said = compare(scene, out, "--seeds", "1", "--axes", f"{axis}=1e38,0.01", status=1)
+    assert "1e38, seed 0: failed: " in said and "0.01, seed 0: done in " in said
+    assert said.splitlines()[-1].endswith("log.txt.") and "1e38, seed 0 failed: " in said.splitlines()[-1]
+    # A third variant, killed while it trains.
+    flags = ["--seeds", "1", "--axes", f"{axis}=0.01,0.02"]
+    ours = subprocess.Popen(command(scene, out, *flags), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (log,) = wait_for(lambda: list(out.glob("runs/*0.02.*seed-0/log.txt")))
+    ours.send_signal(signal.SIGTERM)
+    assert ours.wait(timeout=60) == 130
+    assert not (log.parent / "run.json").exists()
+    assert compare(scene, out, *flags).count("done in") == 1
+    assert (log.parent / "run.json").exists()
+
+
+def wait_for(condition, seconds: float = 120.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found

@@ -1,0 +1,55 @@
+"""Command lines of ns-train, and what ns-train's own parser makes of them."""
+
+from pathlib import Path
+
+import pytest
+
+from s3im_methods.compare.axes import parse_axis, variants
+from s3im_methods.compare.ns_train import read_arguments, train_arguments
+from s3im_methods.errors import InputError
+
+METHOD = "s3im-nerfacto-lite"
+
+
+def read(*settings: tuple[str, ...], dataparser: str | None = None):
+    return read_arguments(train_arguments(METHOD, Path("scene"), 3, 70, settings, dataparser))
+
+
+def test_the_flags_arrive():
+    config = read(("--pipeline.model.s3im.loss-mult", "0.3"))
+    assert config.method_name == METHOD
+    assert config.machine.seed == 3 and config.max_num_iterations == 70
+    assert config.pipeline.datamanager.data == Path("scene")
+    assert config.pipeline.model.s3im.loss_mult == 0.3
+
+
+def test_the_data_parser_and_its_flags_come_last():
+    config = read(
+        ("--pipeline.datamanager.dataparser.eval-mode", "interval"), ("--pipeline.model.s3im.repeat-time", "2")
+    )
+    assert config.pipeline.datamanager.dataparser.eval_mode == "interval"
+    assert config.pipeline.model.s3im.repeat_time == 2
+    assert type(read(dataparser="blender-data").pipeline.datamanager.dataparser).__name__ == "BlenderDataParserConfig"
+
+
+def test_every_named_axis_is_read_by_every_method_of_ours():
+    axes = ["loss=none,s3im,control,patch,both", "weight", "repeat", "kernel", "patch-share"]
+    for method in ("s3im-nerfacto-lite", "s3im-depth-nerfacto-lite", "s3im-tensorf-lite", "s3im-neus-facto-lite"):
+        for variant in (variant for text in axes for variant in variants([parse_axis(text)])):
+            read_arguments(train_arguments(method, Path("scene"), 0, None, variant.settings, None))
+
+
+def test_what_ns_train_refuses_is_one_sentence():
+    with pytest.raises(InputError) as error:
+        read(("--pipeline.model.s3im.mode", "wrong"))
+    assert str(error.value) == (
+        "ns-train s3im-nerfacto-lite would not take the flags: invalid choice 'wrong' for argument "
+        "'--pipeline.model.s3im.mode'. Expected one of ('grouped', 'official', 'patch', 'both')."
+    )
+    with pytest.raises(InputError) as error:
+        read(("--pipeline.model.no-such-field", "1"))
+    assert str(error.value) == (
+        "ns-train s3im-nerfacto-lite would not take the flags: Unrecognized options: --pipeline.model.no-such-field, 1."
+    )
+    with pytest.raises(InputError, match=r"^No method 's3im-nerf': give one of s3im-depth-nerfacto, .*lists\.$"):
+        read_arguments(["s3im-nerf"])

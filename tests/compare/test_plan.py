@@ -1,0 +1,110 @@
+"""From a request to runs: their order, their names, their commands, and what is refused before anything trains."""
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from s3im_methods.compare.axes import parse_axis, parse_setting
+from s3im_methods.compare.job import Job
+from s3im_methods.compare.plan import Request, axes_of, plan, run_id
+from s3im_methods.errors import InputError
+
+METHODS = ("s3im-nerfacto-lite", "s3im-tensorf-lite")
+
+
+def request_for(*scenes: Path, axes: tuple[str, ...] = ("loss",), **settings) -> Request:
+    given = {"methods": METHODS[:1], "seeds": (0, 1), **settings}
+    return Request(scenes=scenes, axes=tuple(map(parse_axis, axes)), **given)
+
+
+def refusal(request: Request, out: Path) -> str:
+    with pytest.raises(InputError) as error:
+        plan(request, out)
+    assert not (out / "runs").exists()
+    return str(error.value)
+
+
+def test_whole_seeds_come_first(room, tmp_path):
+    jobs = plan(request_for(room, methods=METHODS), tmp_path)
+    assert [job.seed for job in jobs] == [0] * 6 + [1] * 6
+    assert [job.method for job in jobs[:6]] == [METHODS[0]] * 3 + [METHODS[1]] * 3
+    assert [job.variant["loss"] for job in jobs[:3]] == ["none", "s3im", "control"]
+    assert len({job.id for job in jobs}) == 12
+    assert axes_of(jobs) == {"loss": ["none", "s3im", "control"]}
+
+
+def test_commands(room, tmp_path):
+    request = request_for(
+        room,
+        axes=("loss=control",),
+        steps=70,
+        settings=(parse_setting("pipeline.datamanager.dataparser.scene-scale=2"),),
+    )
+    job = plan(request, tmp_path)[1]
+    assert shlex.join(job.arguments) == (
+        f"s3im-nerfacto-lite --data {room} --machine.seed 1 --max-num-iterations 70 --pipeline.model.s3im.role control "
+        "nerfstudio-data --scene-scale 2"
+    )
+    assert job.folder == tmp_path / "runs" / "room.s3im-nerfacto-lite.loss-control.seed-1"
+    assert Job.from_json(job.to_json()) == job
+
+
+def test_changed_scenes_are_written_and_trained_on(room, tmp_path):
+    jobs = plan(request_for(room, axes=("corruption=none,blur", "views=all,3"), seeds=(0,)), tmp_path)
+    data = [Path(job.arguments[2]) for job in jobs]
+    scenes = tmp_path / "scenes" / "room"
+    assert data == [room, scenes / "views-3", scenes / "blur-2", scenes / "views-3_blur-2"]
+    assert all((path / "transforms.json").exists() for path in data)
+    assert {job.scene_path for job in jobs} == {str(room)}
+
+
+def test_ids_differ_where_runs_do():
+    variants = [{"a.b": "1"}, {"a.c": "1"}, {"x.b": "1"}, {"a.b": "1 2"}, {"a.b": "1-2"}, {"loss": "none"}, {}]
+    ids = [run_id("fox", "m", variant, 0) for variant in variants]
+    assert len(set(ids)) == len(ids)
+    assert all("/" not in run_id("fox", "m", {"p": value}, 0) for value in ("a/b", "../c"))
+    assert ids[-1] == "fox.m.seed-0"
+
+
+def test_what_could_not_be_trained_is_refused(room, tmp_path):
+    request = request_for(room)
+    assert refusal(replace(request, methods=("s3im-nope",)), tmp_path).startswith("No method 's3im-nope': give one of")
+    assert refusal(request_for(tmp_path / "x"), tmp_path).startswith(f"There is no scene at '{tmp_path / 'x'}'")
+    assert "far-plan" in refusal(request_for(room, axes=("pipeline.model.far-plan=1",)), tmp_path)
+    assert "'ten'" in refusal(request_for(room, axes=("weight=ten",)), tmp_path)
+    assert "needs real patches in the batch" in refusal(
+        request_for(room, settings=(parse_setting("pipeline.model.s3im.mode=patch"),)), tmp_path
+    )
+    assert refusal(request_for(room, room), tmp_path) == "A scene is given twice in room room: give each once."
+    assert refusal(replace(request, methods=METHODS[:1] * 2), tmp_path) == (
+        "A method is given twice in s3im-nerfacto-lite s3im-nerfacto-lite: give each once."
+    )
+
+
+def test_flags_that_are_not_the_users_to_set(room, tmp_path):
+    assert refusal(request_for(room, settings=(parse_setting("machine.seed=3"),)), tmp_path) == (
+        "--machine.seed is set by the comparison itself: use its own flags."
+    )
+    assert refusal(request_for(room, settings=(parse_setting("pipeline.model.s3im.role=loss"),)), tmp_path) == (
+        "--pipeline.model.s3im.role is given by --set and by an axis: leave out one of them."
+    )
+
+
+def test_variants_with_other_held_out_views_are_refused(room, tmp_path):
+    scene = tmp_path / "scene"
+    scene.mkdir()
+    for name in ("images", "depths", "points.ply"):
+        (scene / name).symlink_to(room / name)
+    meta = json.loads((room / "transforms.json").read_text())
+    (scene / "transforms.json").write_text(json.dumps({k: v for k, v in meta.items() if "filenames" not in k}))
+    axis = "pipeline.datamanager.dataparser.eval-interval=3,4"
+    request = request_for(
+        scene, axes=(axis,), settings=(parse_setting("pipeline.datamanager.dataparser.eval-mode=interval"),)
+    )
+    assert refusal(request, tmp_path / "out") == (
+        "Not all variants have the same held-out views of the scene 'scene', so that their results could not be "
+        "compared: leave out the axis or method that splits the scene otherwise."
+    )

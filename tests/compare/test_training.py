@@ -1,0 +1,90 @@
+"""The clock of a training: what it counts as time, when it looks, and that looking leaves random numbers alone."""
+
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nerfstudio.engine.callbacks import TrainingCallbackLocation
+
+from s3im_methods.compare import training
+from s3im_methods.compare.training import Clock, undisturbed
+
+
+class Pipeline:
+    """Notes in which mode it is."""
+
+    training = True
+
+    def eval(self) -> None:
+        self.training = False
+
+    def train(self) -> None:
+        self.training = True
+
+
+def run(monkeypatch, steps: int, seconds: float | None, looks: int, of_step: float = 1.0) -> tuple[Clock, list[int]]:
+    """Make a training of steps that take ``of_step`` seconds each, between which looks take 100 seconds each."""
+    now = 0.0
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now)
+    seen: list[int] = []
+    trainer: Any = SimpleNamespace(callbacks=[], pipeline=Pipeline(), stop_training=False)
+
+    def look(clock: Clock) -> None:
+        nonlocal now
+        assert not trainer.pipeline.training
+        seen.append(clock.steps)
+        now += 100.0
+
+    clock = Clock(trainer, steps, seconds, looks, look)
+    for step in range(steps):
+        if trainer.stop_training:
+            break
+        for location in (
+            TrainingCallbackLocation.BEFORE_TRAIN_ITERATION,
+            TrainingCallbackLocation.AFTER_TRAIN_ITERATION,
+        ):
+            now += of_step / 2
+            for callback in trainer.callbacks:
+                callback.run_callback_at_location(step, location)
+        now += of_step / 2
+        assert trainer.pipeline.training
+    return clock, seen
+
+
+def test_time_is_that_of_the_steps(monkeypatch):
+    clock, seen = run(monkeypatch, 10, None, 3, of_step=2.0)
+    assert (clock.steps, clock.seconds) == (10, 10.0)
+    assert seen == [3, 5, 8]
+
+
+def test_looks_are_spread_evenly_whatever_ends_the_training(monkeypatch):
+    assert run(monkeypatch, 40, None, 3)[1] == [10, 20, 30]
+    # Steps of half a second within the clock, 20 of which fit.
+    clock, seen = run(monkeypatch, 1000, 10.0, 3)
+    assert (clock.steps, clock.seconds) == (20, 10.0)
+    assert seen == [5, 10, 15]
+    assert run(monkeypatch, 8, None, 0)[1] == []
+
+
+@pytest.mark.parametrize("steps", [1, 3, 7, 30])
+def test_a_step_is_looked_at_once_at_most(monkeypatch, steps):
+    seen = run(monkeypatch, steps, None, 9)[1]
+    assert seen == sorted(set(seen)) and len(seen) == min(9, steps - 1)
+
+
+def test_random_numbers_go_on_as_if_nothing_had_been():
+    def draw() -> tuple[float, float, float]:
+        return random.random(), np.random.rand(), float(torch.rand(()))  # noqa: NPY002
+
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    pipeline = Pipeline()
+    with undisturbed(pipeline):
+        assert not pipeline.training
+        first = draw()
+    assert pipeline.training
+    assert draw() == first

@@ -1,0 +1,130 @@
+"""One run: what run.json holds, and that looking at a training changes nothing of it."""
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from s3im_methods.compare import worker
+from s3im_methods.compare.axes import parse_axis, parse_setting
+from s3im_methods.compare.job import Job, Judging
+from s3im_methods.compare.plan import Request, plan
+
+STEPS = 12
+SETTINGS = tuple(
+    parse_setting(text) for text in ("pipeline.datamanager.train-num-rays-per-batch=64", "machine.device-type=cpu")
+)
+
+
+def job_for(scene: Path, out: Path, method: str = "s3im-nerfacto-lite", axis: str = "loss=s3im", **changed) -> Job:
+    settings = {"steps": STEPS, "judging": Judging(curve_points=3, meshes=False), **changed}
+    request = Request((method,), (scene,), (5,), (parse_axis(axis),), settings=SETTINGS, **settings)
+    (job,) = plan(request, out)
+    return job
+
+
+def make(job: Job) -> dict:
+    """As the worker's process does, in this one."""
+    job.folder.mkdir(parents=True)
+    return json.loads(json.dumps(worker.make_run(job), allow_nan=False))
+
+
+def weights(job: Job) -> dict[str, torch.Tensor]:
+    (checkpoint,) = job.folder.rglob("*.ckpt")
+    return torch.load(checkpoint, map_location="cpu", weights_only=False)["pipeline"]
+
+
+def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        torch.testing.assert_close(value, second[name], rtol=0, atol=0, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.fixture(scope="module")
+def made(room, tmp_path_factory) -> tuple[Job, dict]:
+    job = job_for(room, tmp_path_factory.mktemp("out"))
+    return job, make(job)
+
+
+def test_what_a_run_says_of_itself(made):
+    job, run = made
+    assert (run["id"], run["method"], run["scene"], run["seed"]) == (job.id, "s3im-nerfacto-lite", "room", 5)
+    assert run["variant"] == {"loss": "s3im"}
+    assert run["steps"] == STEPS and run["train_seconds"] > 0 and run["peak_memory_mb"] > 100
+    assert run["device"].startswith("cpu, ") and run["device"].rstrip("s").endswith("thread")
+    assert set(run["versions"]) == {"s3im_methods", "nerfstudio", "torch", "python"}
+    assert shlex.split(run["command"])[:4] == ["ns-train", "s3im-nerfacto-lite", "--data", job.scene_path]
+
+
+def test_metrics_are_means_over_the_views(made):
+    _, run = made
+    assert [view["name"] for view in run["views"]] == [f"test_{k:04d}.png" for k in range(3)]
+    for name in ("psnr", "ssim"):
+        assert run["metrics"][name] == pytest.approx(np.mean([view[name] for view in run["views"]]))
+    # The method has no depth of its own; the scene has.
+    assert {"depth_abs_rel", "depth_rmse", "depth_rmse_metres", "depth_delta1"} <= set(run["metrics"])
+
+
+def test_the_pictures_have_the_psnr_that_is_reported(made):
+    job, run = made
+    for view in run["views"]:
+        truth = np.asarray(Image.open(Path(job.out) / view["truth"])).astype(float) / 255
+        render = np.asarray(Image.open(job.folder / view["picture"])).astype(float) / 255
+        assert -10 * np.log10(np.mean((truth - render) ** 2)) == pytest.approx(view["psnr"], abs=0.05)
+
+
+def test_the_curve_ends_with_the_training(made):
+    _, run = made
+    assert [point["step"] for point in run["curve"]] == [STEPS // 3, 2 * STEPS // 3, STEPS]
+    seconds = [point["seconds"] for point in run["curve"]]
+    assert seconds == sorted(seconds) and seconds[-1] == run["train_seconds"]
+    # Two of the three views are looked at.
+    assert run["curve"][-1]["psnr"] == pytest.approx(np.mean([run["views"][k]["psnr"] for k in (0, 2)]))
+
+
+@pytest.mark.parametrize("method", ["s3im-nerfacto-lite", "s3im-tensorf-lite", "s3im-depth-nerfacto-lite"])
+def test_looking_changes_nothing(room, tmp_path, method):
+    often = job_for(room, tmp_path / "often", method, judging=Judging(curve_points=STEPS, meshes=False))
+    never = job_for(room, tmp_path / "never", method, judging=Judging(curve_points=1, meshes=False))
+    first, second = make(often), make(never)
+    assert len(first["curve"]) == STEPS and len(second["curve"]) == 1
+    assert first["metrics"] == second["metrics"]
+    assert_equal(weights(often), weights(never))
+
+
+def test_time_ends_a_run_and_its_steps_are_in_the_command(room, tmp_path):
+    job = job_for(room, tmp_path, seconds=1e-6, judging=Judging(curve_points=2, held_out_views=1, meshes=False))
+    run = make(job)
+    assert run["steps"] == 1 and "--max-num-iterations 1 " in run["command"]
+    assert run["command"].count("--max-num-iterations") == 1
+    assert [view["name"] for view in run["views"]] == ["test_0001.png"]
+    assert run["views"][0]["picture"] == "view_001.png"
+    assert [path.name for path in job.folder.rglob("*.ckpt")] == ["step-000000000.ckpt"]
+
+
+def test_views_are_judged_that_ns_eval_would_judge(blender_room, tmp_path):
+    judging = Judging(curve_points=1, held_out_views=2, meshes=False)
+    run = make(job_for(blender_room, tmp_path, dataparser="blender-data", steps=1, judging=judging))
+    assert [view["name"] for view in run["views"]] == ["test_0000.png", "test_0002.png"]
+    assert run["command"].endswith(" blender-data")
+
+
+def test_the_axes_reach_the_training(room, made, tmp_path):
+    other = job_for(room, tmp_path, axis="loss=control")
+    assert make(other)["metrics"]["psnr"] != made[1]["metrics"]["psnr"]
+
+
+def test_the_mesh_of_a_surface_method_is_judged(room, tmp_path):
+    judging = Judging(curve_points=1, held_out_views=1, mesh_resolution=24, mesh_thresholds=(0.05, 0.5))
+    job = job_for(room, tmp_path, "s3im-neus-facto-lite", judging=judging)
+    run = make(job)
+    assert (job.folder / "mesh.ply").exists()
+    assert {"chamfer", "f_score@0.05", "f_score@0.5", "normal_consistency"} <= set(run["metrics"])
+    assert 0 <= run["metrics"]["f_score@0.05"] <= run["metrics"]["f_score@0.5"] <= 1
+    without = job_for(room, tmp_path / "without", "s3im-neus-facto-lite", judging=replace(judging, meshes=False))
+    assert "chamfer" not in make(without)["metrics"]
