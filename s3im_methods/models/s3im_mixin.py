@@ -117,8 +117,8 @@ class S3IMMixin(_Base):
         nerfstudio's is opaque unless the background is random, so that its exports keep points where a ray hits
         nothing. Where the background is a ray's last sample it stays as nerfstudio has it.
         """
-        background: Any = self.renderer_rgb.background_color
-        if output_name != "rgb" or (isinstance(background, str) and background in ("random", "last_sample")):
+        background = self.renderer_rgb.background_color
+        if output_name != "rgb" or background in ("random", "last_sample"):
             return super().get_rgba_image(outputs, output_name)
         colour, opacity = outputs["rgb"], outputs["accumulation"]
         # A background that is learned has no colour of its own to take away.
