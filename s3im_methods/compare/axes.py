@@ -28,7 +28,7 @@ class SceneEdit:
     """How the scene differs from the one that was given.
 
     Args:
-        views: How many training views are kept, evenly spread; None for all.
+        views: How many training views are kept, spread over their poses; None for all.
         corruption: What is done to the training images; None for nothing.
     """
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from s3im_methods.compare.axes import SceneEdit
 from s3im_methods.compare.corruption import Corruption, corrupt
-from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.data.few_views import keep_views
 from s3im_methods.errors import InputError
 
 _DONE = ".done"
@@ -76,7 +76,8 @@ def make_edited(dataparser: Any, edit: SceneEdit, target: Path) -> None:
                 f"The scene '{source}' has {len(training)} training views, and the axis views asks for {edit.views}: "
                 "give fewer, or all."
             )
-        training = [training[place] for place in spread_evenly(edit.views, len(training))]
+        kept = keep_views(dataparser.setup().get_dataparser_outputs(split="train"), edit.views)
+        training = [Path(name) for name in kept.image_filenames]
     replaced = {} if edit.corruption is None else {_inside(path, source_root): edit.corruption for path in training}
     _link_tree(source_root, root, replaced)
     if edit.views is not None:

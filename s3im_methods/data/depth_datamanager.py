@@ -25,7 +25,7 @@ class DepthDataManagerConfig(VanillaDataManagerConfig):
     depth: DepthSourceConfig = field(default_factory=DepthSourceConfig)
     """Where depth comes from."""
     train_views: int | None = None
-    """Train on this many views only, evenly spread over the training views in the order of their file names; the views
+    """Train on this many views only, chosen by their poses so that they see as different things as possible; the views
     for evaluation stay the same."""
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from torch import Tensor
 
 from s3im_methods.data.depth.listing import FrameList
 from s3im_methods.errors import InputError
@@ -23,8 +24,42 @@ def spread_evenly(count: int, total: int) -> list[int]:
     return [(2 * k + 1) * total // (2 * count) for k in range(count)]
 
 
+def spread_over_poses(camera_to_worlds: Tensor, count: int) -> list[int]:
+    """Views that see as different things as possible, by where they are and where they look.
+
+    The first is the one nearest to all others; each further one is the farthest from those before it (Gonzalez,
+    "Clustering to minimize the maximum intercluster distance", 1985). Every n-th view of a path would not do: a path
+    that goes round and round a room may look at the same wall at every n-th view.
+
+    Args:
+        camera_to_worlds: Poses, ``[N, 3, 4]``, which look along -z.
+        count: How many to choose, from 1 to N.
+
+    Returns:
+        Their indices, sorted.
+
+    Example:
+        >>> poses = torch.eye(4)[:3].repeat(4, 1, 1)
+        >>> poses[:, 0, 3] = torch.tensor([0.0, 1.0, 2.0, 10.0])
+        >>> spread_over_poses(poses, 2)
+        [2, 3]
+    """
+    poses = camera_to_worlds.double()
+    places, looks = poses[:, :3, 3], -poses[:, :3, 2]
+    spread = (places - places.mean(dim=0)).square().sum(dim=-1).mean().sqrt().clamp(min=1e-12)
+    features = torch.cat([places / spread, looks], dim=-1)
+    apart = torch.linalg.vector_norm(features[:, None] - features, dim=-1)
+    chosen = [int(apart.sum(dim=1).argmin())]
+    while len(chosen) < count:
+        distance = apart[:, chosen].amin(dim=1)
+        # Views at the same pose are as good as any, but none is taken twice.
+        distance[chosen] = -1
+        chosen.append(int(distance.argmax()))
+    return sorted(chosen)
+
+
 def keep_views(outputs: DataparserOutputs, count: int) -> DataparserOutputs:
-    """The same split with some of its views only, evenly spread; everything else, such as the scale, stays.
+    """The same split with some of its views only, spread over their poses; everything else, such as the scale, stays.
 
     Args:
         outputs: The training split.
@@ -38,7 +73,7 @@ def keep_views(outputs: DataparserOutputs, count: int) -> DataparserOutputs:
         raise InputError(f"--pipeline.datamanager.train-views is {count}: give 1 or more, or drop it for all views.")
     if count >= total:
         return outputs
-    kept = spread_evenly(count, total)
+    kept = spread_over_poses(outputs.cameras.camera_to_worlds, count)
 
     def of(values: list) -> list:
         return [values[index] for index in kept]
