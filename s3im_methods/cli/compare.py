@@ -53,7 +53,7 @@ class CompareCommand:
     paths, or local for one on this machine; needs the extra [cluster]."""
 
     def run(self) -> None:
-        """Make the runs that are missing, and the table of all."""
+        """Make the runs that are missing, and the tables and the page of all; also of what is done when interrupted."""
         self._check()
         import functools
         import shlex
@@ -66,7 +66,6 @@ class CompareCommand:
         from s3im_methods.compare.plan import Request, axes_of, plan
         from s3im_methods.compare.results import write_about
         from s3im_methods.compare.schedule import is_done, make_runs
-        from s3im_methods.compare.table import write_table
 
         judging = Judging(
             self.held_out_views, self.curve_points, self.meshes, self.mesh_resolution, self.mesh_thresholds
@@ -101,16 +100,27 @@ class CompareCommand:
         )
         print(f"{len(jobs)} runs, of which {len(jobs) - len(missing)} are done.", flush=True)
         say = functools.partial(print, flush=True)
-        if self.cluster is None:
-            failures = make_runs(missing, self.jobs, say)
-        else:
-            failures = make_runs_on_cluster(missing, self.jobs, self.cluster, say)
-        if len(failures) < len(jobs):
-            print(write_table(self.output_dir))
+        try:
+            if self.cluster is None:
+                failures = make_runs(missing, self.jobs, say)
+            else:
+                failures = make_runs_on_cluster(missing, self.jobs, self.cluster, say)
+        except KeyboardInterrupt:
+            self._show()
+            raise
+        self._show()
         for failure in failures:
             print(f"{failure.job.title} failed: {failure.reason} See {failure.job.folder / 'log.txt'}.")
         if failures:
             raise SystemExit(1)
+
+    def _show(self) -> None:
+        from s3im_methods.compare.report import write_report
+        from s3im_methods.compare.table import write_table
+
+        print(write_table(self.output_dir))
+        page = write_report(self.output_dir)
+        print(f"This table is in {page.with_name('results.md')}; curves and pictures are in {page}.", flush=True)
 
     def _check(self) -> None:
         import math

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,30 @@ def read_arguments(arguments: Sequence[str]) -> Any:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            config: Any = tyro.cli(AnnotatedBaseConfigUnion, args=list(arguments))  # type: ignore[arg-type]
+            config: Any = tyro.cli(AnnotatedBaseConfigUnion, prog="ns-train", args=list(arguments))  # type: ignore[arg-type]
     except SystemExit:
         raise InputError(f"ns-train {method} would not take the flags: {_reason(said.getvalue())}.") from None
     config.pipeline.datamanager.data = config.data
     return config
+
+
+def on_this_machine(arguments: Sequence[str], config: Any) -> list[str]:
+    """Choose the CPU where there is no CUDA: nerfstudio's own methods ask for CUDA everywhere.
+
+    Args:
+        arguments: As :func:`train_arguments` makes them; a device that they name stays.
+        config: What :func:`read_arguments` made of them; its device is changed.
+
+    Returns:
+        The arguments with the device that was chosen.
+    """
+    import torch
+
+    flag = "--machine.device-type"
+    if config.machine.device_type != "cuda" or torch.cuda.is_available() or flag in arguments:
+        return list(arguments)
+    config.machine.device_type = "cpu"
+    return [arguments[0], flag, "cpu", *arguments[1:]]
 
 
 def _reason(box: str) -> str:
@@ -83,4 +103,6 @@ def _reason(box: str) -> str:
             sentences.append(text)
         elif sentences:
             break
-    return " ".join(sentences).rstrip(".") or "it does not say why"
+    # The method, which our sentence names.
+    reason = re.sub(r" \(applied to [^()]*\)", "", " ".join(sentences))
+    return reason.rstrip(".") or "it does not say why"

@@ -10,14 +10,8 @@ from s3im_methods.compare.pictures import MAX_WIDTH
 from s3im_methods.compare.report_curves import curve_section
 from s3im_methods.compare.report_data import Results, read_results
 from s3im_methods.compare.report_pictures import picture_sections
-from s3im_methods.compare.report_tables import (
-    DASH,
-    collect,
-    difference_table,
-    runs_table,
-    summary_table,
-)
-from s3im_methods.compare.statistics import chance_of_clear
+from s3im_methods.compare.report_tables import DASH, difference_table, runs_table, summary_table
+from s3im_methods.compare.tabulation import collect, what_a_mark_says
 
 _MOST_PICTURE_BYTES = 13_000_000
 """Above this the pictures are made smaller, so that a page can still be sent by mail."""
@@ -126,7 +120,6 @@ def _alternatives(texts: Iterable[str]) -> str:
 
 
 def _how_to_read(results: Results) -> Node:
-    seeds = len(results.seeds)
     lines = [
         "The variants of a method were trained under the same conditions and are judged on the same held-out views, "
         "which no run has trained on. Every number is a mean over those views."
@@ -144,15 +137,7 @@ def _how_to_read(results: Results) -> Node:
             "which a larger weight does too: what S3IM gains here may be no more than that. Add control to the axis "
             "loss to find out."
         )
-    if seeds >= 2:
-        chance = 100 * chance_of_clear(seeds)
-        lines.append(
-            "A difference is called clear where its mean over the seeds, taken at equal seeds, is larger than twice "
-            f"its standard error. With {seeds} seeds that also happens to {chance:.0f} of 100 comparisons of equal "
-            "variants, so a single mark is a hint; the same mark on many scenes is evidence."
-        )
-    else:
-        lines.append("With one seed nothing can be said about the noise: no number is marked, no difference judged.")
+    lines.append(what_a_mark_says(len({run.seed for run in results.runs})))
     lines.append("A dash stands for what was not measured.")
     return _section("reading", "How to read this", node("ul", *(node("li", line) for line in lines)))
 

@@ -42,6 +42,7 @@ class Run:
     steps: int | None
     train_seconds: float | None
     peak_memory_mb: float | None
+    peak_gpu_memory_mb: float | None
     device: str
     versions: dict[str, str]
     metrics: dict[str, float]
@@ -121,6 +122,7 @@ def _run(raw: Any, place: Path, folder: Path) -> Run:
         steps=_integer(raw.get("steps")),
         train_seconds=_number(raw.get("train_seconds")),
         peak_memory_mb=_number(raw.get("peak_memory_mb")),
+        peak_gpu_memory_mb=_number(raw.get("peak_gpu_memory_mb")),
         device=str(raw.get("device") or ""),
         versions={str(name): str(value) for name, value in (raw.get("versions") or {}).items()},
         metrics={str(name): float(value) for name, value in (raw.get("metrics") or {}).items() if is_number(value)},

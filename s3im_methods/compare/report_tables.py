@@ -1,52 +1,31 @@
 """The tables of the page that compares variants: means over seeds, paired differences, and the runs themselves."""
 
-import math
 from collections.abc import Iterable, Sequence
 
 from s3im_methods.compare.curves import series_class
 from s3im_methods.compare.markup import Node, node
 from s3im_methods.compare.report_data import Results
 from s3im_methods.compare.statistics import (
-    Group,
     Summary,
     Variant,
     best,
     greater_is_better,
-    group_by_seed,
     is_better,
-    paired_difference,
-    pairs,
-    shown_metrics,
     summarise,
     variant_name,
 )
+from s3im_methods.compare.tabulation import COSTS, MINUS, Table, by_scene, columns, decimals, differences, judged
 
-DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
 _ARROWS = {True: " ↑", False: " ↓", None: ""}
-_COSTS = {"train_seconds": 1, "peak_memory_mb": 0}
-"""With the decimals that are worth showing."""
 _TITLES = {
     "psnr": "PSNR in dB",
     "ssim": "SSIM",
     "lpips": "LPIPS",
     "train_seconds": "training in s",
     "peak_memory_mb": "peak memory in MB",
+    "peak_gpu_memory_mb": "peak GPU memory in MB",
 }
-
-Table = dict[Group, dict[str, dict[int, float]]]
-"""Group, metric, seed, value."""
-
-
-def collect(results: Results) -> Table:
-    """All numbers of the runs, with what the runs cost."""
-    return group_by_seed(
-        (
-            run.group,
-            run.seed,
-            {**run.metrics, "train_seconds": run.train_seconds, "peak_memory_mb": run.peak_memory_mb},
-        )
-        for run in results.runs
-    )
 
 
 def variant_label(variant: Variant, variants: Sequence[Variant]) -> Node:
@@ -57,13 +36,16 @@ def variant_label(variant: Variant, variants: Sequence[Variant]) -> Node:
 
 def summary_table(results: Results, table: Table, method: str) -> Node:
     """Mean and standard deviation over seeds: a block of rows for each scene, a row for each variant."""
-    metrics = _columns(table, method)
+    scenes = by_scene(table, method)
+    metrics = _columns(scenes.values())
     digits = {
-        metric: _digits(summarise(values.get(metric, {}).values()).mean for values in table.values())
+        metric: decimals(
+            summarise(values.get(metric, {}).values()).mean for groups in scenes.values() for values in groups.values()
+        )
         for metric in metrics
-    } | _COSTS
+    } | COSTS
     bodies = []
-    for scene, groups in _by_scene(table, method).items():
+    for scene, groups in scenes.items():
         body = _scene_body(scene, len(metrics))
         winners = {
             metric: best(metric, {group.variant: values.get(metric, {}) for group, values in groups.items()})
@@ -83,26 +65,20 @@ def summary_table(results: Results, table: Table, method: str) -> Node:
 
 def difference_table(results: Results, table: Table, method: str) -> Node | None:
     """Paired differences with their standard errors; None where there are no two variants to compare."""
-    judged = [metric for metric in _columns(table, method) if greater_is_better(metric) is not None]
-    rows: list[tuple[str, str, dict[str, Summary]]] = []
-    for scene, groups in _by_scene(table, method).items():
-        by_variant = {group.variant: values for group, values in groups.items()}
-        for variant, reference in pairs(list(by_variant), results.axes):
-            name = f"{variant_name(variant)} {MINUS} {variant_name(reference)}"
-            values, others = by_variant[variant], by_variant[reference]
-            row = {metric: paired_difference(values.get(metric, {}), others.get(metric, {})) for metric in judged}
-            rows.append((scene, name, row))
-    if not rows or not judged:
+    scenes = by_scene(table, method)
+    metrics = judged(_columns(scenes.values()))
+    rows = [row for groups in scenes.values() for row in differences(groups, results.axes, metrics)]
+    if not rows or not metrics:
         return None
     # A standard error needs the digits too: of 0.001 +- 0.0002 nothing may be rounded away.
-    digits = {metric: _digits((row[metric].mean for _, _, row in rows), significant=3) for metric in judged}
+    digits = {metric: decimals((row.values[metric].mean for row in rows), significant=3) for metric in metrics}
     bodies: dict[str, Node] = {}
-    for scene, name, row in rows:
-        body = bodies.setdefault(scene, _scene_body(scene, len(judged)))
-        count = max(value.count for value in row.values())
-        cells = [_difference_cell(metric, row[metric], count, digits[metric]) for metric in judged]
-        body.append(node("tr", node("th", name, scope="row"), node("td", str(count or DASH)), *cells))
-    return _table("differences", method, "difference", judged, bodies.values())
+    for row in rows:
+        body = bodies.setdefault(row.group.scene, _scene_body(row.group.scene, len(metrics)))
+        count = max(value.count for value in row.values.values())
+        cells = [_difference_cell(metric, row.values[metric], count, digits[metric]) for metric in metrics]
+        body.append(node("tr", node("th", row.title, scope="row"), node("td", str(count or DASH)), *cells))
+    return _table("differences", method, "difference", metrics, bodies.values())
 
 
 def runs_table(results: Results) -> Node:
@@ -139,17 +115,8 @@ def _scene_body(scene: str, metrics: int) -> Node:
     return node("tbody", node("tr", node("th", scene, colspan=metrics + 2, scope="rowgroup", class_="scene")))
 
 
-def _columns(table: Table, method: str) -> list[str]:
-    found = [metric for group, metrics in table.items() if group.method == method for metric in metrics]
-    return [*shown_metrics(name for name in found if name not in _COSTS), *(name for name in _COSTS if name in found)]
-
-
-def _by_scene(table: Table, method: str) -> dict[str, Table]:
-    scenes: dict[str, Table] = {}
-    for group, values in table.items():
-        if group.method == method:
-            scenes.setdefault(group.scene, {})[group] = values
-    return scenes
+def _columns(scenes: Iterable[Table]) -> list[str]:
+    return columns({group: values for groups in scenes for group, values in groups.items()})
 
 
 def _summary_cell(summary: Summary, runs: int, digits: int, best_here: bool) -> Node:
@@ -176,12 +143,6 @@ def _difference_cell(metric: str, difference: Summary, pairs_of_row: int, digits
     error = f" ± {difference.standard_error:.{digits}f}" if difference.count > 1 else ""
     spread = node("span", error + few, class_="spread")
     return node("td", mean, spread, " ", node("span", words, class_="verdict"), class_=kind)
-
-
-def _digits(values: Iterable[float], significant: int = 4) -> int:
-    """Decimals that show the largest value with so many significant digits."""
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    return min(8, max(0, significant - 1 - math.floor(math.log10(largest)))) if largest else 2
 
 
 def _head(text: str) -> Node:

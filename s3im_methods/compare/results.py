@@ -1,15 +1,10 @@
-"""The files of a comparison's folder."""
+"""What a comparison's folder is about: the file compare.json."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from s3im_methods.errors import InputError
-
-
-def read_runs(out: Path) -> list[dict[str, Any]]:
-    """What run.json of every finished run holds, in the order of the folders' names."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((out / "runs").glob("*/run.json"))]
 
 
 def read_about(out: Path) -> dict[str, Any] | None:

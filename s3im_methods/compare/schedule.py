@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,9 @@ def _running() -> Iterator[Running]:
         yield running
     finally:
         for _, process, _ in running:
-            process.terminate()
+            # A run is a group of processes: nerfstudio's own methods start some to draw rays.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
         for _, process, _ in running:
             process.wait()
 

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackLocation
+from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler
+
+from s3im_methods.compat.lpips import lpips_without_download
 
 
 class Clock:
@@ -68,6 +71,9 @@ def undisturbed(pipeline: Any) -> Iterator[None]:
     """Evaluate inside without changing what a training does next."""
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 (nerfstudio's generator)
     on_gpus = torch.cuda.get_rng_state_all()
+    # In nerfstudio's own models each render delays the training of the proposal networks.
+    samplers = [part for part in pipeline.modules() if isinstance(part, ProposalNetworkSampler)]
+    counts = [sampler._steps_since_update for sampler in samplers]
     pipeline.eval()
     try:
         yield
@@ -77,6 +83,8 @@ def undisturbed(pipeline: Any) -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
         torch.set_rng_state(states[2])
         torch.cuda.set_rng_state_all(on_gpus)
+        for sampler, count in zip(samplers, counts, strict=True):
+            sampler._steps_since_update = count
 
 
 def train(config: Any, seconds: float | None, looks: int, look: Callable[[Any, Clock], None]) -> tuple[Any, Clock]:
@@ -102,7 +110,8 @@ def train(config: Any, seconds: float | None, looks: int, look: Callable[[Any, C
     config.steps_per_save = config.max_num_iterations + 1
     config.logging.local_writer.enable = False
     trainer = config.setup(local_rank=0, world_size=1)
-    trainer.setup()
+    with lpips_without_download():
+        trainer.setup()
     clock = Clock(trainer, config.max_num_iterations, seconds, looks, lambda clock: look(trainer.pipeline, clock))
     trainer.train()
     config.vis, config.max_num_iterations = shown, clock.steps

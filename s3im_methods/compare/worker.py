@@ -5,8 +5,10 @@ import os
 import platform
 import resource
 import shlex
+import signal
 import sys
 import threading
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,10 +29,11 @@ def make_run(job: Job) -> dict[str, Any]:
         InputError: If the run cannot be made.
     """
     from s3im_methods.compare.judge import HeldOutViews, JudgedView, mean_metrics
-    from s3im_methods.compare.ns_train import read_arguments
+    from s3im_methods.compare.ns_train import on_this_machine, read_arguments
     from s3im_methods.compare.training import Clock, train
 
     config = read_arguments(job.arguments)
+    job = replace(job, arguments=on_this_machine(job.arguments, config))
     config.output_dir, config.experiment_name, config.timestamp = job.folder.parent, job.id, "run"
     curve: list[dict[str, float]] = []
 
@@ -144,6 +147,9 @@ def _end_with_parent() -> None:
     def wait() -> None:
         while os.read(0, 1):
             pass
+        # With the processes that nerfstudio's own methods start to draw rays.
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGTERM)
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from s3im_methods.cli.main import main
+from s3im_methods.compare.schedule import Failure
 from s3im_methods.scenes import RoomConfig, write_scene
 
 
@@ -53,6 +54,48 @@ def room(tmp_path_factory) -> Path:
     return out
 
 
+def failing(jobs, at_once, say):
+    """No run is made: the first fails."""
+    return [Failure(jobs[0], "The reason.")] if jobs else []
+
+
+def interrupted(jobs, at_once, say):
+    """The first run is made; then comes Ctrl-C."""
+    jobs[0].folder.mkdir(parents=True)
+    known = {"id": jobs[0].id, "method": jobs[0].method, "scene": "room", "seed": 0, "variant": jobs[0].variant}
+    jobs[0].result.write_text(json.dumps({**known, "metrics": {"psnr": 20.0}}))
+    raise KeyboardInterrupt
+
+
+def test_tables_and_page_are_written_whatever_happens(room, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    given = ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(out)]
+    where = f"This table is in {out / 'results.md'}; curves and pictures are in {out / 'report.html'}."
+
+    def call(*flags: str) -> str:
+        for name in ("report.html", "results.md", "results.csv"):
+            (out / name).unlink(missing_ok=True)
+        with pytest.raises(SystemExit) as ended:
+            main([*given, "--seeds", "1", "--axes", *flags])
+        said = capsys.readouterr().out
+        assert all((out / name).is_file() for name in ("report.html", "results.md", "results.csv"))
+        assert (out / "results.md").read_text() in said and where in said
+        return f"{ended.value.code}: {said.splitlines()[-1]}"
+
+    monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", failing)
+    last = call("loss=none")
+    assert last.startswith("1: room, s3im-nerfacto-lite, loss=none, seed 0 failed: The reason. See ")
+    assert "No run is finished yet." in (out / "report.html").read_text()
+    monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", interrupted)
+    assert call("loss=none,s3im") == f"130: {where}"
+    assert "| room | s3im-nerfacto-lite | none | 1 | 20.00 |" in (out / "results.md").read_text()
+    monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", failing)
+    # Nothing is missing.
+    (out / "report.html").unlink()
+    main([*given, "--seeds", "1", "--axes", "loss=none"])
+    assert where in capsys.readouterr().out and (out / "report.html").is_file()
+
+
 def command(room: Path, out: Path, *flags: str) -> list[str]:
     """Of a comparison of 8 steps of 64 rays."""
     program = str(Path(sys.executable).parent / "s3im")
@@ -82,11 +125,16 @@ def test_a_comparison_and_what_a_second_call_adds(room, tmp_path):
     assert len(later) == 4 and {name: later[name] for name in runs} == runs
     with (out / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["loss"], row["seeds"]) for row in rows] == [("none", "2"), ("s3im", "2")]
+    assert [(row["loss"], row["minus"], row["psnr_n"]) for row in rows] == [
+        ("none", "", "2"),
+        ("s3im", "", "2"),
+        ("s3im", "none", "2"),
+    ]
     found = [json.loads(path.read_text()) for path in sorted(out.glob("runs/*s3im.seed-*/run.json"))]
     mean = sum(run["metrics"]["psnr"] for run in found) / 2
     assert float(rows[1]["psnr"]) == pytest.approx(mean)
     assert (out / "results.md").read_text().strip() in second
+    assert (out / "report.html").stat().st_size > 20_000
     assert "holds runs with other settings" in compare(
         room, out, "--set", "pipeline.datamanager.train-num-rays-per-batch=32", status=1
     )
@@ -123,8 +171,28 @@ def test_a_run_that_fails_stops_no_other_and_a_kill_leaves_whole_results(room, t
     ours.send_signal(signal.SIGTERM)
     assert ours.wait(timeout=60) == 130
     assert not (log.parent / "run.json").exists()
+    assert f"{log.parent.name}</code>: it is not finished" in (out / "report.html").read_text()
     assert compare(scene, out, *flags).count("done in") == 1
     assert (log.parent / "run.json").exists()
+
+
+@pytest.mark.slow
+def test_nerfstudios_own_methods_beside_ours(room, tmp_path):
+    out = tmp_path / "out"
+    program = str(Path(sys.executable).parent / "s3im")
+    given = ["compare", "--methods", "s3im-tensorf-lite", "tensorf", "--scenes", str(room), "--output-dir", str(out)]
+    axis = ["--axes", "pipeline.datamanager.train-num-rays-per-batch=64"]
+    few = ["--seeds", "1", "--max-num-iterations", "3", "--held-out-views", "1", "--curve-points", "2"]
+    done = subprocess.run(
+        [program, *given, *axis, *few, "--dataparser", "nerfstudio-data"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    with (out / "results.csv").open() as file:
+        assert [row["method"] for row in csv.DictReader(file) if row["psnr"]] == ["s3im-tensorf-lite", "tensorf"]
 
 
 def wait_for(condition, seconds: float = 120.0):

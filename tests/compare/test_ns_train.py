@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from s3im_methods.compare.axes import parse_axis, variants
-from s3im_methods.compare.ns_train import read_arguments, train_arguments
+from s3im_methods.compare.ns_train import on_this_machine, read_arguments, train_arguments
 from s3im_methods.errors import InputError
 
 METHOD = "s3im-nerfacto-lite"
@@ -53,3 +53,27 @@ def test_what_ns_train_refuses_is_one_sentence():
     )
     with pytest.raises(InputError, match=r"^No method 's3im-nerf': give one of s3im-depth-nerfacto, .*lists\.$"):
         read_arguments(["s3im-nerf"])
+
+
+def test_without_cuda_a_method_that_asks_for_it_gets_the_cpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    arguments = train_arguments("nerfacto", Path("scene"), 3, 70, (), None)
+    config = read_arguments(arguments)
+    assert config.machine.device_type == "cuda"
+    on_cpu = on_this_machine(arguments, config)
+    assert on_cpu == ["nerfacto", "--machine.device-type", "cpu", *arguments[1:]]
+    assert config.machine.device_type == read_arguments(on_cpu).machine.device_type == "cpu"
+    asked = train_arguments("nerfacto", Path("scene"), 3, 70, (("--machine.device-type", "cuda"),), None)
+    assert on_this_machine(asked, read_arguments(asked)) == asked
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert on_this_machine(arguments, read_arguments(arguments)) == arguments
+
+
+def test_the_axis_loss_needs_a_method_with_s3im():
+    (none,) = variants([parse_axis("loss=none")])
+    with pytest.raises(InputError) as error:
+        read_arguments(train_arguments("tensorf", Path("scene"), 0, None, none.settings, None))
+    assert str(error.value) == (
+        "ns-train tensorf would not take the flags: Unrecognized or misplaced options: "
+        "--pipeline.model.s3im.loss-mult 0."
+    )

@@ -1,10 +1,8 @@
 """compare.json over several calls for one folder."""
 
-import json
-
 import pytest
 
-from s3im_methods.compare.results import read_about, read_runs, write_about
+from s3im_methods.compare.results import read_about, write_about
 from s3im_methods.errors import InputError
 
 
@@ -41,12 +39,3 @@ def test_other_steps_are_refused(tmp_path):
         f"'{tmp_path}' holds runs with other steps, made by: s3im compare; give the same, or another --output-dir."
     )
     assert (tmp_path / "compare.json").read_text() == before
-
-
-def test_only_finished_runs_count(tmp_path):
-    assert read_runs(tmp_path) == [] and read_about(tmp_path) is None
-    for name, files in (("b", ["run.json"]), ("a", ["run.json"]), ("c", ["log.txt", ".run.json"])):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        for file in files:
-            (tmp_path / "runs" / name / file).write_text(json.dumps({"id": name}))
-    assert [run["id"] for run in read_runs(tmp_path)] == ["a", "b"]

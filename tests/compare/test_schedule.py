@@ -80,13 +80,14 @@ def test_what_an_interrupted_attempt_left_is_removed(fake_worker, tmp_path):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_runs_end_with_us(tmp_path, sent):
-    """A comparison that is stopped, even without a chance to tidy up, leaves no process behind."""
+    """A comparison that is stopped, even without a chance to tidy up, leaves no process behind, nor theirs."""
     code = textwrap.dedent(f"""
         import sys
         from s3im_methods.compare import schedule, worker
         from s3im_methods.compare.job import Job, Judging
         inner = "import time, sys; sys.argv = ['x']; from s3im_methods.compare import worker as w;" \\
-            "w._end_with_parent(); print('begun', flush=True); time.sleep(1000)"
+            "w._end_with_parent(); import subprocess as s; other = s.Popen(['sleep', '1000'], stdin=s.DEVNULL);" \\
+            "print('begun', other.pid, flush=True); time.sleep(1000)"
         real = schedule.subprocess.Popen
         def popen(command, **settings):
             return real([sys.executable, "-c", inner], **settings)
@@ -104,10 +105,11 @@ def test_runs_end_with_us(tmp_path, sent):
     assert ours.stdout is not None
     child = int(ours.stdout.readline())
     log = tmp_path / "runs" / "a" / "log.txt"
-    wait_for(lambda: "begun" in log.read_text())
+    wait_for(lambda: log.read_text().endswith("\n"))
+    theirs = int(log.read_text().removeprefix("begun "))
     ours.send_signal(sent)
     assert ours.wait(timeout=60) != 0
-    wait_for(lambda: not runs(child))
+    wait_for(lambda: not runs(child) and not runs(theirs))
     assert not (tmp_path / "runs" / "a" / "run.json").exists()
 
 

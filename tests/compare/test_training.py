@@ -8,21 +8,18 @@ import numpy as np
 import pytest
 import torch
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
+from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler
 
 from s3im_methods.compare import training
 from s3im_methods.compare.training import Clock, undisturbed
 
 
-class Pipeline:
-    """Notes in which mode it is."""
+class Pipeline(torch.nn.Module):
+    """Notes in which mode it is, and has a part that counts its passes."""
 
-    training = True
-
-    def eval(self) -> None:
-        self.training = False
-
-    def train(self) -> None:
-        self.training = True
+    def __init__(self) -> None:
+        super().__init__()
+        self.sampler = ProposalNetworkSampler()
 
 
 def run(monkeypatch, steps: int, seconds: float | None, looks: int, of_step: float = 1.0) -> tuple[Clock, list[int]]:
@@ -88,3 +85,12 @@ def test_random_numbers_go_on_as_if_nothing_had_been():
         first = draw()
     assert pipeline.training
     assert draw() == first
+
+
+def test_proposal_networks_are_trained_as_if_nothing_had_been():
+    pipeline = Pipeline()
+    pipeline.sampler._steps_since_update = 3
+    with undisturbed(pipeline):
+        # As a forward pass does.
+        pipeline.sampler._steps_since_update = 0
+    assert pipeline.sampler._steps_since_update == 3

@@ -1,0 +1,125 @@
+"""What the tables of a comparison and its page show: numbers of each variant, and differences between variants."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from s3im_methods.compare.report_data import Results
+from s3im_methods.compare.statistics import (
+    Group,
+    Summary,
+    Variant,
+    chance_of_clear,
+    greater_is_better,
+    group_by_seed,
+    paired_difference,
+    pairs,
+    shown_metrics,
+    variant_name,
+)
+
+MINUS = "\N{MINUS SIGN}"
+COSTS = {"train_seconds": 1, "peak_memory_mb": 0, "peak_gpu_memory_mb": 0}
+"""What is measured of a run besides its quality, with the decimals that are worth showing."""
+
+Table = dict[Group, dict[str, dict[int, float]]]
+"""Group, metric, seed, value."""
+
+
+class Difference(NamedTuple):
+    """A group minus the one with another variant, at equal seeds; of each metric."""
+
+    group: Group
+    reference: Variant
+    values: dict[str, Summary]
+
+    @property
+    def title(self) -> str:
+        """For the reader."""
+        return f"{variant_name(self.group.variant)} {MINUS} {variant_name(self.reference)}"
+
+
+def collect(results: Results) -> Table:
+    """All numbers of the runs, with what the runs cost."""
+    return group_by_seed(
+        (run.group, run.seed, {**run.metrics, **{cost: getattr(run, cost) for cost in COSTS}}) for run in results.runs
+    )
+
+
+def columns(table: Table) -> list[str]:
+    """What a table shows of it: :func:`~s3im_methods.compare.statistics.shown_metrics`, then the costs."""
+    found = dict.fromkeys(metric for metrics in table.values() for metric in metrics)
+    return [*shown_metrics(name for name in found if name not in COSTS), *(name for name in COSTS if name in found)]
+
+
+def seeds_of(metrics: Mapping[str, Mapping[int, float]]) -> set[int]:
+    """The seeds with which a group has any number."""
+    return {seed for values in metrics.values() for seed in values}
+
+
+def by_scene(table: Table, method: str) -> dict[str, Table]:
+    """A method's groups, apart by their scenes."""
+    scenes: dict[str, Table] = {}
+    for group, values in table.items():
+        if group.method == method:
+            scenes.setdefault(group.scene, {})[group] = values
+    return scenes
+
+
+def differences(table: Table, axes: Mapping[str, Sequence[str]], metrics: Iterable[str]) -> list[Difference]:
+    """The paired differences of :func:`~s3im_methods.compare.statistics.pairs`, inside each scene and method.
+
+    Args:
+        table: All numbers.
+        axes: From each axis to its values, in order.
+        metrics: Of which.
+
+    Example:
+        >>> none, s3im = (Group("fox", "m", (("loss", name),)) for name in ("none", "s3im"))
+        >>> table = {none: {"psnr": {0: 20.0, 1: 21.0}}, s3im: {"psnr": {0: 22.0, 1: 24.0}}}
+        >>> [difference] = differences(table, {"loss": ["none", "s3im"]}, ["psnr"])
+        >>> difference.values["psnr"].mean
+        2.5
+    """
+    names = list(metrics)
+    places: dict[tuple[str, str], dict[Variant, Group]] = {}
+    for group in table:
+        places.setdefault((group.scene, group.method), {})[group.variant] = group
+    found = []
+    for groups in places.values():
+        for variant, reference in pairs(list(groups), axes):
+            mine, other = table[groups[variant]], table[groups[reference]]
+            values = {name: paired_difference(mine.get(name, {}), other.get(name, {})) for name in names}
+            found.append(Difference(groups[variant], reference, values))
+    return found
+
+
+def judged(metrics: Iterable[str]) -> list[str]:
+    """Those of which it is known whether more is better."""
+    return [metric for metric in metrics if greater_is_better(metric) is not None]
+
+
+def decimals(values: Iterable[float], significant: int = 4) -> int:
+    """Decimals that show the largest value with so many significant digits.
+
+    Example:
+        >>> decimals([0.5, 22.0]), decimals([0.0123], significant=3)
+        (2, 4)
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return min(8, max(0, significant - 1 - math.floor(math.log10(largest)))) if largest else 2
+
+
+def what_a_mark_says(seeds: int) -> str:
+    """How a reader should take a difference that is marked.
+
+    Args:
+        seeds: How many seeds were run.
+    """
+    if seeds < 2:
+        return "With one seed nothing can be said about the noise: no number is marked, no difference judged."
+    return (
+        "A difference is called clear where its mean over the seeds, taken at equal seeds, is larger than twice its "
+        f"standard error. With {seeds} seeds that also happens to {100 * chance_of_clear(seeds):.0f} of 100 "
+        "comparisons of equal variants, so a single mark is a hint; the same mark on many scenes is evidence."
+    )
