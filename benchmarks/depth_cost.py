@@ -1,40 +1,39 @@
-"""Time of each depth loss, forward and backward, against a training step.
+"""Time of each depth loss, forward and backward, against a training step of s3im-nerfacto-lite.
 
-Run by hand: ``python benchmarks/depth_cost.py``. All losses get the same rays, turn by turn in one run; figures are
-medians. The batch is that of the lite method's field; every ray has a depth, and rays belong to 18 images.
+    python benchmarks/depth_cost.py --data SCENE
+
+All losses get the same rays, turn by turn with training steps in one run; figures are medians. The batch is that of the
+lite method's field; every ray has a depth, and rays belong to 18 images.
 """
 
 import statistics
-import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import torch
 import tyro
-from rich.console import Console
-from rich.table import Table
+from contestants import Contestant, Running
+from timing import Settings, finish, in_turn, milliseconds
 from torch import Tensor
 
+from s3im_methods.bench.row import Row
 from s3im_methods.losses.depth import DepthLossConfig, DepthTargets, depth_loss
 from s3im_methods.losses.depth.depth_config import DepthLossKind
 
 
-@dataclass
-class Arguments:
+@dataclass(kw_only=True)
+class Arguments(Settings):
     """What to time."""
 
+    data: Path
+    """A scene in nerfstudio's format, for the training steps."""
     rays: int = 1024
     """Rays per batch."""
     samples: int = 24
     """Samples per ray."""
-    repeats: int = 100
+    repeats: int = 50
     """How often each loss is timed."""
-    step_ms: float = 63.0
-    """Time of a training step with as many rays, in milliseconds, of which to print each loss's share."""
-    limit: float = 3.0
-    """Exit with status 1 if a loss takes more than this share of a step, in percent."""
-    device: str = "cpu"
-    """Where to compute."""
 
 
 def batch(arguments: Arguments) -> tuple[tuple[Tensor, Tensor, Tensor], DepthTargets]:
@@ -56,37 +55,34 @@ def batch(arguments: Arguments) -> tuple[tuple[Tensor, Tensor, Tensor], DepthTar
 
 
 def main(arguments: Arguments) -> None:
-    """Time all losses and print one table."""
+    """Time all losses and the step, and print the table."""
     bins, targets = batch(arguments)
-    configs = {kind: DepthLossConfig(kind=kind) for kind in get_args(DepthLossKind) if kind not in ("none", "auto")}
-    times: dict[str, list[float]] = {kind: [] for kind in configs}
-    for repeat in range(arguments.repeats + 3):
-        for kind, config in configs.items():
-            bins[0].grad = None
-            start = time.perf_counter()
-            depth_loss(config, *bins, targets).backward()
-            if arguments.device.startswith("cuda"):
-                torch.cuda.synchronize()
-            # The first calls also load and warm up.
-            if repeat >= 3:
-                times[kind].append(1e3 * (time.perf_counter() - start))
+    kinds = [kind for kind in get_args(DepthLossKind) if kind not in ("none", "auto")]
 
-    table = Table(
-        "loss",
+    def loss(kind: DepthLossKind) -> float:
+        config = DepthLossConfig(kind=kind)
+        return milliseconds(lambda: torch.autograd.grad(depth_loss(config, *bins, targets), bins[0]), arguments.device)
+
+    rays = (("pipeline.datamanager.train_num_rays_per_batch", arguments.rays),)
+    method = "s3im-nerfacto-lite"
+    with Running(Contestant(method, "ours", arguments.data, arguments.device, settings=rays)) as training:
+        training.steps(20)
+        works = {kind: lambda kind=kind: loss(kind) for kind in kinds}
+        times = in_turn({**works, "step": lambda: training.steps(1)}, arguments.repeats, warm_up=3)
+    medians = {kind: statistics.median(times[kind]) for kind in kinds}
+    slowest = max(kinds, key=lambda kind: medians[kind])
+    row = Row(
+        "depth-loss",
+        f"the slowest depth loss ({slowest}), forward and backward, {arguments.rays:,} rays",
+        f"a training step of {method} with as many rays",
+        "share",
         "ms",
-        "fastest to slowest",
-        f"share of a {arguments.step_ms:g} ms step",
-        title=f"Depth losses, forward and backward: {arguments.rays} rays of {arguments.samples} samples, "
-        f"{arguments.device}, {torch.get_num_threads()} threads",
+        times[slowest],
+        times["step"],
+        target=0.03,
+        details=medians,
     )
-    shares = {kind: 100 * statistics.median(values) / arguments.step_ms for kind, values in times.items()}
-    for kind, values in times.items():
-        spread = f"{min(values):.2f} to {max(values):.2f}"
-        table.add_row(kind, f"{statistics.median(values):.2f}", spread, f"{shares[kind]:.2f} %")
-    Console().print(table)
-    slow = ", ".join(kind for kind, share in shares.items() if share > arguments.limit)
-    if slow:
-        raise SystemExit(f"More than {arguments.limit:g} % of a step: {slow}.")
+    finish(arguments, [row])
 
 
 if __name__ == "__main__":

@@ -6,23 +6,21 @@ permutations into one image, and takes the five moments of every window by convo
 """
 
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 import tyro
-from rich.console import Console
-from rich.table import Table
+from timing import Settings, finish, in_turn, milliseconds
 from torch import Tensor
 
+from s3im_methods.bench.row import Row
 from s3im_methods.losses import S3IM
 from s3im_methods.losses.ssim import C1, C2, gaussian_window
 
 
 @dataclass
-class Arguments:
+class Arguments(Settings):
     """What to time."""
 
     rays: int = 4096
@@ -31,14 +29,6 @@ class Arguments:
     """Permutations per loss."""
     repeats: int = 30
     """How often each variant is timed."""
-    step_ms: float | None = None
-    """Time of a training step with as many rays, in milliseconds, of which to print each variant's share."""
-    device: str = "cpu"
-    """Where to compute."""
-    threads: int | None = None
-    """How many threads torch may use on a CPU; by default as many as it chooses."""
-    target: float = 1.0
-    """Exit with status 1 if mode grouped is not this many times as fast as the reference."""
 
 
 def reference_loss(x: Tensor, y: Tensor, repeat_time: int) -> Tensor:
@@ -58,57 +48,39 @@ def reference_loss(x: Tensor, y: Tensor, repeat_time: int) -> Tensor:
     return 1 - (luminance * (2 * covariance + C2) / (variance + C2)).mean()
 
 
-def milliseconds(loss: Callable[[], Tensor], device: torch.device) -> float:
-    """Time of one call and its backward pass."""
-    start = time.perf_counter()
-    loss().backward()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - start) * 1e3
-
-
 def main(arguments: Arguments) -> None:
-    """Time all variants and print one table."""
+    """Time all variants and print the table."""
     if arguments.rays % 64 or arguments.rays < 64:
         raise SystemExit(f"--rays is {arguments.rays}: give a multiple of 64.")
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
-    device = torch.device(arguments.device)
+    device, permutations = arguments.device, arguments.repeat_time
     generator = torch.Generator().manual_seed(0)
-    y = torch.rand(arguments.rays, 3, generator=generator).to(device)
-    x = (y.cpu() + 0.1 * torch.randn(arguments.rays, 3, generator=generator)).to(device).requires_grad_()
-    grouped = S3IM(repeat_time=arguments.repeat_time)
-    official = S3IM(repeat_time=arguments.repeat_time, mode="official")
-    variants: dict[str, Callable[[], Tensor]] = {
-        "reference arithmetic": lambda: reference_loss(x, y, arguments.repeat_time),
-        "ours, mode grouped": lambda: grouped(x, y),
-        "ours, mode official": lambda: official(x, y),
+    y = torch.rand(arguments.rays, 3, generator=generator)
+    x = (y + 0.1 * torch.randn(arguments.rays, 3, generator=generator)).to(device).requires_grad_()
+    y = y.to(device)
+    grouped = S3IM(repeat_time=permutations)
+    official = S3IM(repeat_time=permutations, mode="official")
+    losses = {
+        "grouped": lambda: grouped(x, y),
+        "official": lambda: official(x, y),
+        "reference": lambda: reference_loss(x, y, permutations),
     }
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for repeat in range(arguments.repeats + 3):
-        for name, loss in variants.items():
-            x.grad = None
-            elapsed = milliseconds(loss, device)
-            # The first calls also load and warm up.
-            if repeat >= 3:
-                times[name].append(elapsed)
-
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    baseline = medians["reference arithmetic"]
-    columns = ["loss", "ms", "fastest to slowest", "speed-up"]
-    columns += [] if arguments.step_ms is None else [f"share of a {arguments.step_ms:g} ms step"]
-    table = Table(
-        *columns,
-        title=f"S3IM, forward and backward: {arguments.rays} rays, {arguments.repeat_time} permutations, {device}, "
-        f"{torch.get_num_threads()} threads",
+    works = {
+        name: lambda loss=loss: milliseconds(lambda: torch.autograd.grad(loss(), x), device)
+        for name, loss in losses.items()
+    }
+    times = in_turn(works, arguments.repeats, warm_up=3)
+    row = Row(
+        "s3im",
+        f"S3IM, forward and backward, {arguments.rays:,} rays, {permutations} permutations",
+        "the reference module's arithmetic",
+        "times",
+        "ms",
+        times["grouped"],
+        times["reference"],
+        target=2.0,
+        details={"our mode official": statistics.median(times["official"])},
     )
-    for name, median in medians.items():
-        row = [name, f"{median:.2f}", f"{min(times[name]):.2f} to {max(times[name]):.2f}", f"{baseline / median:.2f}"]
-        row += [] if arguments.step_ms is None else [f"{100 * median / arguments.step_ms:.2f} %"]
-        table.add_row(*row)
-    Console().print(table)
-    if baseline < arguments.target * medians["ours, mode grouped"]:
-        raise SystemExit(f"Mode grouped is not {arguments.target:g} times as fast as the reference.")
+    finish(arguments, [row])
 
 
 if __name__ == "__main__":

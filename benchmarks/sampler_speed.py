@@ -6,23 +6,20 @@ timed separately.
 """
 
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import tyro
 from nerfstudio.data.pixel_samplers import PatchPixelSamplerConfig
-from rich.console import Console
-from rich.table import Table
+from timing import Settings, finish, in_turn, milliseconds
 from torch import Tensor
 
+from s3im_methods.bench.row import Row
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
 @dataclass
-class Arguments:
+class Arguments(Settings):
     """What to time."""
 
     images: int = 50
@@ -37,8 +34,6 @@ class Arguments:
     """Side of a patch, in pixels."""
     repeats: int = 7
     """How often each sampler is timed."""
-    target: float = 50.0
-    """Exit with status 1 if our sampler is not this many times faster."""
 
 
 def blob_masks(images: int, height: int, width: int) -> Tensor:
@@ -48,15 +43,8 @@ def blob_masks(images: int, height: int, width: int) -> Tensor:
     return (smooth > 0.5).permute(0, 2, 3, 1).contiguous()
 
 
-def milliseconds(action: Callable[[], Any]) -> float:
-    """Time that one call takes."""
-    start = time.perf_counter()
-    action()
-    return (time.perf_counter() - start) * 1e3
-
-
 def main(arguments: Arguments) -> None:
-    """Time both samplers and print one table."""
+    """Time both samplers and print the table."""
     masks = blob_masks(arguments.images, arguments.height, arguments.width)
     batch = {"image": torch.rand(*masks.shape[:3], 3), "mask": masks, "image_idx": torch.arange(arguments.images)}
     stock = PatchPixelSamplerConfig(patch_size=arguments.patch_size).setup(num_rays_per_batch=arguments.rays)
@@ -66,28 +54,25 @@ def main(arguments: Arguments) -> None:
         for _ in range(arguments.repeats)
     )
     ours = config.setup(num_rays_per_batch=arguments.rays)
-    ours.sample(batch)
-    times: dict[str, list[float]] = {"stock": [], "ours": []}
-    for _ in range(arguments.repeats):
-        times["stock"].append(milliseconds(lambda: stock.sample(batch)))
+    works = {
+        "theirs": lambda: milliseconds(lambda: stock.sample(batch)),
         # One batch takes about a millisecond, so a single call would mostly time what else the machine does.
-        times["ours"].append(milliseconds(lambda: [ours.sample(batch) for _ in range(20)]) / 20)
-    stock_time, our_time = (statistics.median(times[name]) for name in ("stock", "ours"))
-
-    table = Table(
+        "ours": lambda: milliseconds(lambda: [ours.sample(batch) for _ in range(20)]) / 20,
+    }
+    times = in_turn(works, arguments.repeats, warm_up=1)
+    row = Row(
         "sampler",
-        "ms per batch",
-        "fastest to slowest",
-        title=f"{arguments.rays} rays in {arguments.patch_size}-pixel patches from {arguments.images} masked images of "
-        f"{arguments.width} x {arguments.height}, {torch.get_num_threads()} threads",
+        f"a batch of {arguments.rays:,} rays in {arguments.patch_size}-pixel patches from {arguments.images} masked "
+        f"images of {arguments.width} x {arguments.height}",
+        "nerfstudio's PatchPixelSampler",
+        "times",
+        "ms",
+        times["ours"],
+        times["theirs"],
+        target=50.0,
+        details={"our first batch, with its tables": first},
     )
-    table.add_row("PatchPixelSampler", f"{stock_time:.1f}", f"{min(times['stock']):.1f} to {max(times['stock']):.1f}")
-    table.add_row("ours", f"{our_time:.2f}", f"{min(times['ours']):.2f} to {max(times['ours']):.2f}")
-    table.add_row("ours, first batch, with its tables", f"{first:.1f}", "")
-    table.add_row("ratio", f"{stock_time / our_time:.0f}", "")
-    Console().print(table)
-    if stock_time < arguments.target * our_time:
-        raise SystemExit(f"Our sampler is less than {arguments.target:g} times faster.")
+    finish(arguments, [row])
 
 
 if __name__ == "__main__":

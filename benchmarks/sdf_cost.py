@@ -1,7 +1,8 @@
-"""What the eikonal term costs: a training step of s3im-neus-facto-lite with gradients that losses differentiate.
+"""What the eikonal term costs: a step of s3im-neus-facto-lite with gradients that losses differentiate.
 
-Three steps on the same rays, interleaved, medians: the method's own; the same with gradients that no loss reaches, as
-without an eikonal term and without normals in the colour network; and with gradients by differences. Run by hand:
+Forward and backward on the same rays, in turn, of three models that have not been trained; medians: the method's own;
+the same with gradients that no loss reaches, as without an eikonal term and without normals in the colour network; and
+with gradients by differences. Run by hand:
 
     python benchmarks/sdf_cost.py --rays 1024
 """
@@ -9,7 +10,6 @@ without an eikonal term and without normals in the colour network; and with grad
 import copy
 import functools
 import statistics
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,22 +17,20 @@ import torch
 import tyro
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
-from rich.console import Console
-from rich.table import Table
+from timing import Settings, finish, in_turn, milliseconds
 
+from s3im_methods.bench.row import Row
 from s3im_methods.method_configs import s3im_neus_facto_lite
 
 
 @dataclass
-class Arguments:
+class Arguments(Settings):
     """How to measure."""
 
     rays: int = 1024
     """Rays per step."""
     repeats: int = 20
     """Steps of each kind; their median counts."""
-    device: str = "cpu"
-    """Where to train."""
 
 
 def model(gradients: str, device: str) -> Any:
@@ -72,32 +70,35 @@ def rays(count: int, device: str) -> RayBundle:
 
 
 def main(arguments: Arguments) -> None:
-    """Measure, and print a table."""
+    """Measure, and print the table."""
     device = arguments.device
     models = {
-        "as the method": model("analytic", device),
-        "gradients apart from the losses": detached(model("analytic", device)),
-        "gradients by differences": model("numerical", device),
+        "with its gradients": model("analytic", device),
+        "with gradients that no loss reaches": detached(model("analytic", device)),
+        "with gradients by differences": model("numerical", device),
     }
-    times: dict[str, list[float]] = {name: [] for name in models}
     target = torch.rand(arguments.rays, 3, device=device)
-    for repeat in range(arguments.repeats + 2):
-        bundle = rays(arguments.rays, device)
-        for name, candidate in models.items():
-            start = time.perf_counter()
-            losses = candidate.get_loss_dict(candidate(copy.copy(bundle)), {"image": target})
-            functools.reduce(torch.add, losses.values()).backward()
-            if device != "cpu":
-                torch.cuda.synchronize()
-            if repeat >= 2:
-                times[name].append(time.perf_counter() - start)
-            candidate.zero_grad(set_to_none=True)
-    medians = {name: 1000 * statistics.median(found) for name, found in times.items()}
-    table = Table("step", "median, ms", "ratio")
-    base = medians["gradients apart from the losses"]
-    for name, median in medians.items():
-        table.add_row(name, f"{median:.1f}", f"{median / base:.2f}")
-    Console().print(table)
+    bundle = rays(arguments.rays, device)
+
+    def step(candidate: Any) -> None:
+        losses = candidate.get_loss_dict(candidate(copy.copy(bundle)), {"image": target})
+        functools.reduce(torch.add, losses.values()).backward()
+        candidate.zero_grad(set_to_none=True)
+
+    works = {name: lambda of=of: milliseconds(lambda: step(of), device) for name, of in models.items()}
+    times = in_turn(works, arguments.repeats, warm_up=2)
+    whole, without, _ = times.values()
+    row = Row(
+        "eikonal",
+        "what gradients that losses differentiate add to forward and backward",
+        f"forward and backward of s3im-neus-facto-lite, {arguments.rays:,} rays",
+        "share",
+        "ms",
+        [a - b for a, b in zip(whole, without, strict=True)],
+        whole,
+        details={name: statistics.median(found) for name, found in times.items()},
+    )
+    finish(arguments, [row])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
+    "bench": "s3im_methods.cli.bench:BenchCommand",
     "compare": "s3im_methods.cli.compare:CompareCommand",
     "demo": "s3im_methods.cli.demo:DemoCommand",
     "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",

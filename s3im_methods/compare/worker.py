@@ -2,17 +2,15 @@
 
 import json
 import os
-import platform
-import resource
 import shlex
 import signal
 import sys
 import threading
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from s3im_methods.bench.machine import installed_versions, peak_memory_mb
 from s3im_methods.compare.job import Job
 
 
@@ -70,7 +68,7 @@ def make_run(job: Job) -> dict[str, Any]:
         "train_seconds": clock.seconds,
         **memory,
         "device": _device(str(pipeline.device)),
-        "versions": _versions(),
+        "versions": installed_versions(),
         "metrics": metrics,
         "views": [_written(job, view, views.pictured) for view in judged],
         "curve": curve,
@@ -106,9 +104,7 @@ def _written(job: Job, view: Any, pictured: set[int]) -> dict[str, Any]:
 def _peak_memory_mb() -> dict[str, float]:
     import torch
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes on Linux, bytes on macOS.
-    found = {"peak_memory_mb": peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)}
+    found = {"peak_memory_mb": peak_memory_mb()}
     if torch.cuda.is_available():
         found["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / (1 << 20)
     return found
@@ -121,24 +117,6 @@ def _device(device: str) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{device}, {threads} thread{'s' if threads > 1 else ''}"
-
-
-def _versions() -> dict[str, str]:
-    import torch
-
-    return {
-        "s3im_methods": _installed("s3im-methods"),
-        "nerfstudio": _installed("nerfstudio"),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def _installed(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _end_with_parent() -> None:
