@@ -49,7 +49,7 @@ def in_turn(
         for name, work in works.items():
             measured = work()
             if turn >= warm_up:
-                found[name] += [measured] if isinstance(measured, float) else measured
+                found[name] += [measured] if isinstance(measured, int | float) else measured
     return found
 
 
