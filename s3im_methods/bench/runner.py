@@ -55,7 +55,7 @@ def run_benchmark(benchmark: Benchmark, folder: Path, scene: Path | None, flags:
         folder: Where the scripts are.
         scene: What to train on; None for a benchmark that does not.
         flags: Further flags, which every script takes.
-        log: File for what the script prints.
+        log: File for what the script prints; temporary files are put beside it.
 
     Raises:
         BenchmarkFailure: If it ended without its rows.
@@ -66,7 +66,8 @@ def run_benchmark(benchmark: Benchmark, folder: Path, scene: Path | None, flags:
         command += ["--data", str(scene)]
     package = str(Path(s3im_methods.__file__).parents[1])
     path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {"PYTHONWARNINGS": "ignore", **os.environ, "PYTHONPATH": path}
+    # What a script that is stopped leaves lying goes with the folder of the logs.
+    environment = {"PYTHONWARNINGS": "ignore", **os.environ, "PYTHONPATH": path, "TMPDIR": str(log.parent)}
     with log.open("w", encoding="utf-8") as file:
         # A session of its own, so that the processes of a script that is stopped end with it.
         process = subprocess.Popen(

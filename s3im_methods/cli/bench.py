@@ -55,18 +55,22 @@ class BenchCommand:
         failures: list[str] = []
         # A kill is treated as Ctrl-C, so that no benchmark goes on without us.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with scene_or_room(self.data, chosen) as scene, tempfile.TemporaryDirectory(prefix="s3im-bench-") as logs:
-            for number, benchmark in enumerate(chosen, start=1):
-                print(f"[{number}/{len(chosen)}] {', '.join(benchmark.rows)}", flush=True)
-                try:
-                    found = run_benchmark(benchmark, folder, scene, flags, Path(logs) / f"{number}.txt")
-                except BenchmarkFailure as failure:
-                    failures.append(str(failure))
-                    continue
-                rows += [row for row in found if not self.only or row.name in self.only]
-        print("\n" + "\n".join(table_lines(rows, stored)))
-        if self.output is not None:
-            write_rows(self.output, rows, machine)
+        try:
+            with scene_or_room(self.data, chosen) as scene, tempfile.TemporaryDirectory(prefix="s3im-bench-") as logs:
+                for number, benchmark in enumerate(chosen, start=1):
+                    print(f"[{number}/{len(chosen)}] {', '.join(benchmark.rows)}", flush=True)
+                    try:
+                        found = run_benchmark(benchmark, folder, scene, flags, Path(logs) / f"{number}.txt")
+                    except BenchmarkFailure as failure:
+                        failures.append(str(failure))
+                        continue
+                    rows += [row for row in found if not self.only or row.name in self.only]
+        finally:
+            # Also after Ctrl-C: what is measured took its time.
+            if rows:
+                print("\n" + "\n".join(table_lines(rows, stored)))
+                if self.output is not None:
+                    write_rows(self.output, rows, machine)
         for failure in failures:
             print(failure)
         if failures:

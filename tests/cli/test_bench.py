@@ -62,6 +62,16 @@ def test_a_benchmark_that_fails_stops_no_other(folder, capsys):
     assert "| sampler |" in said
 
 
+def test_what_was_measured_before_an_interruption_is_shown_and_kept(folder, tmp_path, capsys):
+    (folder / "sampler_speed.py").write_text("import os, signal; os.kill(os.getppid(), signal.SIGTERM); signal.pause()")
+    out = tmp_path / "speed.json"
+    with pytest.raises(SystemExit) as end:
+        main(["bench", "--benchmarks", str(folder), "--only", "s3im", "sampler", "--output", str(out)])
+    assert end.value.code == 130
+    assert "| s3im | ours: 1.00 ms |" in capsys.readouterr().out
+    assert [row.name for row in read_rows(out)] == ["s3im"]
+
+
 def test_a_script_measures_for_real(capsys):
     main(["bench", "--only", "s3im", "--repeats", "1"])
     said = capsys.readouterr().out
