@@ -59,7 +59,7 @@ def cpus_per_run(machines: Sequence[float], at_once: int) -> int:
 
 def _connected(address: str, at_once: int) -> Any:
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
         raise InputError(
             "--cluster needs Ray, which is not installed: install it with pip install 's3im-methods[cluster]', or "

@@ -21,7 +21,7 @@ def render_in_chunks(model: Model, rays: RayBundle) -> dict[str, Tensor]:
         rays: Those of an image, ``[H, W]``, at least one.
 
     Returns:
-        The model's outputs that are tensors, ``[H, W, C]`` each, where the rays are.
+        The model's outputs that are tensors with a row per ray, ``[H, W, C]`` each, where the rays are.
     """
     height, width = rays.origins.shape[:2]
     count, size = len(rays), model.config.eval_num_rays_per_chunk
@@ -29,7 +29,8 @@ def render_in_chunks(model: Model, rays: RayBundle) -> dict[str, Tensor]:
     for start in range(0, count, size):
         chunk = rays.get_row_major_sliced_ray_bundle(start, start + size).to(model.device)
         for name, output in model(ray_bundle=chunk).items():
-            if not isinstance(output, Tensor):
+            # In training mode models also give what has no row per ray.
+            if not isinstance(output, Tensor) or output.shape[:1] != (len(chunk),):
                 continue
             if name not in whole:
                 whole[name] = output.new_empty((count, *output.shape[1:]), device=rays.origins.device)

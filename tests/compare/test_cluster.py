@@ -59,7 +59,7 @@ def test_runs_are_side_by_side_and_failures_stop_nothing(fake_worker, tmp_path):
     assert failure.job.id == "c" and failure.reason == "The reason."
     assert [is_done(one) for one in jobs] == [True, True, False, True]
     assert len(lines) == 4 and all(line.startswith(f"[{k}/4] fox, m, loss=") for k, line in enumerate(lines, start=1))
-    import ray
+    import ray  # pyright: ignore[reportMissingImports]
 
     assert not ray.is_initialized()
 

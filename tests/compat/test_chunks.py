@@ -60,6 +60,14 @@ def test_no_chunk_outlives_its_turn(rays):
     assert painter.alive == [0, 0, 0, 0]
 
 
+def test_what_has_no_row_per_ray_is_left_out(rays):
+    class Trained(Painter):
+        def __call__(self, ray_bundle):
+            return {**super().__call__(ray_bundle), "gradients": torch.zeros(7, 3), "loss": torch.zeros(())}
+
+    assert render_in_chunks(Trained(4), rays).keys() == {"rgb", "accumulation", "flat"}  # type: ignore[arg-type]
+
+
 def test_upstream_still_keeps_every_chunk(rays):
     """When this fails, nerfstudio's own rendering is as frugal: remove ``compat.chunks``."""
     painter = Painter(4)

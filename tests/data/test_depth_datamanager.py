@@ -76,7 +76,7 @@ def test_depth_waits_where_the_images_do_and_batches_alone_reach_the_device(writ
 def test_few_training_views_leave_the_held_out_ones(written):
     few, _ = said(written, train_views=2)
     every, _ = said(written)
-    assert [path.name for path in few.train_dataset.image_filenames] == ["train_0001.png", "train_0004.png"]
+    assert [path.name for path in few.train_dataset.image_filenames] == ["train_0002.png", "train_0003.png"]
     assert few.eval_dataset.image_filenames == every.eval_dataset.image_filenames
     assert few.train_dataparser_outputs.dataparser_scale == every.train_dataparser_outputs.dataparser_scale
     assert len(few.train_dataset.cameras) == 2

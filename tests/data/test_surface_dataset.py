@@ -242,8 +242,8 @@ def test_sdfstudio_masks(sdfstudio):
 def test_few_views_of_sdfstudio_keep_their_own_normals(sdfstudio):
     outputs = outputs_of(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))
     every, few = SurfaceDataset(outputs, 1.0, NO_DEPTH), SurfaceDataset(keep_views(outputs, 2), 1.0, NO_DEPTH)
-    assert [path.name for path in few.image_filenames] == ["1_rgb.png", "3_rgb.png"]
-    assert torch.equal(few[1]["normal"], every[3]["normal"])
+    assert [path.name for path in few.image_filenames] == ["0_rgb.png", "2_rgb.png"]
+    assert torch.equal(few[1]["normal"], every[2]["normal"])
 
 
 def test_priors_of_another_size(sdfstudio):
