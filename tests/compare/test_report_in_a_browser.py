@@ -1,22 +1,16 @@
 """The page in a real browser: what can be moved, chosen and pointed at acts, and nothing is reported as an error."""
 
 import io
-import shutil
 
 import numpy as np
 import pytest
 from fake_comparison import write_comparison
+from headless_browser import needs_browser, open_browser
 from PIL import Image
 
 from s3im_methods.compare.report import write_report
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("chromium") and shutil.which("chromedriver")),
-        reason="needs the programs chromium and chromedriver, which CI installs",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 LONG = "a-value-that-is-wider-than-the-screen-of-a-phone"
@@ -25,22 +19,6 @@ LONG = "a-value-that-is-wider-than-the-screen-of-a-phone"
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A browser that shows the page of an invented comparison; at the end it must have reported no error."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=1000,900",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     # None renders red, S3IM green, the control blue, the truth grey: what is shown can be told by its colour.
     axes = {"loss": ["none", "s3im", "control"], "pipeline.model.depth.kind": [LONG]}
     folder = write_comparison(tmp_path_factory.mktemp("out"), scenes=["<b>&", "lego"], axes=axes, size=(90, 120))
@@ -50,7 +28,7 @@ def page(tmp_path_factory):
         Image.new("RGB", (120, 90), colour).save(path)
     for path in folder.glob("scenes/*/truth_*.png"):
         Image.new("RGB", (120, 90), (128, 128, 128)).save(path)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    driver = open_browser("--window-size=1000,900")
     try:
         driver.get(write_report(folder).as_uri())
         yield driver

@@ -2,47 +2,24 @@
 
 import copy
 import io
-import shutil
 import threading
 import time
 
 import numpy as np
 import pytest
 import torch
+from headless_browser import needs_browser, open_browser
 from ns_commands import free_port
 from PIL import Image
 
 from s3im_methods.scenes import RoomConfig, write_scene
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("chromium") and shutil.which("chromedriver")),
-        reason="needs the programs chromium and chromedriver, which CI installs",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 @pytest.fixture()
 def browser():
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=800,600",
-    ):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    driver = open_browser("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--window-size=800,600")
     yield driver
     driver.quit()
 
