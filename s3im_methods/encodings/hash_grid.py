@@ -99,8 +99,9 @@ class _Encode(torch.autograd.Function):
 
         points, table = points.detach().contiguous(), table.detach()
         features = points.new_empty(len(points), len(scalings) * table.shape[1])
-        arrays = points.numpy(), table.numpy(), scalings.numpy(), mask, False, features.numpy()
-        in_ranges(len(points), lambda first, last: kernels.encode(*arrays, first, last))
+        arrays = points.numpy(), table.numpy(), scalings.numpy(), mask, features.numpy()
+        encode = kernels.encoder(table.shape[1], smooth=False)
+        in_ranges(len(points), lambda first, last: encode(*arrays, first, last))
         ctx.save_for_backward(points, table, scalings)
         ctx.mask = mask
         return features
@@ -115,8 +116,9 @@ class _Encode(torch.autograd.Function):
         point_gradient = table_gradient = None
         if ctx.needs_input_grad[1]:
             table_gradient = torch.zeros_like(table)
-            of_table = points.numpy(), gradient.numpy(), scalings.numpy(), ctx.mask, False, table_gradient.numpy()
-            in_ranges(len(scalings), lambda first, last: kernels.table_gradient(*of_table, first, last))
+            of_table = points.numpy(), gradient.numpy(), scalings.numpy(), ctx.mask, table_gradient.numpy()
+            by_table = kernels.table_differentiator(table.shape[1], smooth=False)
+            in_ranges(len(scalings), lambda first, last: by_table(*of_table, first, last))
         if ctx.needs_input_grad[0]:
             point_gradient = torch.empty_like(points)
             of_points = (
@@ -127,5 +129,6 @@ class _Encode(torch.autograd.Function):
                 ctx.mask,
                 point_gradient.numpy(),
             )
-            in_ranges(len(points), lambda first, last: kernels.point_gradient(*of_points, first, last))
+            by_points = kernels.point_differentiator(table.shape[1])
+            in_ranges(len(points), lambda first, last: by_points(*of_points, first, last))
         return point_gradient, table_gradient, None, None

@@ -140,12 +140,13 @@ class _Encode(torch.autograd.Function):
         ctx.table_shape = table.shape
         features = points.new_empty(len(points), len(scalings) * table.shape[1])
         jacobian = points.new_empty(3, *features.shape) if with_jacobian else None
-        arrays = points.numpy(), table.detach().contiguous().numpy(), scalings.numpy(), mask, smooth, features.numpy()
-        if jacobian is None:
-            in_ranges(len(points), lambda first, last: hash_grid_kernels.encode(*arrays, first, last))
-        else:
-            slopes = jacobian.numpy()
-            in_ranges(len(points), lambda first, last: sdf_hash_grid_kernels.encode(*arrays, slopes, first, last))
+        arrays = [points.numpy(), table.detach().contiguous().numpy(), scalings.numpy(), mask, features.numpy()]
+        kernels = hash_grid_kernels
+        if jacobian is not None:
+            kernels = sdf_hash_grid_kernels
+            arrays.append(jacobian.numpy())
+        encode = kernels.encoder(table.shape[1], smooth)
+        in_ranges(len(points), lambda first, last: encode(*arrays, first, last))
         return features, jacobian
 
     @staticmethod
@@ -177,16 +178,15 @@ class _TableGradient(torch.autograd.Function):
         ctx.grid = mask, smooth
         ctx.with_jacobian = jacobian_gradient is not None
         table_gradient = points.new_zeros(shape)
-        grid = scalings.numpy(), mask, smooth, table_gradient.numpy()
+        kernels = hash_grid_kernels
         # Numba would compile the kernels anew for every other memory layout.
-        arrays = points.numpy(), gradient.detach().contiguous().numpy()
-        if jacobian_gradient is None:
-            in_ranges(len(scalings), lambda first, last: hash_grid_kernels.table_gradient(*arrays, *grid, first, last))
-        else:
-            arrays = *arrays, jacobian_gradient.detach().contiguous().numpy()
-            in_ranges(
-                len(scalings), lambda first, last: sdf_hash_grid_kernels.table_gradient(*arrays, *grid, first, last)
-            )
+        arrays = [points.numpy(), gradient.detach().contiguous().numpy()]
+        if jacobian_gradient is not None:
+            kernels = sdf_hash_grid_kernels
+            arrays.append(jacobian_gradient.detach().contiguous().numpy())
+        arrays += [scalings.numpy(), mask, table_gradient.numpy()]
+        by_table = kernels.table_differentiator(shape[1], smooth)
+        in_ranges(len(scalings), lambda first, last: by_table(*arrays, first, last))
         return table_gradient
 
     @staticmethod
