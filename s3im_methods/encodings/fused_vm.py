@@ -23,8 +23,8 @@ def vm_features(points: Tensor, axes: Sequence[Axes], planes: Sequence[Tensor], 
     Args:
         points: In [-1, 1], ``[n, 3]``, on the CPU; they get no gradient.
         axes: Of each pair.
-        planes: Each ``[1, C, rows, columns]``.
-        lines: Each ``[1, C, nodes, 1]``.
+        planes: Each ``[1, C, rows, columns]``; without a copy where it lies in torch's channels-last format.
+        lines: Each ``[1, C, nodes, 1]``; the same.
 
     Returns:
         ``[n, len(axes) * C]``.
@@ -37,8 +37,9 @@ def vm_sum(points: Tensor, axes: Sequence[Axes], planes: Sequence[Tensor], lines
     return _VM.apply(points.contiguous(), tuple(axes), True, *planes, *lines)[:, 0]  # type: ignore[index]
 
 
-def _components_last(grid: Tensor) -> Tensor:
-    return grid.detach()[0].permute(1, 2, 0).contiguous()
+def components_last(grid: Tensor) -> Tensor:
+    """A grid ``[C, rows, columns]`` as ``[rows, columns, C]``, contiguous; a view where it lies like that."""
+    return grid.detach().permute(1, 2, 0).contiguous()
 
 
 class _VM(torch.autograd.Function):
@@ -82,13 +83,13 @@ class _VM(torch.autograd.Function):
                 vm_kernels.gradients(array, x, y, z, plane, line, *place, of_plane, of_line, first, last)
 
         in_ranges(width, work)
-        of_planes = [plane.permute(2, 0, 1)[None].contiguous() for plane, _ in found]
-        of_lines = [line.t()[None, :, :, None].contiguous() for _, line in found]
+        of_planes = [plane.permute(2, 0, 1)[None] for plane, _ in found]
+        of_lines = [line.t()[None, :, :, None] for _, line in found]
         return None, None, None, *of_planes, *of_lines
 
 
 def _pairs(grids: Sequence[Tensor]) -> list[tuple[Any, Any]]:
     """Each plane ``[rows, columns, C]`` with its line ``[nodes, C]``, as arrays."""
     half = len(grids) // 2
-    arrays = [_components_last(grid).numpy() for grid in grids]
+    arrays = [components_last(grid[0]).numpy() for grid in grids]
     return [(plane, line[:, 0]) for plane, line in zip(arrays[:half], arrays[half:], strict=True)]

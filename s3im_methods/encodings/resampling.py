@@ -56,6 +56,8 @@ class ResampledGrid(_Base):
     """Mixin for an encoding whose parameters are slices of space; see the module's docstring."""
 
     layout: Layout
+    memory_format: torch.memory_format = torch.contiguous_format
+    """How parameters lie in memory, and with them their gradients and moments."""
 
     def axis_resolution(self) -> tuple[int, int, int]:
         """Number of nodes along x, y and z."""
@@ -86,7 +88,7 @@ class ResampledGrid(_Base):
             for index, (rows, columns) in enumerate(self.layout[name]):
                 part = lerp_along(values[index], -2, nodes[rows])
                 slices.append(part if columns is None else lerp_along(part, -1, nodes[columns]))
-            return torch.stack(slices)
+            return torch.stack(slices).contiguous(memory_format=self.memory_format)
 
         return resample
 
@@ -98,5 +100,5 @@ class ResampledGrid(_Base):
         for name in self.layout:
             saved, parameter = state_dict.get(prefix + name), getattr(self, name)
             if saved is not None and saved.shape != parameter.shape and saved.shape[:2] == parameter.shape[:2]:
-                parameter.data = parameter.data.new_empty(saved.shape)
+                parameter.data = parameter.data.new_empty(saved.shape).contiguous(memory_format=self.memory_format)
         super()._load_from_state_dict(state_dict, prefix, *args)

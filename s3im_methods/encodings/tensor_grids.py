@@ -85,7 +85,8 @@ class AxisGrid(ResampledGrid, Encoding):
 
     def _add(self, name: str, rows: int, columns: int | None, resolution: Sequence[int], init_scale: float) -> None:
         shape = (1, self.num_components, resolution[rows], 1 if columns is None else resolution[columns])
-        setattr(self, name, nn.Parameter(init_scale * torch.randn(shape)))
+        values = (init_scale * torch.randn(shape)).contiguous(memory_format=self.memory_format)
+        setattr(self, name, nn.Parameter(values))
         self.layout = {**self.layout, name: ((rows, columns),)}
 
     def _plane(self, index: int, points: Tensor) -> Tensor:
@@ -124,8 +125,11 @@ class AxisGrid(ResampledGrid, Encoding):
 class AxisVM(AxisGrid):
     """Vector-matrix decomposition: three times ``num_components`` features, each a plane's times a line's.
 
-    On a CPU its kernels do all in one pass, but where points need a gradient (for cameras).
+    On a CPU its kernels do all in one pass, but where points need a gradient (for cameras). They read all components of
+    a node at once, which therefore lie side by side.
     """
+
+    memory_format = torch.channels_last
 
     def get_out_dim(self) -> int:
         """Number of features."""

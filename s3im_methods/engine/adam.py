@@ -5,6 +5,7 @@ nerfstudio's config leaves both at torch's defaults; several passes were a tenth
 
 from dataclasses import dataclass
 
+import torch
 from nerfstudio.engine.optimizers import AdamOptimizerConfig
 
 
@@ -22,3 +23,15 @@ class BetaAdamConfig(FusedAdamConfig):
 
     betas: tuple[float, float] = (0.9, 0.99)
     """Decay rates of the first and the second moment; TensoRF (Chen et al., ECCV 2022) uses 0.9 and 0.99."""
+
+
+def arrange_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Let each moment lie in memory as its parameter does.
+
+    The one kernel goes through both in the order of their memory and does not look whether this is the same (torch
+    2.15); moments from a checkpoint may lie otherwise.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter).copy_(value)

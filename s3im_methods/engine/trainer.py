@@ -19,6 +19,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from nerfstudio.viewer.viewer import Viewer
 
 from s3im_methods.compat.checkpoints import explained_load
+from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.errors import InputError
 from s3im_methods.randomness import step_seed
@@ -138,6 +139,8 @@ class S3IMTrainer(Trainer):
             raise InputError(f"No checkpoint at '{source}': give --load-checkpoint a step-*.ckpt file.")
         with explained_load(source):
             super()._load_checkpoint()
+        for optimizer in self.optimizers.optimizers.values():
+            arrange_moments(optimizer)
 
 
 def _flush_to_disk(path: Path) -> None:

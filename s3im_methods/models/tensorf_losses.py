@@ -1,6 +1,6 @@
 """What TensoRF's loss is made of besides the colours, in the strength of the original (Chen et al., ECCV 2022)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -8,26 +8,8 @@ from torch import Tensor
 
 from s3im_methods.encodings.tensor_grids import grid_planes
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
+from s3im_methods.losses.total_variation import total_variation
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
-
-
-def total_variation(planes: Sequence[Tensor]) -> Tensor:
-    """Total variation summed over planes.
-
-    Each plane counts twice its mean squared difference of neighbouring rows plus that of neighbouring columns.
-
-    Args:
-        planes: Planes ``[components, rows, columns]``.
-
-    Returns:
-        A scalar.
-
-    Example:
-        >>> total_variation([torch.arange(4.0).expand(1, 3, 4)])
-        tensor(2.)
-    """
-    terms = [plane.diff(dim=dim).square().mean() for plane in planes for dim in (-2, -1)]
-    return 2 * torch.stack(terms).sum()
 
 
 def mean_absolute_values(parameters: Iterable[Tensor]) -> Tensor:

@@ -98,3 +98,15 @@ def test_no_points():
     assert fused(empty).shape == (0, 9) and fused.summed(empty).shape == (0, 1)
     fused.summed(empty).sum().backward()
     assert not fused.plane_0.grad.any()
+
+
+def test_components_of_a_node_lie_side_by_side_whatever_becomes_of_the_grid(tmp_path):
+    fused, _ = pair(torch.float32, components=4)
+    fused.summed(some_points(torch.float32)).sum().backward()
+    torch.save(fused.state_dict(), tmp_path / "grid.pt")
+    loaded = AxisVM((2, 2, 2), 4)
+    loaded.load_state_dict(torch.load(tmp_path / "grid.pt"))
+    for name, parameter in loaded.named_parameters():
+        grown = fused.resampling((7, 8, 9))(name, parameter.data)
+        for tensor in (parameter, getattr(fused, name), getattr(fused, name).grad, grown):
+            assert tensor.is_contiguous(memory_format=torch.channels_last) and tensor.stride(1) == 1

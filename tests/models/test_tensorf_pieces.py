@@ -5,20 +5,8 @@ import torch
 
 from s3im_methods.models.surface_normals import difference_normals
 from s3im_methods.models.tensorf_growth import resolution_by_axis
-from s3im_methods.models.tensorf_losses import decayed, mean_absolute_values, total_variation
+from s3im_methods.models.tensorf_losses import decayed, mean_absolute_values
 from s3im_methods.models.tensorf_mask import node_window
-
-
-def test_total_variation_of_a_ramp():
-    ramp = 3.0 * torch.arange(5.0)[:, None] + 0.5 * torch.arange(7.0)
-    assert total_variation([ramp.expand(4, 5, 7)] * 3).item() == pytest.approx(3 * 2 * (3.0**2 + 0.5**2))
-
-
-def test_total_variation_is_three_times_nerfstudios():
-    from nerfstudio.model_components.losses import tv_loss
-
-    planes = torch.randn(3, 4, 6, 6)
-    torch.testing.assert_close(total_variation(list(planes)), 3 * tv_loss(planes))
 
 
 def test_mean_absolute_values_are_summed_over_parameters():

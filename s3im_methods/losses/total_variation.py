@@ -1,0 +1,73 @@
+"""Total variation of a tensor grid's planes, in the strength of the original TensoRF (Chen et al., ECCV 2022)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from s3im_methods.encodings.fused_vm import components_last
+from s3im_methods.encodings.hash_grid import fused_available
+from s3im_methods.encodings.threads import in_ranges
+
+
+def total_variation(planes: Sequence[Tensor]) -> Tensor:
+    """Total variation summed over planes.
+
+    Each plane counts twice its mean squared difference of neighbouring rows plus that of neighbouring columns. On a CPU
+    kernels compute it, and its gradient, in one pass each.
+
+    Args:
+        planes: Planes ``[components, rows, columns]``, with at least 2 rows and columns.
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> total_variation([torch.arange(4.0).expand(1, 3, 4)])
+        tensor(2.)
+    """
+    if fused_available() and all(plane.device.type == "cpu" for plane in planes):
+        return _TotalVariation.apply(*planes)  # type: ignore[return-value]
+    terms = [plane.diff(dim=dim).square().mean() for plane in planes for dim in (-2, -1)]
+    return 2 * torch.stack(terms).sum()
+
+
+def _per_difference(plane: Tensor) -> tuple[float, float]:
+    """What the square of a difference of rows counts, and one of columns."""
+    components, rows, columns = plane.shape
+    return 2 / (components * (rows - 1) * columns), 2 / (components * rows * (columns - 1))
+
+
+class _TotalVariation(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *planes: Tensor) -> Tensor:
+        from s3im_methods.losses import total_variation_kernels as kernels
+
+        ctx.save_for_backward(*planes)
+        total = 0.0
+        for plane in planes:
+            values = components_last(plane).flatten(1).numpy()
+            # One sum per row, so that the number of threads does not change the result.
+            sums = np.empty((len(values), 2))
+            given = values, len(plane), sums
+            in_ranges(len(values), lambda first, last, given=given: kernels.squares(*given, first, last))
+            total += float(sums.sum(axis=0) @ _per_difference(plane))
+        return planes[0].new_tensor(total)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        from s3im_methods.losses import total_variation_kernels as kernels
+
+        found = []
+        for plane in ctx.saved_tensors:
+            values = components_last(plane)
+            result = torch.empty_like(values)
+            by_rows, by_columns = (2 * weight * float(gradient) for weight in _per_difference(plane))
+            arrays = values.flatten(1).numpy(), len(plane), by_rows, by_columns, result.flatten(1).numpy()
+            in_ranges(len(values), lambda first, last, given=arrays: kernels.gradient(*given, first, last))
+            found.append(result.permute(2, 0, 1))
+        return tuple(found)
