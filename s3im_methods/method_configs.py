@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
-from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from nerfstudio.engine.trainer import TrainerConfig
@@ -16,6 +15,7 @@ from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from s3im_methods import compat
+from s3im_methods.data.byte_images import ByteImageDataManagerConfig
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
 from s3im_methods.engine.adam import BetaAdamConfig, FusedAdamConfig
@@ -74,7 +74,7 @@ def _method(
     optimizers: dict[str, dict],
     rays: int,
     max_num_iterations: int,
-    data_manager: type[VanillaDataManagerConfig] = VanillaDataManagerConfig,
+    data_manager: type[ByteImageDataManagerConfig] = ByteImageDataManagerConfig,
     **trainer: Any,
 ) -> MethodSpecification:
     """What all methods have in common; ``trainer`` are further settings of the trainer."""

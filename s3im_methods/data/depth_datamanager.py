@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from s3im_methods.data.byte_images import ByteImageDataManager, ByteImageDataManagerConfig
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import DepthSurvey, survey
@@ -17,7 +17,7 @@ from s3im_methods.errors import InputError
 
 
 @dataclass
-class DepthDataManagerConfig(VanillaDataManagerConfig):
+class DepthDataManagerConfig(ByteImageDataManagerConfig):
     """Configuration of the data manager of methods that learn from depth."""
 
     _target: type = field(default_factory=lambda: DepthDataManager)
@@ -29,7 +29,7 @@ class DepthDataManagerConfig(VanillaDataManagerConfig):
     for evaluation stay the same."""
 
 
-class DepthDataManager(VanillaDataManager[DepthDataset]):
+class DepthDataManager(ByteImageDataManager):
     """Loads images with depth, after a look at all depth maps of the training views.
 
     Args:
@@ -49,6 +49,8 @@ class DepthDataManager(VanillaDataManager[DepthDataset]):
     """
 
     config: DepthDataManagerConfig
+    train_dataset: DepthDataset
+    eval_dataset: DepthDataset
 
     def __init__(
         self,

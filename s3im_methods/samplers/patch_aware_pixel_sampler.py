@@ -21,7 +21,7 @@ from torch import Tensor
 
 from s3im_methods.errors import InputError
 from s3im_methods.randomness import step_seed
-from s3im_methods.samplers.gather import PerPixel, gather_pixels, image_sizes
+from s3im_methods.samplers.gather import PerPixel, as_colours, gather_pixels, image_sizes
 from s3im_methods.samplers.patches import patch_pixels
 from s3im_methods.samplers.pixel_runs import PixelRuns
 from s3im_methods.samplers.process_seed import process_seed
@@ -162,14 +162,15 @@ class PatchAwarePixelSampler(PixelSampler):
         """Draw pixels and fetch everything that the batch of images has for each pixel.
 
         Args:
-            batch: ``image``, ``image_idx`` and what else there is per pixel, each stacked as ``[N, H, W, ...]`` or,
-                where sizes differ, listed as ``[H, W, ...]``. What is not per pixel is left out.
+            batch: ``image`` (floats in [0, 1], or bytes), ``image_idx`` and what else there is per pixel, each stacked
+                as ``[N, H, W, ...]`` or, where sizes differ, listed as ``[H, W, ...]``. What is not per pixel is left
+                out.
             num_rays_per_batch: How many rays to draw.
-            keep_full_image: Whether to add the images themselves, as ``full_image``.
+            keep_full_image: Whether to add the images themselves, as they came, as ``full_image``.
 
         Returns:
-            Each per-pixel key as ``[B, ...]``, where B is ``num_rays_per_batch``; ``indices``, that is camera, y and x,
-            ``[B, 3]``, int64, on the CPU; ``num_patches`` and ``patch_size``, ints.
+            Each per-pixel key as ``[B, ...]``, where B is ``num_rays_per_batch``, colours as floats; ``indices``, that
+            is camera, y and x, ``[B, 3]``, int64, on the CPU; ``num_patches`` and ``patch_size``, ints.
 
         Raises:
             InputError: If an image has no valid pixel, or no room for a patch that is asked for.
@@ -180,6 +181,7 @@ class PatchAwarePixelSampler(PixelSampler):
         pixel_batch: dict[str, Any] = {
             key: gather_pixels(value, indices) for key, value in batch.items() if image_sizes(value) == source.sizes
         }
+        pixel_batch["image"] = as_colours(pixel_batch["image"])
         indices[:, 0] = source.cameras[indices[:, 0]]
         pixel_batch |= {"indices": indices, "num_patches": num_patches, "patch_size": self.config.patch_size}
         if keep_full_image:

@@ -1,0 +1,81 @@
+"""nerfstudio's data manager with images kept as the bytes they come in: a quarter of the memory, and a quicker start.
+
+nerfstudio keeps every image in float32, all of them twice while it stacks them. The pixel sampler turns the bytes of
+the drawn pixels into the same floats, to the last bit.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
+from nerfstudio.data.datasets.base_dataset import InputDataset
+from torch.utils.data import Dataset
+
+from s3im_methods.samplers import PatchAwarePixelSamplerConfig
+
+
+@dataclass
+class ByteImageDataManagerConfig(VanillaDataManagerConfig):
+    """Configuration of the data manager that keeps images as bytes."""
+
+    _target: type = field(default_factory=lambda: ByteImageDataManager)
+    """The class to instantiate."""
+
+
+class ByteImages(Dataset):
+    """A dataset's images as uint8; for the rest it is that dataset.
+
+    Args:
+        dataset: A dataset of nerfstudio whose images are not blended with a colour.
+    """
+
+    def __init__(self, dataset: InputDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """What the dataset has for an image; ``image`` is ``[H, W, 3 or 4]``, uint8."""
+        return self._dataset.get_data(index, image_type="uint8")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dataset, name)
+
+
+class ByteImageDataManager(VanillaDataManager[InputDataset]):
+    """See the module's docstring; images that are blended with a background colour when they are read stay floats.
+
+    Args:
+        config: The data manager's configuration.
+    """
+
+    config: VanillaDataManagerConfig
+
+    def setup_train(self) -> None:
+        """Set up the loading of training images."""
+        with self._as_bytes("train_dataset"):
+            super().setup_train()
+
+    def setup_eval(self) -> None:
+        """Set up the loading of evaluation images; whole views are read as floats."""
+        with self._as_bytes("eval_dataset"):
+            super().setup_eval()
+        self.fixed_indices_eval_dataloader.input_dataset = self.eval_dataset
+        self.eval_dataloader.input_dataset = self.eval_dataset
+
+    @contextmanager
+    def _as_bytes(self, name: Literal["train_dataset", "eval_dataset"]) -> Iterator[None]:
+        dataset: InputDataset = getattr(self, name)
+        blended = dataset._dataparser_outputs.alpha_color is not None or dataset.mask_color
+        if blended or not isinstance(self.config.pixel_sampler, PatchAwarePixelSamplerConfig):
+            yield
+            return
+        # nerfstudio's loaders ask a dataset for floats, and have no setting for this.
+        setattr(self, name, ByteImages(dataset))
+        try:
+            yield
+        finally:
+            setattr(self, name, dataset)

@@ -1,0 +1,100 @@
+"""Images kept as bytes: the batches are nerfstudio's to the last bit, and what must stay floats does."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConfig
+from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+from nerfstudio.data.pixel_samplers import PixelSamplerConfig
+from PIL import Image
+
+from s3im_methods.data.byte_images import ByteImageDataManagerConfig
+from s3im_methods.samplers import PatchAwarePixelSamplerConfig
+
+
+def random_image(file: Path, height: int, width: int, channels: int, seed: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+    Image.fromarray(pixels).save(file)
+
+
+def pose(number: int) -> list[list[float]]:
+    matrix = np.eye(4)
+    matrix[:3, 3] = number, number**2, 1
+    return matrix.tolist()
+
+
+def nerfstudio_scene(folder: Path, sizes: list[tuple[int, int]], channels: int = 3) -> NerfstudioDataParserConfig:
+    frames = []
+    for number, (height, width) in enumerate(sizes):
+        random_image(folder / f"{number}.png", height, width, channels, number)
+        frame = {"file_path": f"{number}.png", "transform_matrix": pose(number), "w": width, "h": height}
+        frames.append(frame | {"fl_x": 9.0, "fl_y": 9.0, "cx": width / 2, "cy": height / 2})
+    (folder / "transforms.json").write_text(json.dumps({"camera_model": "OPENCV", "frames": frames}))
+    return NerfstudioDataParserConfig(data=folder, eval_mode="interval", eval_interval=3, downscale_factor=1)
+
+
+def blender_scene(folder: Path, alpha_color: str | None) -> BlenderDataParserConfig:
+    for split in ("train", "val", "test"):
+        for number in range(2):
+            random_image(folder / split / f"{number}.png", 6, 8, 4, number)
+        frames = [{"file_path": f"./{split}/{n}", "transform_matrix": pose(n)} for n in range(2)]
+        (folder / f"transforms_{split}.json").write_text(json.dumps({"camera_angle_x": 0.7, "frames": frames}))
+    return BlenderDataParserConfig(data=folder, alpha_color=alpha_color)
+
+
+def managers(parser, **settings):
+    """nerfstudio's data manager and ours."""
+    settings = {"pixel_sampler": PatchAwarePixelSamplerConfig(), **settings}
+    return [
+        config(dataparser=parser, train_num_rays_per_batch=200, eval_num_rays_per_batch=50, **settings).setup(
+            device="cpu"
+        )
+        for config in (VanillaDataManagerConfig, ByteImageDataManagerConfig)
+    ]
+
+
+def dtypes(manager) -> list[torch.dtype]:
+    batches = [
+        loader.cached_collated_batch for loader in (manager.train_image_dataloader, manager.eval_image_dataloader)
+    ]
+    images = [batch["image"] for batch in batches]
+    return [images.dtype if isinstance(images, torch.Tensor) else images[0].dtype for images in images]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("sizes", [[(7, 9)] * 6, [(7, 9), (5, 4), (6, 6), (7, 8), (5, 5), (9, 7)]])
+def test_batches_are_nerfstudios_to_the_last_bit(tmp_path, sizes, channels):
+    stock, ours = managers(nerfstudio_scene(tmp_path, sizes, channels))
+    assert dtypes(stock) == [torch.float32] * 2 and dtypes(ours) == [torch.uint8] * 2
+    for dataset, (_, batch) in (
+        (stock.train_dataset, ours.next_train(0)),
+        (stock.eval_dataset, ours.next_eval(0)),
+    ):
+        expected = torch.stack([dataset[camera]["image"][y, x] for camera, y, x in batch["indices"].tolist()])
+        assert batch["image"].dtype == torch.float32 and torch.equal(batch["image"], expected)
+
+
+def test_whole_views_are_floats(tmp_path):
+    _, ours = managers(nerfstudio_scene(tmp_path, [(7, 9)] * 6))
+    views = [batch for _, batch in ours.fixed_indices_eval_dataloader] + [ours.next_eval_image(0)[1]]
+    assert all(view["image"].dtype == torch.float32 for view in views)
+    assert ours.train_dataset[0]["image"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(("alpha_color", "dtype"), [("white", torch.float32), (None, torch.uint8)])
+def test_images_that_are_blended_stay_floats(tmp_path, alpha_color, dtype):
+    stock, ours = managers(blender_scene(tmp_path, alpha_color))
+    assert dtypes(ours) == [dtype] * 2
+    width = stock.next_train(0)[1]["image"].shape[1]
+    assert ours.next_train(0)[1]["image"].shape[1] == width == (4 if alpha_color is None else 3)
+
+
+def test_another_pixel_sampler_gets_the_floats_it_expects(tmp_path):
+    _, ours = managers(nerfstudio_scene(tmp_path, [(7, 9)] * 6), pixel_sampler=PixelSamplerConfig())
+    assert dtypes(ours) == [torch.float32] * 2
+    assert ours.next_train(0)[1]["image"].dtype == torch.float32
