@@ -219,11 +219,11 @@ s3im_tensorf_lite = _method(
         final_resolution=192,
         upsampling_iters=(400, 800, 1200),
         num_uniform_samples=64,
-        num_samples=32,
+        num_samples=24,
         num_den_components=8,
         num_color_components=16,
         appearance_dim=12,
-        head_width=64,
+        head_width=32,
         regularization_decay_steps=3000,
     ),
     optimizers={
