@@ -46,7 +46,7 @@ _STOCK = "stock nerfacto (torch) at the same sizes, plain loss"
 CONTESTS = {
     "s3im-nerfacto-lite": Contest("stock", _STOCK, 20, 20, {"cpu": 3.0}, view_target=4.0),
     "s3im-nerfacto": Contest("stock", _STOCK, 2, 1, {"cpu": 3.0, "cuda": 4.0}),
-    "s3im-tensorf-lite": Contest("plain", "itself without its kernels and the fused Adam", 20, 10, {"cpu": 2.0}),
+    "s3im-tensorf-lite": Contest("plain", "itself before: no kernels, no fused Adam, larger", 20, 10, {"cpu": 2.0}),
     # At first the surface is so blurred that the band leaves out little.
     "s3im-neus-facto-lite": Contest(
         "plain", "itself without its kernels, its band and the fused Adam", 200, 10, {"cpu": 2.0}
