@@ -23,13 +23,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from s3im_methods.encodings import SDFHashEncoding, chosen_implementation
+from s3im_methods.fields.initial_sphere import fit_initial_sphere
 from s3im_methods.fields.surface_band import outputs_in_band
 from s3im_methods.fields.unit_space import UnitSpace
-
-_FIT_POINTS = 4096
-_FIT_RADIUS = 1.5
-_FIT_BIASES = 2.0
-_FIT_RIDGE = 1e-6
 
 
 @dataclass
@@ -120,7 +116,7 @@ class S3IMSDFField(SDFField):
         self.move_to(UnitSpace())
         self.unlock(0)
         if config.geometric_init and config.fit_initial_sphere:
-            self._fit_initial_sphere()
+            fit_initial_sphere(self)
 
     def move_to(self, space: UnitSpace) -> None:
         """Put the field into another sphere."""
@@ -146,41 +142,6 @@ class S3IMSDFField(SDFField):
             in_dim=3, num_frequencies=frequencies, min_freq_exp=0.0, max_freq_exp=max(frequencies - 1.0, 0.0)
         )
         super().initialize_geo_layers()
-
-    @torch.no_grad()
-    def _fit_initial_sphere(self) -> None:
-        """Solve for the last layer's weights that make the initial surface a sphere.
-
-        The random weights of the geometric initialisation (Atzmon and Lipman, "SAL", CVPR 2020) do so for infinitely
-        wide layers only; the nets of hash grids are narrow.
-        """
-        config = self.config
-        assert config.bias is not None
-        random = torch.Generator().manual_seed(0)
-        directions = functional.normalize(torch.randn(_FIT_POINTS, 3, generator=random), dim=-1)
-        reach = max(_FIT_RADIUS, _FIT_BIASES * config.bias)
-        radii = reach * torch.rand(_FIT_POINTS, 1, generator=random)
-        last = getattr(self, f"glin{self.num_layers - 2}")
-        hidden: list[Tensor] = []
-        hook = last.register_forward_pre_hook(lambda module, inputs: hidden.append(inputs[0].double()))
-        SDFField.forward_geonetwork(self, directions * radii)
-        hook.remove()
-        distance = radii[:, 0].double() - config.bias
-        target = -distance if config.inside_outside else distance
-        # Around the random solution, so that no weight grows large.
-        start = last.weight[0].double()
-        ones = torch.ones(_FIT_POINTS, 1, dtype=torch.float64)
-        design = torch.cat([hidden[0], ones], dim=1)
-        ridge = _FIT_RIDGE * _FIT_POINTS * torch.eye(design.shape[1], dtype=torch.float64)
-        rest = design.T @ (target - hidden[0] @ start)
-        change = torch.linalg.solve(design.T @ design + ridge, rest).to(last.weight)
-        weight = last.weight[0] + change[:-1]
-        if config.weight_norm:
-            last.weight_v[0] = weight
-            last.weight_g[0] = weight.norm()
-        else:
-            last.weight[0] = weight
-        last.bias[0] = change[-1]
 
     def unlock(self, step: int) -> None:
         """Unlock the levels of a training step."""

@@ -1,0 +1,50 @@
+"""An initial surface that is a sphere, also where the geometry network is narrow.
+
+The random weights of the geometric initialisation (Atzmon and Lipman, "SAL", CVPR 2020) give a sphere for infinitely
+wide layers only; the networks of hash grids are narrow.
+"""
+
+import torch
+from nerfstudio.fields.sdf_field import SDFField
+from torch import Tensor
+from torch.nn import functional
+
+_POINTS = 4096
+_REACH = 1.5
+_REACH_IN_BIASES = 2.0
+_RIDGE = 1e-6
+
+
+@torch.no_grad()
+def fit_initial_sphere(field: SDFField) -> None:
+    """Solve for the last layer's weights that make the initial surface a sphere of radius ``bias`` (unit sphere).
+
+    Args:
+        field: A field that has not been trained; ``bias`` and ``inside_outside`` are those of its config.
+    """
+    config = field.config
+    random = torch.Generator().manual_seed(0)
+    directions = functional.normalize(torch.randn(_POINTS, 3, generator=random), dim=-1)
+    reach = max(_REACH, _REACH_IN_BIASES * config.bias)
+    radii = reach * torch.rand(_POINTS, 1, generator=random)
+    last = getattr(field, f"glin{field.num_layers - 2}")
+    hidden: list[Tensor] = []
+    hook = last.register_forward_pre_hook(lambda module, inputs: hidden.append(inputs[0].double()))
+    SDFField.forward_geonetwork(field, directions * radii)
+    hook.remove()
+    distance = radii[:, 0].double() - config.bias
+    target = -distance if config.inside_outside else distance
+    # Around the random solution, so that no weight grows large.
+    start = last.weight[0].double()
+    ones = torch.ones(_POINTS, 1, dtype=torch.float64)
+    design = torch.cat([hidden[0], ones], dim=1)
+    ridge = _RIDGE * _POINTS * torch.eye(design.shape[1], dtype=torch.float64)
+    rest = design.T @ (target - hidden[0] @ start)
+    change = torch.linalg.solve(design.T @ design + ridge, rest).to(last.weight)
+    weight = last.weight[0] + change[:-1]
+    if config.weight_norm:
+        last.weight_v[0] = weight
+        last.weight_g[0] = weight.norm()
+    else:
+        last.weight[0] = weight
+    last.bias[0] = change[-1]
