@@ -23,7 +23,7 @@ class S3IMDepthNerfactoModelConfig(S3IMNerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMDepthNerfactoModel)
     """The class to instantiate."""
-    depth: DepthLossConfig = field(default_factory=DepthLossConfig)
+    depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(reach=2.0))
     """Settings of the depth loss."""
     appearance: Literal["embedding", "glo"] = "embedding"
     """How images that differ in exposure are told apart: embedding is nerfacto's, as its own settings describe it; glo

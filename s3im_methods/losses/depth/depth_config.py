@@ -75,6 +75,10 @@ class DepthLossConfig:
     sigma_unit: Literal["scene", "metres"] = "scene"
     """Unit of sigma: scene is the unit of the cameras' positions after nerfstudio has scaled them, usually into a box
     from -1 to 1; metres needs a scene whose depth maps are in metres."""
+    reach: float = 0.0
+    """Kinds l2, l1 and urban: samples farther than this many times the known depth count as being that far; from 1, or
+    0 to take them where they are. At the far end of an unbounded scene, hundreds of times as far, a little weight would
+    outweigh all the rest."""
     levels: Literal["all", "last"] = "last"
     """Which samples the loss looks at: last uses the field's alone, whose shape the proposal networks learn anyway; all
     averages it over the proposal networks' and the field's, which takes several times as long."""
@@ -98,6 +102,10 @@ class DepthLossConfig:
             if value is not None and not (math.isfinite(value) and value >= 0):
                 flag = f"{_FLAG}.{name.replace('_', '-')}"
                 raise InputError(f"The depth loss's {name} ({flag}) is {value}: give a number, 0 or above.")
+        if not (self.reach == 0 or 1 <= self.reach < math.inf):
+            raise InputError(
+                f"The depth loss's reach ({_FLAG}.reach) is {self.reach}: give 1 or more, or 0 for no limit."
+            )
         self.sigma.check()
 
     def decided(self, wanted: bool) -> "DepthLossConfig":
@@ -160,7 +168,9 @@ def depth_loss(config: DepthLossConfig, weights: Tensor, starts: Tensor, ends: T
         return bounded_depth_loss(*bins, depth, sigma, widening, confidence, variant, *mults)
     if kind in ("ds-nerf", "ds-nerf-stock"):
         return ds_nerf_depth_loss(*bins, depth, sigma, confidence, stock)
-    rendered = expected_depth(*bins)
+    limited = config.reach > 0 and kind in ("l2", "l1", "urban")
+    # Where the depth is not known, nothing counts.
+    rendered = expected_depth(*bins, farthest=config.reach * depth if limited else None)
     if kind in ("urban", "urban-stock"):
         # The stock arithmetic has its region's half width for sigma; so has ours, but the setting is a deviation.
         return urban_depth_loss(*bins, depth, sigma if stock else 3 * sigma, rendered, confidence, stock)

@@ -2,7 +2,9 @@
 
     E[t] = sum_i w_i t_i / sum_i w_i,    L2 = mean over rays of (E[t] - D)^2,    L1 = mean over rays of |E[t] - D|
 
-They fix the mean of a ray's weights and nothing else about them: weight before and behind the surface can cancel.
+They fix the mean of a ray's weights and nothing else about them: weight before and behind the surface can cancel. In
+an unbounded scene bins reach hundreds of times as far as the surface, so that a thousandth of the weight there moves
+the mean more than all the rest, and the loss empties the distance by fog before the cameras; hence ``farthest``.
 """
 
 from typing import Literal
@@ -14,13 +16,14 @@ from s3im_methods.losses.depth.valid_rays import full_precision, trusted_depth, 
 
 
 @full_precision
-def expected_depth(weights: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+def expected_depth(weights: Tensor, starts: Tensor, ends: Tensor, farthest: Tensor | None = None) -> Tensor:
     """Mean distance of a ray's weights.
 
     Args:
         weights: Rendering weights, ``[B, S]``.
         starts: Distances along the ray where the bins start, ``[B, S]``, in scene units.
         ends: Where they end.
+        farthest: Bins beyond this distance count as being there, ``[B]``; by default all are where they are.
 
     Returns:
         ``[B]``, between the midpoints of the first and the last bin; the first, with a gradient of 0, for a ray
@@ -33,6 +36,8 @@ def expected_depth(weights: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
         tensor([2.])
     """
     middles = (starts + ends) / 2
+    if farthest is not None:
+        middles = middles.minimum(farthest[:, None])
     # The least sum bounds the gradient of a ray almost without weight.
     mean = (weights * middles).sum(-1) / weights.sum(-1).clamp(min=1e-6)
     return mean.clamp(middles[:, 0], middles[:, -1])

@@ -20,6 +20,14 @@ def test_expected_depth_is_nerfstudios():
     torch.testing.assert_close(expected_depth(weights, starts, ends), rendered[:, 0])
 
 
+def test_bins_beyond_the_farthest_distance_count_as_being_there():
+    ends = torch.tensor([[1.0, 2.0, 1000.0]])
+    weights = torch.tensor([[0.0, 0.5, 0.5]])
+    assert expected_depth(weights, ends - 1, ends).item() == 0.5 * 1.5 + 0.5 * 999.5
+    assert expected_depth(weights, ends - 1, ends, torch.tensor([4.0])).item() == 0.5 * 1.5 + 0.5 * 4
+    assert expected_depth(weights, ends - 1, ends, torch.tensor([0.0])).item() == 0
+
+
 @pytest.mark.parametrize("size", [0.0, 1e-9, 1e-3])
 def test_rays_almost_without_weight_have_no_huge_gradient(size):
     ends = torch.tensor([[1.0, 2.0, 1000.0]])
