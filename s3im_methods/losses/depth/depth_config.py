@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, get_args
 
+import torch
 from torch import Tensor
 
 from s3im_methods.errors import InputError
@@ -168,9 +169,11 @@ def depth_loss(config: DepthLossConfig, weights: Tensor, starts: Tensor, ends: T
         return bounded_depth_loss(*bins, depth, sigma, widening, confidence, variant, *mults)
     if kind in ("ds-nerf", "ds-nerf-stock"):
         return ds_nerf_depth_loss(*bins, depth, sigma, confidence, stock)
-    limited = config.reach > 0 and kind in ("l2", "l1", "urban")
-    # Where the depth is not known, nothing counts.
-    rendered = expected_depth(*bins, farthest=config.reach * depth if limited else None)
+    farthest = None
+    if config.reach > 0 and kind in ("l2", "l1", "urban"):
+        # Where the depth is not known, it may be any number.
+        farthest = torch.where(depth > 0, config.reach * depth, torch.inf)
+    rendered = expected_depth(*bins, farthest=farthest)
     if kind in ("urban", "urban-stock"):
         # The stock arithmetic has its region's half width for sigma; so has ours, but the setting is a deviation.
         return urban_depth_loss(*bins, depth, sigma if stock else 3 * sigma, rendered, confidence, stock)

@@ -28,19 +28,23 @@ def rays(count: int = 36, samples: int = 10, dtype: torch.dtype = torch.float64,
     return tuple(values.to(dtype) for values in (weights, edges[:, :-1], edges[:, 1:], depth))
 
 
-def loss_of(kind: str, weights: Tensor, starts: Tensor, ends: Tensor, depth: Tensor, **targets: Any) -> Tensor:
+def loss_of(
+    kind: str, weights: Tensor, starts: Tensor, ends: Tensor, depth: Tensor, reach: float = 0.0, **targets: Any
+) -> Tensor:
     given_targets = {"sigma": 0.1, "image_indices": torch.arange(len(depth)) % 2, **targets}
-    config = DepthLossConfig(kind=kind)  # type: ignore[arg-type]
+    config = DepthLossConfig(kind=kind, reach=reach)  # type: ignore[arg-type]
     return depth_loss(config, weights, starts, ends, DepthTargets(depth, **given_targets))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", [0.0, -1.0, float("nan"), float("inf")])
-def test_no_valid_ray_is_no_loss_and_no_gradient(kind, missing):
+@pytest.mark.parametrize("reach", [0.0, 2.0])
+def test_no_valid_ray_is_no_loss_and_no_gradient(kind, missing, reach):
     weights, starts, ends, depth = rays()
     weights.requires_grad_()
     for count in (36, 0):
-        loss = loss_of(kind, weights[:count], starts[:count], ends[:count], torch.full_like(depth[:count], missing))
+        unknown = torch.full_like(depth[:count], missing)
+        loss = loss_of(kind, weights[:count], starts[:count], ends[:count], unknown, reach)
         if count == 0 and kind in MEAN_OVER_ALL_RAYS:
             continue
         assert loss.item() == 0
@@ -49,14 +53,16 @@ def test_no_valid_ray_is_no_loss_and_no_gradient(kind, missing):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", [0.0, float("nan"), float("inf")])
-def test_rays_without_depth_have_no_effect(kind, missing):
+@pytest.mark.parametrize("reach", [0.0, 2.0])
+def test_rays_without_depth_have_no_effect(kind, missing, reach):
     """The mean is over the others, and so is the gradient; in nerfstudio's arithmetic the mean is over all."""
     weights, starts, ends, depth = rays()
     valid = torch.arange(36) % 3 > 0
     images = torch.arange(36) % 2
-    alone = loss_of(kind, weights[valid], starts[valid], ends[valid], depth[valid], image_indices=images[valid])
+    known = weights[valid], starts[valid], ends[valid], depth[valid]
+    alone = loss_of(kind, *known, reach=reach, image_indices=images[valid])
     weights.requires_grad_()
-    loss = loss_of(kind, weights, starts, ends, depth.masked_fill(~valid, missing), image_indices=images)
+    loss = loss_of(kind, weights, starts, ends, depth.masked_fill(~valid, missing), reach=reach, image_indices=images)
     of_weights = torch.autograd.grad(loss, weights)[0]
     assert not of_weights[~valid].any() and of_weights[valid].any()
     if kind == "ranking":
@@ -147,6 +153,7 @@ def test_shapes_that_do_not_fit_are_named(kind):
         ({"loss_mult": -1.0}, "depth.loss-mult"),
         ({"loss_mult": float("nan")}, "depth.loss-mult"),
         ({"surface_mult": -0.1}, "depth.surface-mult"),
+        ({"reach": 0.5}, "depth.reach"),
         ({"sigma": SigmaScheduleConfig(start=0.0)}, "depth.sigma.start"),
         ({"sigma": SigmaScheduleConfig(end=float("inf"))}, "depth.sigma.end"),
         ({"sigma": SigmaScheduleConfig(steps=-1)}, "depth.sigma.steps"),
@@ -156,6 +163,23 @@ def test_settings_out_of_range_name_their_flag(settings_, flag):
     DepthLossConfig().check()
     with pytest.raises(InputError, match=f"--pipeline.model.{flag}"):
         DepthLossConfig(**settings_).check()
+
+
+@pytest.mark.parametrize("kind", ["l2", "l1", "urban"])
+def test_reach_limits_what_a_little_weight_far_away_can_do(kind):
+    """Like an unbounded scene's last bin; nothing changes for a ray whose bins all lie nearer."""
+    weights, starts, ends, depth = rays()
+    torch.testing.assert_close(
+        loss_of(kind, weights, starts, ends, depth, reach=100.0), loss_of(kind, weights, starts, ends, depth)
+    )
+    far_ends = torch.cat([ends, torch.full_like(ends[:, :1], 1000.0)], dim=-1)
+    far_starts = torch.cat([starts, ends[:, -1:]], dim=-1)
+    far_weights = torch.cat([weights, torch.full_like(weights[:, :1], 1e-3)], dim=-1).requires_grad_()
+    pulls = []
+    for reach in (0.0, 2.0):
+        loss = loss_of(kind, far_weights, far_starts, far_ends, depth, reach=reach)
+        pulls.append(torch.autograd.grad(loss, far_weights)[0][:, -1].abs().mean())
+    assert pulls[1] < pulls[0] / 100
 
 
 def test_every_kind_has_a_usual_weight():
