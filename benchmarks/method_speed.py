@@ -4,9 +4,9 @@
 
 The nerfactos compete with stock nerfacto: nerfstudio's own model in its torch implementation, cut to the same sizes,
 with the plain loss and nerfstudio's sampler, pipeline, trainer and Adam. The others compete with themselves in plain
-torch: without this package's kernels for their grids, without the samples that the surface's band skips, and without
-the fused Adam; all else, S3IM included, is the same. A step is all that nerfstudio's trainer does for one: data,
-forward, losses, backward, Adam and callbacks. Both sides take turns, each in a process of its own; medians count.
+torch, see ``contestants.py``; all else, S3IM included, is the same. A step is all that nerfstudio's trainer does for
+one: data, forward, losses, backward, Adam and callbacks. Both sides take turns, each in a process of its own; medians
+count.
 """
 
 import contextlib

@@ -42,11 +42,15 @@ class ByteImages(Dataset):
         return self._dataset.get_data(index, image_type="uint8")
 
     def __getattr__(self, name: str) -> Any:
+        # A copy is made before it has a dataset.
+        if name == "_dataset":
+            raise AttributeError(name)
         return getattr(self._dataset, name)
 
 
 class ByteImageDataManager(VanillaDataManager[InputDataset]):
-    """See the module's docstring; images that are blended with a background colour when they are read stay floats.
+    """See the module's docstring; images stay floats where the parser names a background colour to blend them with, and
+    for another pixel sampler than ours.
 
     Args:
         config: The data manager's configuration.

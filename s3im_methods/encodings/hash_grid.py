@@ -100,7 +100,7 @@ class _Encode(torch.autograd.Function):
         points, table = points.detach().contiguous(), table.detach()
         features = points.new_empty(len(points), len(scalings) * table.shape[1])
         arrays = points.numpy(), table.numpy(), scalings.numpy(), mask, features.numpy()
-        encode = kernels.encoder(table.shape[1], smooth=False)
+        encode = kernels.encoder(table.shape[1], False)
         in_ranges(len(points), lambda first, last: encode(*arrays, first, last))
         ctx.save_for_backward(points, table, scalings)
         ctx.mask = mask
@@ -117,7 +117,7 @@ class _Encode(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             table_gradient = torch.zeros_like(table)
             of_table = points.numpy(), gradient.numpy(), scalings.numpy(), ctx.mask, table_gradient.numpy()
-            by_table = kernels.table_differentiator(table.shape[1], smooth=False)
+            by_table = kernels.table_differentiator(table.shape[1], False)
             in_ranges(len(scalings), lambda first, last: by_table(*of_table, first, last))
         if ctx.needs_input_grad[0]:
             point_gradient = torch.empty_like(points)

@@ -119,8 +119,8 @@ def point_differentiator(width: int) -> Any:
     @jit
     def point_gradient(points, table, gradient, scalings, mask, point_gradient, first, last):
         """Fill ``point_gradient[first:last]``."""
-        one, bits = points.dtype.type(1), np.uint32(mask)
-        point_gradient[first:last] = one * 0
+        zero, one, bits = points.dtype.type(0), points.dtype.type(1), np.uint32(mask)
+        point_gradient[first:last] = zero
         for level in range(scalings.shape[0]):
             s, column = scalings[level], level * width
             part = table[level * (mask + 1) : (level + 1) * (mask + 1)]
@@ -130,7 +130,7 @@ def point_differentiator(width: int) -> Any:
                 z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
                 ux, uy, uz = one - ox, one - oy, one - oz
                 n000, n100, n010, n110, n001, n101, n011, n111 = slots(x0, x1, y0, y1, z0, z1, bits)
-                dx, dy, dz = one * 0, one * 0, one * 0
+                dx, dy, dz = zero, zero, zero
                 for f in range(width):
                     v000, v100, v010, v110 = part[n000, f], part[n100, f], part[n010, f], part[n110, f]
                     v001, v101, v011, v111 = part[n001, f], part[n101, f], part[n011, f], part[n111, f]

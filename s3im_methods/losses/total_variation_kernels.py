@@ -29,8 +29,7 @@ def gradient(values, width, by_rows, by_columns, result, first, last):
     end = values.shape[1]
     for row in range(first, last):
         here, found = values[row], result[row]
-        for j in range(end):
-            found[j] = here[j] * 0
+        found[:] = 0
         if row > 0:
             before = values[row - 1]
             for j in range(end):

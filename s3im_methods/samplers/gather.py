@@ -51,13 +51,3 @@ def gather_pixels(values: PerPixel, indices: Tensor) -> Tensor:
     in_order = zip(values, y[order].split(counts), x[order].split(counts), strict=True)
     found = torch.cat([value[at_y, at_x] for value, at_y, at_x in in_order if len(at_y)])
     return found[order.argsort()]
-
-
-def as_colours(values: Tensor) -> Tensor:
-    """Bytes as floats in [0, 1], to the last bit as nerfstudio reads them; floats as they are.
-
-    Example:
-        >>> as_colours(torch.tensor([0, 51, 255], dtype=torch.uint8))
-        tensor([0.0000, 0.2000, 1.0000])
-    """
-    return values.float() / 255.0 if values.dtype == torch.uint8 else values

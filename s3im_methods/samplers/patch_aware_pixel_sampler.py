@@ -21,7 +21,8 @@ from torch import Tensor
 
 from s3im_methods.errors import InputError
 from s3im_methods.randomness import step_seed
-from s3im_methods.samplers.gather import PerPixel, as_colours, gather_pixels, image_sizes
+from s3im_methods.samplers.colours import as_colours
+from s3im_methods.samplers.gather import PerPixel, gather_pixels, image_sizes
 from s3im_methods.samplers.patches import patch_pixels
 from s3im_methods.samplers.pixel_runs import PixelRuns
 from s3im_methods.samplers.process_seed import process_seed

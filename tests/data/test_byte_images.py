@@ -1,6 +1,7 @@
 """Images kept as bytes: the batches are nerfstudio's to the last bit, and what must stay floats does."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataPars
 from nerfstudio.data.pixel_samplers import PixelSamplerConfig
 from PIL import Image
 
-from s3im_methods.data.byte_images import ByteImageDataManagerConfig
+from s3im_methods.data.byte_images import ByteImageDataManagerConfig, ByteImages
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
@@ -77,6 +78,31 @@ def test_batches_are_nerfstudios_to_the_last_bit(tmp_path, sizes, channels):
     ):
         expected = torch.stack([dataset[camera]["image"][y, x] for camera, y, x in batch["indices"].tolist()])
         assert batch["image"].dtype == torch.float32 and torch.equal(batch["image"], expected)
+
+
+def test_a_wrapped_dataset_can_be_copied(tmp_path):
+    _, ours = managers(nerfstudio_scene(tmp_path, [(7, 9)] * 6))
+    wrapped = ByteImages(ours.train_dataset)
+    copied = pickle.loads(pickle.dumps(wrapped))
+    assert len(copied) == len(wrapped) and torch.equal(copied[0]["image"], wrapped[0]["image"])
+    assert copied.image_filenames == ours.train_dataset.image_filenames
+
+
+@pytest.mark.parametrize("images", [-1, 2])
+def test_masks_and_images_loaded_in_turns(tmp_path, images):
+    parser = nerfstudio_scene(tmp_path, [(7, 9)] * 6)
+    content = json.loads((tmp_path / "transforms.json").read_text())
+    for number, frame in enumerate(content["frames"]):
+        Image.fromarray(np.eye(7, 9, number, dtype=np.uint8) * 255).save(tmp_path / f"mask_{number}.png")
+        frame["mask_path"] = f"mask_{number}.png"
+    (tmp_path / "transforms.json").write_text(json.dumps(content))
+    turns = {"train_num_images_to_sample_from": images, "train_num_times_to_repeat_images": 0}
+    _, ours = managers(parser, **(turns if images > 0 else {}))
+    for step in range(3):
+        batch = ours.next_train(step)[1]
+        for (camera, y, x), colour in zip(batch["indices"].tolist(), batch["image"], strict=True):
+            data = ours.train_dataset[camera]
+            assert data["mask"][y, x] and torch.equal(data["image"][y, x], colour)
 
 
 def test_whole_views_are_floats(tmp_path):

@@ -110,3 +110,11 @@ def test_components_of_a_node_lie_side_by_side_whatever_becomes_of_the_grid(tmp_
         grown = fused.resampling((7, 8, 9))(name, parameter.data)
         for tensor in (parameter, getattr(fused, name), getattr(fused, name).grad, grown):
             assert tensor.is_contiguous(memory_format=torch.channels_last) and tensor.stride(1) == 1
+
+
+def test_grids_that_were_stored_in_another_layout_are_loaded():
+    fused, _ = pair(torch.float32, components=4)
+    loaded = AxisVM((2, 2, 2), 4)
+    loaded.load_state_dict({name: values.contiguous() for name, values in fused.state_dict().items()})
+    for name, parameter in loaded.named_parameters():
+        assert torch.equal(parameter, getattr(fused, name)) and parameter.stride(1) == 1

@@ -29,7 +29,7 @@ def rays(count: int = 36, samples: int = 10, dtype: torch.dtype = torch.float64,
 
 
 def loss_of(
-    kind: str, weights: Tensor, starts: Tensor, ends: Tensor, depth: Tensor, reach: float = 0.0, **targets: Any
+    kind: str, weights: Tensor, starts: Tensor, ends: Tensor, depth: Tensor, *, reach: float = 0.0, **targets: Any
 ) -> Tensor:
     given_targets = {"sigma": 0.1, "image_indices": torch.arange(len(depth)) % 2, **targets}
     config = DepthLossConfig(kind=kind, reach=reach)  # type: ignore[arg-type]
@@ -44,7 +44,7 @@ def test_no_valid_ray_is_no_loss_and_no_gradient(kind, missing, reach):
     weights.requires_grad_()
     for count in (36, 0):
         unknown = torch.full_like(depth[:count], missing)
-        loss = loss_of(kind, weights[:count], starts[:count], ends[:count], unknown, reach)
+        loss = loss_of(kind, weights[:count], starts[:count], ends[:count], unknown, reach=reach)
         if count == 0 and kind in MEAN_OVER_ALL_RAYS:
             continue
         assert loss.item() == 0
