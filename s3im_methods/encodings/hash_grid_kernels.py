@@ -40,11 +40,14 @@ def smoothstep(offset, one):
 
 
 @inlined
-def slots(x0, x1, y0, y1, z0, z1, mask):
-    """Slots of a cell's nodes: n000, n100, n010, n110, n001, n101, n011, n111."""
+def cell(points, i, scaling, mask):
+    """Offsets of a point in its cell, and its nodes' slots: n000, n100, n010, n110, n001, n101, n011, n111."""
+    x0, x1, ox = axis(points[i, 0], scaling, PRIME_X)
+    y0, y1, oy = axis(points[i, 1], scaling, PRIME_Y)
+    z0, z1, oz = axis(points[i, 2], scaling, PRIME_Z)
     y00, y10, y01, y11 = y0 ^ z0, y1 ^ z0, y0 ^ z1, y1 ^ z1
     lower = (x0 ^ y00) & mask, (x1 ^ y00) & mask, (x0 ^ y10) & mask, (x1 ^ y10) & mask
-    return *lower, (x0 ^ y01) & mask, (x1 ^ y01) & mask, (x0 ^ y11) & mask, (x1 ^ y11) & mask
+    return ox, oy, oz, *lower, (x0 ^ y01) & mask, (x1 ^ y01) & mask, (x0 ^ y11) & mask, (x1 ^ y11) & mask
 
 
 @functools.cache
@@ -59,13 +62,10 @@ def encoder(width: int, smooth: bool) -> Any:
             s, column = scalings[level], level * width
             part = table[level * (mask + 1) : (level + 1) * (mask + 1)]
             for i in range(first, last):
-                x0, x1, ox = axis(points[i, 0], s, PRIME_X)
-                y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
-                z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
+                ox, oy, oz, n000, n100, n010, n110, n001, n101, n011, n111 = cell(points, i, s, bits)
                 if smooth:
                     ox, oy, oz = smoothstep(ox, one), smoothstep(oy, one), smoothstep(oz, one)
                 ux, uy, uz = one - ox, one - oy, one - oz
-                n000, n100, n010, n110, n001, n101, n011, n111 = slots(x0, x1, y0, y1, z0, z1, bits)
                 for f in range(width):
                     upper = (part[n111, f] * ox + part[n011, f] * ux) * oy + (
                         part[n101, f] * ox + part[n001, f] * ux
@@ -90,13 +90,10 @@ def table_differentiator(width: int, smooth: bool) -> Any:
             s, column = scalings[level], level * width
             part = table_gradient[level * (mask + 1) : (level + 1) * (mask + 1)]
             for i in range(points.shape[0]):
-                x0, x1, ox = axis(points[i, 0], s, PRIME_X)
-                y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
-                z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
+                ox, oy, oz, n000, n100, n010, n110, n001, n101, n011, n111 = cell(points, i, s, bits)
                 if smooth:
                     ox, oy, oz = smoothstep(ox, one), smoothstep(oy, one), smoothstep(oz, one)
                 ux, uy, uz = one - ox, one - oy, one - oz
-                n000, n100, n010, n110, n001, n101, n011, n111 = slots(x0, x1, y0, y1, z0, z1, bits)
                 for f in range(width):
                     g = gradient[i, column + f]
                     g11, g01, g10, g00 = g * oz * oy, g * oz * uy, g * uz * oy, g * uz * uy
@@ -125,11 +122,8 @@ def point_differentiator(width: int) -> Any:
             s, column = scalings[level], level * width
             part = table[level * (mask + 1) : (level + 1) * (mask + 1)]
             for i in range(first, last):
-                x0, x1, ox = axis(points[i, 0], s, PRIME_X)
-                y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
-                z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
+                ox, oy, oz, n000, n100, n010, n110, n001, n101, n011, n111 = cell(points, i, s, bits)
                 ux, uy, uz = one - ox, one - oy, one - oz
-                n000, n100, n010, n110, n001, n101, n011, n111 = slots(x0, x1, y0, y1, z0, z1, bits)
                 dx, dy, dz = zero, zero, zero
                 for f in range(width):
                     v000, v100, v010, v110 = part[n000, f], part[n100, f], part[n010, f], part[n110, f]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from s3im_methods.encodings.hash_grid_kernels import PRIME_X, PRIME_Y, PRIME_Z, axis, inlined, jit, slots, smoothstep
+from s3im_methods.encodings.hash_grid_kernels import cell, inlined, jit, smoothstep
 
 
 @inlined
@@ -31,16 +31,13 @@ def encoder(width: int, smooth: bool) -> Any:
             s, column = scalings[level], level * width
             part = table[level * (mask + 1) : (level + 1) * (mask + 1)]
             for i in range(first, last):
-                x0, x1, ox = axis(points[i, 0], s, PRIME_X)
-                y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
-                z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
+                ox, oy, oz, n000, n100, n010, n110, n001, n101, n011, n111 = cell(points, i, s, bits)
                 dx, dy, dz = s, s, s
                 if smooth:
                     ox, dx = smoothed(ox, s, one)
                     oy, dy = smoothed(oy, s, one)
                     oz, dz = smoothed(oz, s, one)
                 ux, uy, uz = one - ox, one - oy, one - oz
-                n000, n100, n010, n110, n001, n101, n011, n111 = slots(x0, x1, y0, y1, z0, z1, bits)
                 for f in range(width):
                     v000, v100, v010, v110 = part[n000, f], part[n100, f], part[n010, f], part[n110, f]
                     v001, v101, v011, v111 = part[n001, f], part[n101, f], part[n011, f], part[n111, f]
@@ -72,16 +69,13 @@ def table_differentiator(width: int, smooth: bool) -> Any:
             s, column = scalings[level], level * width
             part = table_gradient[level * (mask + 1) : (level + 1) * (mask + 1)]
             for i in range(points.shape[0]):
-                x0, x1, ox = axis(points[i, 0], s, PRIME_X)
-                y0, y1, oy = axis(points[i, 1], s, PRIME_Y)
-                z0, z1, oz = axis(points[i, 2], s, PRIME_Z)
+                ox, oy, oz, n000, n100, n010, n110, n001, n101, n011, n111 = cell(points, i, s, bits)
                 dx, dy, dz = s, s, s
                 if smooth:
                     ox, dx = smoothed(ox, s, one)
                     oy, dy = smoothed(oy, s, one)
                     oz, dz = smoothed(oz, s, one)
                 ux, uy, uz = one - ox, one - oy, one - oz
-                n000, n100, n010, n110, n001, n101, n011, n111 = slots(x0, x1, y0, y1, z0, z1, bits)
                 for f in range(width):
                     g = gradient[i, column + f]
                     gx = jacobian_gradient[0, i, column + f] * dx
