@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -94,8 +95,8 @@ def mean_metrics(views: list[JudgedView]) -> dict[str, float]:
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:
-    """Write a PNG; whoever reads the folder meanwhile sees no half of it."""
-    staging = path.with_name(f".{path.name}")
+    """Write a PNG; whoever reads the folder meanwhile sees no half of it, and several runs may write the same one."""
+    staging = path.with_name(f".{uuid4().hex}.{path.name}")
     Image.fromarray(pixels).save(staging, format="PNG")
     staging.replace(path)
 

@@ -13,6 +13,7 @@ from PIL import Image
 from s3im_methods.compare import worker
 from s3im_methods.compare.axes import parse_axis, parse_setting
 from s3im_methods.compare.job import Job, Judging
+from s3im_methods.compare.judge import write_picture
 from s3im_methods.compare.plan import Request, plan
 
 STEPS = 12
@@ -128,3 +129,18 @@ def test_the_mesh_of_a_surface_method_is_judged(room, tmp_path):
     assert 0 <= run["metrics"]["f_score@0.05"] <= run["metrics"]["f_score@0.5"] <= 1
     without = job_for(room, tmp_path / "without", "s3im-neus-facto-lite", judging=replace(judging, meshes=False))
     assert "chamfer" not in make(without)["metrics"]
+
+
+def test_several_runs_may_write_the_same_picture_at_once(tmp_path, monkeypatch):
+    file, pixels = tmp_path / "truth.png", np.full((2, 3, 3), 9, dtype=np.uint8)
+    save, others = Image.Image.save, [np.zeros_like(pixels)]
+
+    def save_while_another_run_does(image, *args, **settings):
+        save(image, *args, **settings)
+        if others:
+            write_picture(file, others.pop())
+
+    monkeypatch.setattr(Image.Image, "save", save_while_another_run_does)
+    write_picture(file, pixels)
+    assert np.array_equal(np.asarray(Image.open(file)), pixels)
+    assert list(tmp_path.iterdir()) == [file]
