@@ -1,10 +1,13 @@
 """Seeds are reproducible, distinct, and accepted by torch."""
 
+import traceback
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3im_methods.randomness import step_seed
+from s3im_methods.randomness import seed_global, step_seed
 
 
 @given(seed=st.integers(0, 2**32), rank=st.integers(0, 64), step=st.integers(0, 10**7))
@@ -26,3 +29,13 @@ def test_first_numbers_of_neighbouring_steps_are_uncorrelated():
     )
     assert abs(torch.corrcoef(torch.stack([draws[:-1, 0], draws[1:, 0]]))[0, 1]) < 0.08
     assert abs(draws.mean() - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+def test_the_global_generator_is_seeded_as_by_torch_but_without_formatting_a_stack(device, monkeypatch):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(traceback, "format_stack", lambda *_: pytest.fail("the call stack was formatted"))
+        seed_global(7, device)
+    assert torch.equal(torch.rand(3), expected)

@@ -22,7 +22,7 @@ from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.errors import InputError
-from s3im_methods.randomness import step_seed
+from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 _CPU_VIEWER_RESOLUTION = 164
@@ -82,7 +82,7 @@ class S3IMTrainer(Trainer):
 
     def _seed_step(self, step: int) -> None:
         seed, rank = self.config.machine.seed, comms.get_rank()
-        torch.manual_seed(step_seed(seed, rank, step, "global"))
+        seed_global(step_seed(seed, rank, step, "global"), self.device)
         consumers = {
             "pixels": getattr(self.pipeline.datamanager, "train_pixel_sampler", None),
             "permutations": getattr(self.pipeline.model, "s3im", None),
