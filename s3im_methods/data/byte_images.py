@@ -13,6 +13,7 @@ from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, Va
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch.utils.data import Dataset
 
+from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
@@ -49,8 +50,8 @@ class ByteImages(Dataset):
 
 
 class ByteImageDataManager(VanillaDataManager[InputDataset]):
-    """See the module's docstring; images stay floats where the parser names a background colour to blend them with, and
-    for another pixel sampler than ours.
+    """See the module's docstring. Images stay floats where the parser names a background colour to blend them with, and
+    for another pixel sampler than ours. Where a table can hold the rays of the pixels, they come from it.
 
     Args:
         config: The data manager's configuration.
@@ -59,9 +60,12 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
     config: VanillaDataManagerConfig
 
     def setup_train(self) -> None:
-        """Set up the loading of training images."""
+        """Set up the loading of training images, and the rays of their pixels."""
         with self._as_bytes("train_dataset"):
             super().setup_train()
+        cameras = self.train_ray_generator.cameras
+        if can_be_tabulated(cameras):
+            self.train_ray_generator = TabulatedRayGenerator(cameras)
 
     def setup_eval(self) -> None:
         """Set up the loading of evaluation images; whole views are read as floats."""
