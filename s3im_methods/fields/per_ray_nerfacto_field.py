@@ -1,17 +1,16 @@
 """nerfstudio's nerfacto field, with what is the same for all samples of a ray computed once per ray.
 
-The first layer of the colour network is linear in its input, and of this the direction's harmonics and the image's
-appearance are the same all along a ray: their share of the layer is computed for rays and added to that of the samples.
-The result differs by rounding.
+The direction's harmonics and the image's appearance are the same all along a ray: their share of the colour network's
+first layer is computed for rays. The result differs by rounding.
 """
 
-import torch
 from nerfstudio.cameras.rays import RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.fields.base_field import get_normalized_directions
 from nerfstudio.fields.nerfacto_field import NerfactoField
 from torch import Tensor, nn
-from torch.nn import functional
+
+from s3im_methods.fields.ray_share import after_first_layer, along_rays, share_of
 
 
 class PerRayNerfactoField(NerfactoField):
@@ -27,23 +26,16 @@ class PerRayNerfactoField(NerfactoField):
             density_embedding: Features of the samples, ``[R, S, geo_feat_dim]``.
         """
         directions = ray_samples.frustums.directions
-        # A stride of 0 is how samples of a ray share its direction.
-        shared = directions.dim() == 3 and directions.stride(1) == 0
         others = self.use_transient_embedding or self.use_semantics or self.use_pred_normals
-        if others or not shared or density_embedding is None:
+        if others or density_embedding is None or not along_rays(directions):
             return super().get_outputs(ray_samples, density_embedding)
-        first = self.mlp_head.layers[0]
-        assert isinstance(first, nn.Linear)
         harmonics = self.direction_encoding(get_normalized_directions(directions[:, 0]))
         of_rays = [harmonics, *self._appearance(ray_samples)]
-        before, features = harmonics.shape[-1], self.geo_feat_dim
-        weights = first.weight[:, :before], first.weight[:, before + features :]
-        ray_share = functional.linear(torch.cat(of_rays, dim=-1), torch.cat(weights, dim=-1), first.bias)
-        hidden = functional.linear(density_embedding, first.weight[:, before : before + features])
-        hidden = hidden + ray_share[:, None]
-        for layer in self.mlp_head.layers[1:]:
-            hidden = layer(self.mlp_head.activation(hidden))  # type: ignore[misc]
-        return {FieldHeadNames.RGB: self.mlp_head.out_activation(hidden).to(directions)}  # type: ignore[misc]
+        before = harmonics.shape[-1]
+        ray_share = share_of(self.mlp_head, of_rays, [0, before + self.geo_feat_dim][: len(of_rays)], bias=True)
+        own_share = share_of(self.mlp_head, [density_embedding], [before], bias=False)
+        colours = after_first_layer(self.mlp_head, own_share + ray_share[:, None])
+        return {FieldHeadNames.RGB: colours.to(directions)}
 
     def _appearance(self, samples: RaySamples) -> list[Tensor]:
         table = self.embedding_appearance

@@ -16,6 +16,7 @@ from torch.nn import functional
 from s3im_methods.encodings.contraction import MaximumNormContraction
 from s3im_methods.encodings.tensor_grids import feature_sum
 from s3im_methods.fields.alpha_mask import AlphaMask
+from s3im_methods.fields.ray_share import after_first_layer, along_rays, share_of
 
 Activation = Literal["softplus", "relu"]
 
@@ -100,15 +101,36 @@ class S3IMTensoRFField(TensoRFField):
 
     def colour(self, positions: Tensor, directions: Tensor) -> Tensor:
         """Colours ``[*batch, 3]`` in [0, 1], at positions seen along unit directions, both ``[*batch, 3]``."""
-        features = self.B(self.color_encoding(self._normalized(self.in_grid(positions))))
+        features = self._appearance(positions)
         encoded = [features, directions, self.feature_encoding(features), self.direction_encoding(directions)]
         return self.field_output_rgb(self.mlp_head(torch.cat(encoded, dim=-1)))
 
+    def _appearance(self, positions: Tensor) -> Tensor:
+        return self.B(self.color_encoding(self._normalized(self.in_grid(positions))))
+
     def colour_where(self, positions: Tensor, directions: Tensor, seen: Tensor) -> Tensor:
-        """Colours ``[*batch, 3]`` where ``seen`` (``[*batch]``); black elsewhere."""
+        """Colours ``[*batch, 3]`` where ``seen`` (``[*batch]``); black elsewhere.
+
+        What the directions of rays contribute is computed once per ray; the result differs by rounding.
+        """
         wanted = seen.reshape(-1).nonzero()[:, 0]
         colours = torch.zeros_like(positions).reshape(-1, 3)
         if len(wanted):
-            values = self.colour(positions.reshape(-1, 3)[wanted], directions.reshape(-1, 3)[wanted])
+            places = positions.reshape(-1, 3)[wanted]
+            if along_rays(directions):
+                values = self._colour_on_rays(places, directions[:, 0], wanted // directions.shape[1])
+            else:
+                values = self.colour(places, directions.reshape(-1, 3)[wanted])
             colours = colours.index_copy(0, wanted, values.to(colours.dtype))
         return colours.view(positions.shape)
+
+    def _colour_on_rays(self, positions: Tensor, directions: Tensor, rays: Tensor) -> Tensor:
+        """Colours ``[n, 3]`` at positions ``[n, 3]``, each on one of the rays with directions ``[R, 3]``."""
+        features = self._appearance(positions)
+        encoded, width = self.feature_encoding(features), features.shape[-1]
+        # The columns follow the order of the network's inputs in ``colour``.
+        of_rays = [directions, self.direction_encoding(directions)]
+        of_rays = share_of(self.mlp_head, of_rays, [width, width + 3 + encoded.shape[-1]], bias=True)
+        of_samples = share_of(self.mlp_head, [features, encoded], [0, width + 3], bias=False)
+        hidden = of_samples + of_rays[rays]
+        return self.field_output_rgb(after_first_layer(self.mlp_head, hidden))

@@ -103,6 +103,21 @@ def test_colour_where_seen_and_black_elsewhere():
     assert not coloured.colour_where(POINTS, directions, torch.zeros(4, dtype=torch.bool)).any()
 
 
+def test_colour_on_rays_is_that_of_the_whole_network_with_its_gradients():
+    plain, shared = field(), field()
+    positions = 3 * torch.rand(5, 7, 3) - 1.5
+    directions = functional.normalize(torch.randn(5, 1, 3), dim=-1)
+    seen = torch.rand(5, 7) > 0.4
+    # A stride of 0 along the samples is what tells rays.
+    expected = plain.colour_where(positions, directions.repeat(1, 7, 1), seen)
+    found = shared.colour_where(positions, directions.expand(5, 7, 3), seen)
+    torch.testing.assert_close(found, expected)
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    for (name, ours), theirs in zip(shared.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, msg=lambda text, name=name: f"{name}: {text}")
+
+
 def test_colour_depends_on_place_and_direction():
     coloured = field()
     directions = functional.normalize(torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 0, 0]]), dim=-1)
