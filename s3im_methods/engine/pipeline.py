@@ -19,6 +19,7 @@ from s3im_methods.compat.checkpoints import explain_evaluation_loads
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
+from s3im_methods.compat.tsdf_walls import leave_out_walls
 from s3im_methods.data.check_scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.engine.allocator import keep_freed_memory
@@ -69,6 +70,7 @@ class S3IMPipeline(VanillaPipeline):
             explain_evaluation_loads()
             replace_marching_cubes(device)
             keep_voxels_in_front()
+            leave_out_walls()
             replace_unwrapping()
         on_cpu = torch.device(device).type == "cpu"
         if on_cpu:
