@@ -81,8 +81,10 @@ def test_what_an_interrupted_attempt_left_is_removed(fake_worker, tmp_path):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_runs_end_with_us(tmp_path, sent):
     """A comparison that is stopped, even without a chance to tidy up, leaves no process behind, nor theirs."""
+    # Whoever started the tests in the background had SIGINT ignored, which processes inherit.
     code = textwrap.dedent(f"""
-        import sys
+        import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from s3im_methods.compare import schedule, worker
         from s3im_methods.compare.job import Job, Judging
         inner = "import time, sys; sys.argv = ['x']; from s3im_methods.compare import worker as w;" \\
