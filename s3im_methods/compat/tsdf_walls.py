@@ -3,7 +3,7 @@
 Voxels that no camera has seen keep the value -1, "inside of something", and ``TSDF.get_mesh`` has a surface wherever
 values change their sign (``exporter/tsdf_utils.py``): also where seen free space ends, so that scenes come out wrapped
 in the outlines of what the cameras saw. (No issue of nerfstudio's names it.) We leave out the faces that have such a
-voxel at a corner's edge.
+voxel at a corner's edge; where nothing else is there, they stay, and a line says so.
 """
 
 import dataclasses
@@ -12,9 +12,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
-
-from s3im_methods.errors import InputError
 
 if TYPE_CHECKING:
     from nerfstudio.exporter.tsdf_utils import TSDF
@@ -39,10 +38,11 @@ def leave_out_walls() -> None:
         places = (mesh.vertices - self.origin) / self.voxel_size
         kept = between_seen(places, self.weights > 0)[mesh.faces.long()].all(dim=1)
         if not kept.any():
-            raise InputError(
-                "The training cameras see no surface in the box of the export: give another --bounding-box-min and "
-                "--bounding-box-max, or train longer."
+            CONSOLE.print(
+                "The training cameras see no surface in the box of the export, so that its mesh is only the outline of "
+                "what they see: give another --bounding-box-min and --bounding-box-max, or train longer."
             )
+            return mesh
         used, faces = mesh.faces[kept].unique(return_inverse=True)
         used = used.long()
         return dataclasses.replace(
