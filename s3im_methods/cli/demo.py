@@ -9,8 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from s3im_methods.patient_threads import PATIENT_THREADS
-
 
 @dataclass(frozen=True)
 class Step:
@@ -122,7 +120,7 @@ def _run(step: Step) -> None:
     if program == "ns-train" and any(_checkpoints(step).glob("step-*.ckpt")):
         arguments += ["--load-dir", str(_checkpoints(step))]
     # nerfstudio 1.1.5 uses much that today's torch calls deprecated; a page of warnings would hide the progress.
-    environment = {**PATIENT_THREADS, "PYTHONWARNINGS": "ignore", **os.environ}
+    environment = {"PYTHONWARNINGS": "ignore", **os.environ}
     status = subprocess.run([executable, *arguments], env=environment, check=False).returncode
     if status != 0:
         raise SystemExit(

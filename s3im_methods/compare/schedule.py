@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s3im_methods.compare.job import Job
-from s3im_methods.patient_threads import PATIENT_THREADS
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def start(job: Job, threads: int) -> subprocess.Popen:
     file = job.folder / "job.json"
     file.write_text(job.to_json(), encoding="utf-8")
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
-    environment = {**counts, **PATIENT_THREADS, "PYTHONWARNINGS": "ignore", **os.environ}
+    environment = {**counts, "PYTHONWARNINGS": "ignore", **os.environ}
     with (job.folder / "log.txt").open("w", encoding="utf-8") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "s3im_methods.compare.worker", str(file)],

@@ -7,7 +7,9 @@ read at once, and nothing is kept for the backward pass but the points.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -75,14 +77,21 @@ class _VM(torch.autograd.Function):
         found = [(torch.zeros(p.shape, dtype=points.dtype), torch.zeros(v.shape, dtype=points.dtype)) for p, v in pairs]
         array, given = points.numpy(), gradient.contiguous().numpy()
 
+        parts = torch.get_num_threads()
+        cuts = [
+            (_cuts(array, y, len(plane), parts), _cuts(array, z, len(line), parts))
+            for (_, y, z), (plane, line) in zip(ctx.axes, pairs, strict=True)
+        ]
+
         def work(first: int, last: int) -> None:
             for index, ((x, y, z), (plane, line), of_pair) in enumerate(zip(ctx.axes, pairs, found, strict=True)):
                 offset = 0 if ctx.summed else index * width
                 of_plane, of_line = (values.numpy() for values in of_pair)
                 place = given, offset, ctx.summed
-                vm_kernels.gradients(array, x, y, z, plane, line, *place, of_plane, of_line, first, last)
+                rows, nodes = ((int(cut[first]), int(cut[last])) for cut in cuts[index])
+                vm_kernels.gradients(array, x, y, z, plane, line, *place, of_plane, of_line, rows, nodes)
 
-        in_ranges(width, work)
+        in_ranges(parts, work)
         of_planes = [plane.permute(2, 0, 1)[None] for plane, _ in found]
         of_lines = [line.t()[None, :, :, None] for _, line in found]
         return None, None, None, *of_planes, *of_lines
@@ -93,3 +102,13 @@ def _pairs(grids: Sequence[Tensor]) -> list[tuple[Any, Any]]:
     half = len(grids) // 2
     arrays = [components_last(grid[0]).numpy() for grid in grids]
     return [(plane, line[:, 0]) for plane, line in zip(arrays[:half], arrays[half:], strict=True)]
+
+
+def _cuts(points: NDArray[Any], axis: int, count: int, parts: int) -> NDArray[np.int64]:
+    """Bounds of ranges of an axis's ``count`` nodes, as many as ``parts``, with about as many points each."""
+    from s3im_methods.encodings import vm_kernels
+
+    if parts == 1:
+        return np.array([0, count])
+    shares = np.arange(1, parts) * (len(points) / parts)
+    return np.array([0, *np.searchsorted(vm_kernels.counts_below(points, axis, count)[:-1], shares), count])

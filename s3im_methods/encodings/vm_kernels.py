@@ -4,7 +4,8 @@ Naming: point ``i`` of ``n`` in [-1, 1]; a plane is ``[rows, columns, C]`` and a
 so that those of a node lie side by side; ``r0``, ``r1`` are the nodes below and above a point's row, ``wr0``, ``wr1``
 their weights; ``p01`` is the node below along rows and above along columns. As in ``torch.nn.functional.grid_sample``
 with ``align_corners=True`` the outermost nodes lie at -1 and 1, and what is outside counts as 0. No two threads write
-to the same place: callers cut the points forward, the components backward.
+to the same place: callers cut the points forward, and backward the nodes, so that the points of each node are summed in
+their own order whatever the number of threads. (Cut by components, threads would write to the same cache lines.)
 """
 
 import numba
@@ -73,35 +74,59 @@ def add_scaled(target, values, weight):
 
 
 @jit
+def counts_below(points, axis, count):
+    """How many points have their lower node along an axis before each of its ``count`` nodes, and the total."""
+    below = np.zeros(count + 1, np.int64)
+    for i in range(points.shape[0]):
+        below[neighbours(points[i, axis], count)[0] + 1] += 1
+    return below.cumsum()
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def within(node, bounds):
+    """Whether the node is one of a range."""
+    return node >= bounds[0] and node < bounds[1]
+
+
+@jit
 def gradients(
-    points, column, row, along, plane, line, gradient, offset, shared, plane_gradient, line_gradient, first, last
+    points, column, row, along, plane, line, gradient, offset, shared, plane_gradient, line_gradient, rows, nodes
 ):
-    """Add the gradients of components ``first:last`` to ``plane_gradient`` and ``line_gradient``.
+    """Add to the gradients of a range of the plane's rows and of a range of the line's nodes.
 
     ``gradient`` is with respect to the features from column ``offset`` on; where ``shared``, column ``offset`` is that
     of them all.
     """
-    width = last - first
-    of_plane, of_line, given = np.empty((3, width), points.dtype)
+    width = plane.shape[2]
+    interpolated, given = np.empty((2, width), points.dtype)
     for i in range(points.shape[0]):
-        c0, c1, wc0, wc1 = neighbours(points[i, column], plane.shape[1])
         r0, r1, wr0, wr1 = neighbours(points[i, row], plane.shape[0])
         z0, z1, wz0, wz1 = neighbours(points[i, along], line.shape[0])
-        w00, w01, w10, w11 = wr0 * wc0, wr0 * wc1, wr1 * wc0, wr1 * wc1
-        p00, p01 = plane[r0, c0, first:last], plane[r0, c1, first:last]
-        p10, p11 = plane[r1, c0, first:last], plane[r1, c1, first:last]
-        v0, v1 = line[z0, first:last], line[z1, first:last]
+        lower, upper, first, second = within(r0, rows), within(r1, rows), within(z0, nodes), within(z1, nodes)
+        if not (lower or upper or first or second):
+            continue
+        c0, c1, wc0, wc1 = neighbours(points[i, column], plane.shape[1])
         if shared:
             given[:] = gradient[i, offset]
         else:
-            given[:] = gradient[i, offset + first : offset + last]
-        for k in range(width):
-            on_plane = p00[k] * w00 + p01[k] * w01 + p10[k] * w10 + p11[k] * w11
-            of_plane[k] = given[k] * (v0[k] * wz0 + v1[k] * wz1)
-            of_line[k] = given[k] * on_plane
-        add_scaled(plane_gradient[r0, c0, first:last], of_plane, w00)
-        add_scaled(plane_gradient[r0, c1, first:last], of_plane, w01)
-        add_scaled(plane_gradient[r1, c0, first:last], of_plane, w10)
-        add_scaled(plane_gradient[r1, c1, first:last], of_plane, w11)
-        add_scaled(line_gradient[z0, first:last], of_line, wz0)
-        add_scaled(line_gradient[z1, first:last], of_line, wz1)
+            given[:] = gradient[i, offset : offset + width]
+        if lower or upper:
+            v0, v1 = line[z0], line[z1]
+            for k in range(width):
+                interpolated[k] = given[k] * (v0[k] * wz0 + v1[k] * wz1)
+            if lower:
+                add_scaled(plane_gradient[r0, c0], interpolated, wr0 * wc0)
+                add_scaled(plane_gradient[r0, c1], interpolated, wr0 * wc1)
+            if upper:
+                add_scaled(plane_gradient[r1, c0], interpolated, wr1 * wc0)
+                add_scaled(plane_gradient[r1, c1], interpolated, wr1 * wc1)
+        if first or second:
+            w00, w01, w10, w11 = wr0 * wc0, wr0 * wc1, wr1 * wc0, wr1 * wc1
+            p00, p01, p10, p11 = plane[r0, c0], plane[r0, c1], plane[r1, c0], plane[r1, c1]
+            for k in range(width):
+                on_plane = p00[k] * w00 + p01[k] * w01 + p10[k] * w10 + p11[k] * w11
+                interpolated[k] = given[k] * on_plane
+            if first:
+                add_scaled(line_gradient[z0], interpolated, wz0)
+            if second:
+                add_scaled(line_gradient[z1], interpolated, wz1)

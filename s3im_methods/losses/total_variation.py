@@ -1,6 +1,7 @@
 """Total variation of a tensor grid's planes, in the strength of the original TensoRF (Chen et al., ECCV 2022)."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,11 @@ class _TotalVariation(torch.autograd.Function):
         from s3im_methods.losses import total_variation_kernels as kernels
 
         ctx.save_for_backward(*planes)
-        total = 0.0
-        for plane in planes:
-            values = components_last(plane).flatten(1).numpy()
-            # One sum per row, so that the number of threads does not change the result.
-            sums = np.empty((len(values), 2))
-            given = values, len(plane), sums
-            in_ranges(len(values), lambda first, last, given=given: kernels.squares(*given, first, last))
-            total += float(sums.sum(axis=0) @ _per_difference(plane))
+        # One sum per row, so that the number of threads does not change the result.
+        sums = [np.empty((plane.shape[1], 2)) for plane in planes]
+        given = [components_last(plane).flatten(1).numpy() for plane in planes]
+        _by_rows(kernels.squares, [(g, len(p), s) for g, p, s in zip(given, planes, sums, strict=True)])
+        total = sum(float(s.sum(axis=0) @ _per_difference(p)) for s, p in zip(sums, planes, strict=True))
         return planes[0].new_tensor(total)
 
     @staticmethod
@@ -64,12 +62,27 @@ class _TotalVariation(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         from s3im_methods.losses import total_variation_kernels as kernels
 
-        found = []
+        found, work = [], []
         for plane in ctx.saved_tensors:
             values = components_last(plane)
             result = torch.empty_like(values)
             by_rows, by_columns = (2 * weight * float(gradient) for weight in _per_difference(plane))
-            arrays = values.flatten(1).numpy(), len(plane), by_rows, by_columns, result.flatten(1).numpy()
-            in_ranges(len(values), lambda first, last, given=arrays: kernels.gradient(*given, first, last))
+            work.append((values.flatten(1).numpy(), len(plane), by_rows, by_columns, result.flatten(1).numpy()))
             found.append(result.permute(2, 0, 1))
+        _by_rows(kernels.gradient, work)
         return tuple(found)
+
+
+def _by_rows(kernel: Callable[..., None], planes: Sequence[tuple[Any, ...]]) -> None:
+    """Call a kernel on each plane's arguments, of which the first has its rows, with a range of these.
+
+    All planes' rows are cut at once, because it takes a thread as long to begin as to do a small plane.
+    """
+    starts = [0, *itertools.accumulate(len(rows) for rows, *_ in planes)]
+
+    def work(first: int, last: int) -> None:
+        for (start, end), given in zip(itertools.pairwise(starts), planes, strict=True):
+            if first < end and last > start:
+                kernel(*given, max(first - start, 0), min(last, end) - start)
+
+    in_ranges(starts[-1], work)
