@@ -85,7 +85,7 @@ class S3IMPipeline(VanillaPipeline):
             cameras = self.datamanager.train_dataset.cameras  # type: ignore[union-attr]
             check_box(self.model.collider.scene_box.aabb, cameras, self.model.box_advice)  # type: ignore[arg-type]
         if test_mode == "val" and local_rank == 0:
-            for sentence in self.model.camera_warnings(self.datamanager.train_dataset.cameras):  # type: ignore[operator,union-attr]
+            for sentence in self.model.data_warnings(self.datamanager.train_dataset):  # type: ignore[operator,union-attr]
                 CONSOLE.print(f"[yellow]{sentence}")
             place = "the CPU" if on_cpu else f"device {device}"
             CONSOLE.print(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]

@@ -9,8 +9,8 @@ mixin leaves every number of the base model as it is.
 from typing import TYPE_CHECKING, Any
 
 import torch
-from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.models.base_model import Model
@@ -49,8 +49,8 @@ class S3IMMixin(_Base):
         self.s3im = S3IMTerm(self.config.s3im)
         self.train_step = 0
 
-    def camera_warnings(self, cameras: Cameras) -> list[str]:
-        """What of the model does not suit the training cameras, a sentence each, printed where training begins."""
+    def data_warnings(self, dataset: InputDataset) -> list[str]:
+        """What of the model does not suit the training views, a sentence each, printed where training begins."""
         return []
 
     def get_training_callbacks(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 
@@ -36,6 +37,10 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
     """Which implementation of the same hash grids to use: tcnn is tinycudann, torch is nerfstudio's own, fused is ours
     for CPUs (elsewhere it is nerfstudio's own); auto takes tinycudann where it can be imported, else fused."""
+
+
+HARMLESS_WEIGHT = 0.03
+"""With this weight of S3IM an object before black was as good as without, with ten times as much a decibel worse."""
 
 
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
@@ -71,6 +76,20 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             with point_gradients(self.field):
                 outputs["normals"] = self.normals_shader(density_normals(self.field.density_fn, points))
         return outputs
+
+    def data_warnings(self, dataset: InputDataset) -> list[str]:
+        """That an object before black is in danger, which nerfacto makes of transparent backgrounds unless told."""
+        too_strong = self.config.s3im.role == "loss" and self.config.s3im.loss_mult > HARMLESS_WEIGHT
+        if not too_strong or self.config.background_color not in ("last_sample", "black"):
+            return []
+        image = dataset.get_image_float32(0)
+        if image.shape[-1] < 4 or bool((image[..., 3] > 0).all()):
+            return []
+        return [
+            "The images have a transparent background, which becomes black, and there S3IM can make nerfacto's objects "
+            "dark or leave out parts of them: give --pipeline.model.background-color white, or "
+            f"--pipeline.model.s3im.loss-mult {HARMLESS_WEIGHT:g}."
+        ]
 
     def hardware_line(self) -> str:
         """Which implementation computes the hash grids, for the line that a run prints at its start."""

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.model_components.ray_samplers import UniformLinDispPiecewiseSampler
@@ -140,11 +140,11 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             f"{config.background_color}; depth loss: {config.depth.kind}"
         )
 
-    def camera_warnings(self, cameras: Cameras) -> list[str]:
+    def data_warnings(self, dataset: InputDataset) -> list[str]:
         """What of the scene's sphere does not suit the training cameras."""
         kind = self.config.scene_kind
         assert kind != "auto"
-        return sphere_warnings(SceneSphere(self.sphere_center, self.sphere_radius, kind), cameras)
+        return sphere_warnings(SceneSphere(self.sphere_center, self.sphere_radius, kind), dataset.cameras)
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """NeuS-facto's groups, with the hash grid's table in a group ``encodings`` of its own."""

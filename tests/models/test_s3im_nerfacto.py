@@ -1,6 +1,7 @@
 """S3IM-nerfacto: at weight 0 nerfacto to the last bit; with S3IM one more loss; outputs for the viewer and exports."""
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -203,3 +204,29 @@ def test_a_background_of_last_samples_is_opaque_as_nerfstudio_has_it():
     outputs = {"rgb": torch.rand(2, 3, 3), "accumulation": torch.rand(2, 3, 1)}
     image = model.get_rgba_image(outputs)
     assert torch.equal(image[..., :3], outputs["rgb"]) and (image[..., 3] == 1).all()
+
+
+def views(channels: int, alpha: float) -> SimpleNamespace:
+    """A dataset whose images have one pixel of that alpha."""
+    image = torch.ones(2, 2, channels)
+    image[0, 0, 3:] = alpha
+    return SimpleNamespace(get_image_float32=lambda index: image)
+
+
+def test_it_warns_of_objects_before_black():
+    (sentence,) = build(S3IMNerfactoModelConfig).data_warnings(views(4, 0.0))
+    assert "--pipeline.model.background-color white" in sentence and "loss-mult 0.03" in sentence
+
+
+@pytest.mark.parametrize(
+    ("settings", "channels", "alpha"),
+    [
+        ({}, 3, 0.0),
+        ({}, 4, 1.0),
+        ({"background_color": "white"}, 4, 0.0),
+        ({"s3im": S3IMConfig(loss_mult=0.03)}, 4, 0.0),
+        ({"s3im": S3IMConfig(role="control")}, 4, 0.0),
+    ],
+)
+def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, channels, alpha):
+    assert build(S3IMNerfactoModelConfig, **settings).data_warnings(views(channels, alpha)) == []

@@ -1,5 +1,6 @@
 """S3IM-NeuS-facto: nerfstudio's neus-facto to the last bit, and what is added to it."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -378,7 +379,9 @@ def test_the_data_say_which_preset_and_which_sphere():
 def test_it_says_what_of_its_sphere_does_not_suit_the_cameras():
     inside, outside = torch.eye(4)[None, :3], torch.tensor([[[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 3]]])
     far, near = (
-        ours().camera_warnings(Cameras(pose, fx=8.0, fy=8.0, cx=8.0, cy=6.0, width=16, height=12))
+        ours().data_warnings(
+            SimpleNamespace(cameras=Cameras(pose, fx=8.0, fy=8.0, cx=8.0, cy=6.0, width=16, height=12))
+        )
         for pose in (outside, inside)
     )
     assert far == []
