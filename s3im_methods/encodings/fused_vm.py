@@ -4,6 +4,7 @@ torch interpolates every component in turn, each time at other ends of the memor
 read at once, and nothing is kept for the backward pass but the points.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,17 +79,16 @@ class _VM(torch.autograd.Function):
         array, given = points.numpy(), gradient.contiguous().numpy()
 
         parts = torch.get_num_threads()
-        cuts = [
-            (_cuts(array, y, len(plane), parts), _cuts(array, z, len(line), parts))
-            for (_, y, z), (plane, line) in zip(ctx.axes, pairs, strict=True)
-        ]
+        # Planes and lines share axes, each of which is cut once.
+        sides = [((y, len(plane)), (z, len(line))) for (_, y, z), (plane, line) in zip(ctx.axes, pairs, strict=True)]
+        cuts = {side: _cuts(array, *side, parts) for side in {*itertools.chain(*sides)}}
 
         def work(first: int, last: int) -> None:
             for index, ((x, y, z), (plane, line), of_pair) in enumerate(zip(ctx.axes, pairs, found, strict=True)):
                 offset = 0 if ctx.summed else index * width
                 of_plane, of_line = (values.numpy() for values in of_pair)
                 place = given, offset, ctx.summed
-                rows, nodes = ((int(cut[first]), int(cut[last])) for cut in cuts[index])
+                rows, nodes = ((int(cuts[side][first]), int(cuts[side][last])) for side in sides[index])
                 vm_kernels.gradients(array, x, y, z, plane, line, *place, of_plane, of_line, rows, nodes)
 
         in_ranges(parts, work)
