@@ -1,7 +1,7 @@
 """nerfstudio's data manager with images kept as the bytes they come in: a quarter of the memory, and a quicker start.
 
 nerfstudio keeps every image in float32, all of them twice while it stacks them. The pixel sampler turns the bytes of
-the drawn pixels into the same floats, to the last bit.
+the drawn pixels into the same floats, to the last bit; ``stacking`` does without the second copy.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
+from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from torch.utils.data import Dataset
 
+from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -83,7 +85,11 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
             return
         # nerfstudio's loaders ask a dataset for floats, and have no setting for this.
         setattr(self, name, ByteImages(dataset))
+        collate = self.config.collate_fn
+        if collate is nerfstudio_collate:
+            self.config.collate_fn = stack_and_free
         try:
             yield
         finally:
             setattr(self, name, dataset)
+            self.config.collate_fn = collate

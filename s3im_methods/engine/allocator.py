@@ -18,7 +18,20 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether the C library is glibc and took the settings. On others nothing happens.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if not _is_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST) and mallopt(_M_TRIM_THRESHOLD, _LARGEST))
+
+
+def hand_back_freed_memory() -> bool:
+    """Give what was freed so far back to the system, for once.
+
+    Returns:
+        Whether the C library is glibc and gave something back.
+    """
+    return _is_glibc() and bool(ctypes.CDLL(None).malloc_trim(0))
+
+
+def _is_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"

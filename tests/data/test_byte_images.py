@@ -11,9 +11,12 @@ from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConf
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from nerfstudio.data.pixel_samplers import PixelSamplerConfig
+from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from PIL import Image
 
+from s3im_methods.data import byte_images
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig, ByteImages
+from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
@@ -78,6 +81,13 @@ def test_batches_are_nerfstudios_to_the_last_bit(tmp_path, sizes, channels):
     ):
         expected = torch.stack([dataset[camera]["image"][y, x] for camera, y, x in batch["indices"].tolist()])
         assert batch["image"].dtype == torch.float32 and torch.equal(batch["image"], expected)
+
+
+def test_images_are_freed_while_they_are_stacked_and_the_setting_stays(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(byte_images, "stack_and_free", lambda items: calls.append(len(items)) or stack_and_free(items))
+    stock, ours = managers(nerfstudio_scene(tmp_path, [(7, 9)] * 6))
+    assert calls == [4, 2] and ours.config.collate_fn is stock.config.collate_fn is nerfstudio_collate
 
 
 def test_a_wrapped_dataset_can_be_copied(tmp_path):
