@@ -116,10 +116,12 @@ class CompareCommand:
 
     def _show(self) -> None:
         from s3im_methods.compare.report import write_report
+        from s3im_methods.compare.sheet import write_sheet
         from s3im_methods.compare.table import write_table
 
         print(write_table(self.output_dir))
         page = write_report(self.output_dir)
+        write_sheet(self.output_dir)
         print(f"This table is in {page.with_name('results.md')}; curves and pictures are in {page}.", flush=True)
 
     def _check(self) -> None:

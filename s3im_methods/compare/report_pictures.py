@@ -1,26 +1,16 @@
 """The part of the page that shows pictures: side by side, enlarged where they differ, with errors, under a slider."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from s3im_methods.compare.markup import Node, node
-from s3im_methods.compare.pictures import Picture, differing_window, error_map, jpeg_uris, read_picture
-from s3im_methods.compare.report_data import Results, Run, View
+from s3im_methods.compare.pictures import error_map, jpeg_uris
+from s3im_methods.compare.report_data import Results, Run
 from s3im_methods.compare.report_tables import variant_label
+from s3im_methods.compare.shown_views import Shown, ShownView, kept_views, read_view
 from s3im_methods.compare.statistics import variant_name
 
 _CROP_BYTES, _ERROR_BYTES = 0.1, 0.6
 """How much of what a picture may take its crop and its error map may take."""
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """One run's picture of a view."""
-
-    run: Run
-    view: View
-    pixels: Picture
 
 
 def picture_sections(results: Results, most_bytes: float) -> Iterator[tuple[str, Node]]:
@@ -30,41 +20,26 @@ def picture_sections(results: Results, most_bytes: float) -> Iterator[tuple[str,
         results: What was read; of each variant the first seed with a picture is shown.
         most_bytes: About how long all sections may become together.
     """
-    by_scene: dict[str, dict[tuple[int, str], list[tuple[Run, View]]]] = {}
-    for run in results.runs:
-        for place, view in enumerate(run.views):
-            shown = by_scene.setdefault(run.scene, {}).setdefault((place, view.name), [])
-            if view.picture is not None and run.group not in [other.group for other, _ in shown]:
-                shown.append((run, view))
-    views = {scene: {key: shown for key, shown in kept.items() if shown} for scene, kept in by_scene.items()}
-    count = sum(1 + len(shown) for kept in views.values() for shown in kept.values())
+    views = kept_views(results)
+    count = sum(1 + len(runs) for kept in views.values() for _, runs in kept)
     share = most_bytes / (count * (1 + _CROP_BYTES + _ERROR_BYTES)) if count else 0
     for scene, kept in views.items():
-        blocks = [_view(results, key[1], shown, share) for key, shown in kept.items()]
-        blocks = [block for block in blocks if block is not None]
+        blocks = [_view(results, view, share) for name, runs in kept if (view := read_view(name, runs)) is not None]
         for block in blocks[:1]:
             block.set("open", "open")
         if blocks:
             yield scene, node("section", node("h3", scene), *blocks, class_="scene")
 
 
-def _view(results: Results, name: str, runs: Sequence[tuple[Run, View]], share: float) -> Node | None:
-    truth = next((picture for _, view in runs if (picture := _read(view.truth)) is not None), None)
-    read = [_Shown(run, view, pixels) for run, view in runs if (pixels := _read(view.picture)) is not None]
-    if not read:
-        return None
-    shape = (read[0].pixels if truth is None else truth).shape
-    shown = [each for each in read if each.pixels.shape == shape]
-    unusable = [_title(run, results) for run, view in runs if all(view is not each.view for each in shown)]
-    if not shown:
-        return None
-    window = differing_window([each.pixels for each in shown], truth)
+def _view(results: Results, view: ShownView, share: float) -> Node:
+    truth, shown, window = view.truth, view.shown, view.window
     pictures = ([] if truth is None else [truth]) + [each.pixels for each in shown]
     uris = jpeg_uris(pictures, share * len(pictures))
     crops = jpeg_uris([picture[window] for picture in pictures], share * len(pictures) * _CROP_BYTES)
     maps = [] if truth is None else [error_map(truth, each.pixels) for each in shown]
     errors: list[str | None] = [*jpeg_uris(maps, share * len(pictures) * _ERROR_BYTES)]
     cards, titles = [], []
+    shape = shown[0].pixels.shape
     frame = _frame(window, shape)
     if truth is not None:
         cards.append(_card(node("span", "truth", class_="variant"), "truth", uris[0], crops[0], None, frame))
@@ -80,18 +55,15 @@ def _view(results: Results, name: str, runs: Sequence[tuple[Run, View]], share: 
         label.append(node("small", ", ".join([*filter(None, numbers), f"seed {each.run.seed}"])))
         cards.append(_card(label, title, uri, crop, error, frame))
         titles.append(title)
-    block = node("details", node("summary", f"View {name}"), class_="view")
+    block = node("details", node("summary", f"View {view.name}"), class_="view")
     block.append(node("div", *cards, class_="cards"))
-    if unusable:
-        text = f"Not shown, because the picture cannot be read or has another size: {', '.join(unusable)}."
+    if view.unusable:
+        unusable = ", ".join(_title(run, results) for run in view.unusable)
+        text = f"Not shown, because the picture cannot be read or has another size: {unusable}."
         block.append(node("p", text, class_="note"))
     if len(titles) > 1:
         block.append(_slider(titles, _first_two(titles, shown, truth is not None), shape))
     return block
-
-
-def _read(path: Path | None) -> Picture | None:
-    return None if path is None else read_picture(path)
 
 
 def _title(run: Run, results: Results) -> str:
@@ -125,7 +97,7 @@ def _card(label: Node, title: str, picture: str, crop: str, error: str | None, f
     return node("figure", node("figcaption", label), *images)
 
 
-def _first_two(titles: Sequence[str], shown: Sequence[_Shown], has_truth: bool) -> tuple[int, int]:
+def _first_two(titles: Sequence[str], shown: Sequence[Shown], has_truth: bool) -> tuple[int, int]:
     """What the slider shows at first: the control against S3IM, else the first two variants, else truth and variant."""
     losses = [dict(each.run.variant).get("loss") for each in shown]
     first = 1 if has_truth else 0

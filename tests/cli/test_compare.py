@@ -135,6 +135,7 @@ def test_a_comparison_and_what_a_second_call_adds(room, tmp_path):
     assert float(rows[1]["psnr"]) == pytest.approx(mean)
     assert (out / "results.md").read_text().strip() in second
     assert (out / "report.html").stat().st_size > 20_000
+    assert (out / "pictures.jpg").stat().st_size > 5_000
     assert "holds runs with other settings" in compare(
         room, out, "--set", "pipeline.datamanager.train-num-rays-per-batch=32", status=1
     )
