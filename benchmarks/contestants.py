@@ -89,7 +89,8 @@ def _make_stock(config: Any) -> None:
 
     manager, model = config.pipeline.datamanager, config.pipeline.model
     sizes = {field.name: getattr(model, field.name) for field in fields(NerfactoModelConfig)}
-    del sizes["_target"]
+    # Ours may be None, which stock does not know.
+    del sizes["_target"], sizes["background_color"]
     manager.pixel_sampler = PixelSamplerConfig()
     config._target = Trainer
     config.pipeline = VanillaPipelineConfig(

@@ -1,7 +1,8 @@
 """S3IM-nerfacto: nerfstudio's nerfacto (Tancik et al., SIGGRAPH 2023) with S3IM (Xie et al., ICCV 2023).
 
-Differences to nerfacto: the S3IM term; the hash grids' implementation follows what is installed; watching or stopping a
-run does not change its result (see ``compat.proposals``).
+Differences to nerfacto: the S3IM term; the hash grids' implementation follows what is installed; images with a
+transparent background are put before white, not black, where S3IM harms them; watching or stopping a run does not
+change its result (see ``compat.proposals``).
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 
 from s3im_methods.compat.proposals import ProposalSchedule
+from s3im_methods.data.byte_images import TRANSPARENT_KEY
 from s3im_methods.encodings import (
     chosen_implementation,
     fuse_hash_encodings,
@@ -37,6 +39,10 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
     """Which implementation of the same hash grids to use: tcnn is tinycudann, torch is nerfstudio's own, fused is ours
     for CPUs (elsewhere it is nerfstudio's own); auto takes tinycudann where it can be imported, else fused."""
+    background_color: Literal["random", "last_sample", "black", "white"] | None = None  # type: ignore[assignment]
+    """What is seen where a ray meets nothing: a colour, random colours in training, or the colour of the ray's last
+    sample, with which transparent images are put before black; None is white for images with a transparent background,
+    and last_sample for all others."""
 
 
 HARMLESS_WEIGHT = 0.03
@@ -52,11 +58,18 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
 
     config: S3IMNerfactoModelConfig
 
+    decides_by_data = True
+
     def populate_modules(self) -> None:
-        """Choose the implementation, then build nerfacto and the S3IM term."""
+        """Choose background and implementation, then build nerfacto and the S3IM term."""
+        self.transparent = bool((self.kwargs.get("metadata") or {}).get(TRANSPARENT_KEY, False))
+        background = self.config.background_color or ("white" if self.transparent else "last_sample")
+        kept = replace(self.config, background_color=background)
         self.implementation = chosen = chosen_implementation(self.config.implementation)
-        self.config = replace(self.config, implementation="tcnn" if chosen == "tcnn" else "torch")
+        self.config = replace(kept, implementation="tcnn" if chosen == "tcnn" else "torch")
         super().populate_modules()
+        # The run may be rendered on another machine, where something else is installed.
+        self.config = kept
         if chosen == "fused":
             speed_up_contractions(self)
             share_along_rays(self.field)
@@ -78,12 +91,9 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         return outputs
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That an object before black is in danger, which nerfacto makes of transparent backgrounds unless told."""
+        """That an object before black is in danger, where nerfacto was told to put it there."""
         too_strong = self.config.s3im.role == "loss" and self.config.s3im.loss_mult > HARMLESS_WEIGHT
-        if not too_strong or self.config.background_color not in ("last_sample", "black"):
-            return []
-        image = dataset.get_image_float32(0)
-        if image.shape[-1] < 4 or bool((image[..., 3] > 0).all()):
+        if not (self.transparent and too_strong and self.config.background_color in ("last_sample", "black")):
             return []
         return [
             "The images have a transparent background, which becomes black, and there S3IM can make nerfacto's objects "
@@ -92,8 +102,9 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         ]
 
     def hardware_line(self) -> str:
-        """Which implementation computes the hash grids, for the line that a run prints at its start."""
-        return implementation_line(self.implementation)
+        """What was chosen, for the line that a run prints at its start."""
+        line = implementation_line(self.implementation)
+        return f"{line}; transparent images before {self.renderer_rgb.background_color}" if self.transparent else line
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

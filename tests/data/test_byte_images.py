@@ -134,3 +134,22 @@ def test_another_pixel_sampler_gets_the_floats_it_expects(tmp_path):
     _, ours = managers(nerfstudio_scene(tmp_path, [(7, 9)] * 6), pixel_sampler=PixelSamplerConfig())
     assert dtypes(ours) == [torch.float32] * 2
     assert ours.next_train(0)[1]["image"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(("channels", "alpha", "expected"), [(3, None, False), (4, 255, False), (4, 0, True)])
+def test_whether_images_are_transparent_is_noted_for_the_model(tmp_path, channels, alpha, expected):
+    parser = nerfstudio_scene(tmp_path, [(7, 9)] * 6, channels)
+    for number in range(6):
+        pixels = np.full((7, 9, channels), 200, np.uint8)
+        if alpha is not None:
+            pixels[..., 3] = 255
+            pixels[0, 0, 3] = alpha
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    assert managers(parser)[1].train_dataset.metadata["has_transparent_background"] is expected
+
+
+def test_images_that_are_blended_are_not_transparent(tmp_path):
+    _, blended = managers(blender_scene(tmp_path / "a", "white"))
+    _, kept = managers(blender_scene(tmp_path / "b", None))
+    assert blended.train_dataset.metadata["has_transparent_background"] is False
+    assert kept.train_dataset.metadata["has_transparent_background"] is True

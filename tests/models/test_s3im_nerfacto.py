@@ -32,12 +32,12 @@ SMALL = {
 STEPS = 12
 
 
-def build(config_class, **settings):
+def build(config_class, metadata=None, **settings):
     torch.manual_seed(0)
     # Our own model is to see to that by itself.
     with lpips_without_download() if config_class is NerfactoModelConfig else nullcontext():
         return config_class(**SMALL, **settings).setup(
-            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={}
+            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata=metadata or {}
         )
 
 
@@ -206,27 +206,44 @@ def test_a_background_of_last_samples_is_opaque_as_nerfstudio_has_it():
     assert torch.equal(image[..., :3], outputs["rgb"]) and (image[..., 3] == 1).all()
 
 
-def views(channels: int, alpha: float) -> SimpleNamespace:
-    """A dataset whose images have one pixel of that alpha."""
-    image = torch.ones(2, 2, channels)
-    image[0, 0, 3:] = alpha
-    return SimpleNamespace(get_image_float32=lambda index: image)
+TRANSPARENT, OPAQUE = ({"has_transparent_background": value} for value in (True, False))
 
 
-def test_it_warns_of_objects_before_black():
-    (sentence,) = build(S3IMNerfactoModelConfig).data_warnings(views(4, 0.0))
+@pytest.mark.parametrize(
+    ("metadata", "given", "background"),
+    [
+        (TRANSPARENT, None, "white"),
+        (OPAQUE, None, "last_sample"),
+        (None, None, "last_sample"),
+        (TRANSPARENT, "last_sample", "last_sample"),
+        (OPAQUE, "black", "black"),
+    ],
+)
+def test_transparent_images_are_put_before_white_unless_told_otherwise(metadata, given, background):
+    model = build(S3IMNerfactoModelConfig, metadata, background_color=given)
+    assert model.renderer_rgb.background_color == model.config.background_color == background
+    assert (f"transparent images before {background}" in model.hardware_line()) == (metadata is TRANSPARENT)
+
+
+def test_what_a_run_is_saved_with_does_not_tie_it_to_this_machine():
+    assert build(S3IMNerfactoModelConfig, TRANSPARENT).config.implementation == "auto"
+    assert build(S3IMNerfactoModelConfig, implementation="torch").config.implementation == "torch"
+
+
+def test_it_warns_of_objects_that_are_to_be_before_black():
+    model = build(S3IMNerfactoModelConfig, TRANSPARENT, background_color="last_sample")
+    (sentence,) = model.data_warnings(SimpleNamespace())
     assert "--pipeline.model.background-color white" in sentence and "loss-mult 0.03" in sentence
 
 
 @pytest.mark.parametrize(
-    ("settings", "channels", "alpha"),
+    ("settings", "metadata"),
     [
-        ({}, 3, 0.0),
-        ({}, 4, 1.0),
-        ({"background_color": "white"}, 4, 0.0),
-        ({"s3im": S3IMConfig(loss_mult=0.03)}, 4, 0.0),
-        ({"s3im": S3IMConfig(role="control")}, 4, 0.0),
+        ({"background_color": "black"}, OPAQUE),
+        ({}, TRANSPARENT),
+        ({"background_color": "black", "s3im": S3IMConfig(loss_mult=0.03)}, TRANSPARENT),
+        ({"background_color": "black", "s3im": S3IMConfig(role="control")}, TRANSPARENT),
     ],
 )
-def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, channels, alpha):
-    assert build(S3IMNerfactoModelConfig, **settings).data_warnings(views(channels, alpha)) == []
+def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, metadata):
+    assert build(S3IMNerfactoModelConfig, metadata, **settings).data_warnings(SimpleNamespace()) == []
