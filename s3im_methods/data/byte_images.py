@@ -14,12 +14,10 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from torch.utils.data import Dataset
 
+from s3im_methods.data.cut_out import cut_out_metadata
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
-
-TRANSPARENT_KEY = "has_transparent_background"
-"""Of the training set's metadata: whether pixels of its first image are wholly transparent."""
 
 
 @dataclass
@@ -65,9 +63,8 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
     config: VanillaDataManagerConfig
 
     def setup_train(self) -> None:
-        """Set up the loading of training images, and the rays of their pixels; note whether images are transparent."""
-        first = self.train_dataset.get_image_uint8(0)
-        self.train_dataset.metadata[TRANSPARENT_KEY] = first.shape[-1] == 4 and bool((first[..., 3] == 0).any())
+        """Set up the loading of training images, and the rays of their pixels; note what is cut out."""
+        self.train_dataset.metadata |= cut_out_metadata(self.train_dataset)
         with self._as_bytes("train_dataset"):
             super().setup_train()
         cameras = self.train_ray_generator.cameras

@@ -14,7 +14,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 
 from s3im_methods.compat.proposals import ProposalSchedule
-from s3im_methods.data.byte_images import TRANSPARENT_KEY
+from s3im_methods.data.cut_out import TRANSPARENT_KEY
 from s3im_methods.encodings import (
     chosen_implementation,
     fuse_hash_encodings,

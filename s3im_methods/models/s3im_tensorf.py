@@ -50,9 +50,10 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
     config: S3IMTensoRFModelConfig
     field: S3IMTensoRFField
     box_advice = "enlarge it with --pipeline.model.box-scale"
+    decides_by_data = True
 
     def __init__(self, config: S3IMTensoRFModelConfig, **kwargs: Any) -> None:
-        config = with_preset(config)
+        config = with_preset(config, kwargs.get("metadata") or {})
         super().__init__(config=config, **kwargs)
         self.side_after = dict(zip(config.upsampling_iters, self.upsampling_steps, strict=True))
         # nerfstudio's own upsampling looks here; ours takes its place.
@@ -124,13 +125,13 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
         return self.field.density_encoding.axis_resolution()  # type: ignore[operator]
 
     def hardware_line(self) -> str:
-        """Which grids there are, for the line that a run prints at its start."""
+        """Which grids there are and what was chosen, for the line that a run prints at its start."""
         config = self.config
         x, y, z = self.resolution
         components = f"{config.num_den_components} + {config.num_color_components} components"
         return (
             f"{config.tensorf_encoding} grids of {components}, {x} x {y} x {z} nodes at first; preset: "
-            f"{config.style}, {config.scene_kind}"
+            f"{config.style}, {config.scene_kind}; background: {config.background_color}"
         )
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:

@@ -16,11 +16,6 @@ Style = Literal["ours", "original", "nerfstudio"]
 SceneKind = Literal["auto", "room", "object"]
 
 
-def scene_kind_of(parser: object) -> SceneKind:
-    """What kind of scene a dataparser's data are: object for blender-data, room for everything else."""
-    return "object" if "blender" in type(parser).__name__.lower() else "room"
-
-
 def _tensorf() -> type:
     # Imported when a model is built: the model's module imports this one.
     from s3im_methods.models.s3im_tensorf import S3IMTensoRFModel
@@ -41,7 +36,8 @@ class S3IMTensoRFModelConfig(TensoRFModelConfig):
     al., ECCV 2022), nerfstudio is nerfstudio's tensorf; any single setting below can still be given."""
     scene_kind: SceneKind = "auto"
     """What the preset is for: room has cameras inside the box and no background, object has cameras around it and a
-    plain background; auto takes object for blender-data and room for everything else."""
+    plain background; auto takes object for blender-data, and where images have a transparent background and cameras
+    look from outside at something in the parser's box; room for everything else."""
     camera_optimizer: CameraOptimizerConfig = field(default_factory=lambda: CameraOptimizerConfig(mode="off"))
     """Settings of the camera optimiser; it is off as in nerfstudio's tensorf method."""
     background_color: Literal["random", "last_sample", "black", "white", "coin"] | None = None  # type: ignore[assignment]
@@ -106,10 +102,10 @@ class S3IMTensoRFModelConfig(TensoRFModelConfig):
     that go on keep their moments, brought to the new nodes."""
 
     def adapt_to_data(self, parser: object) -> None:
-        """Decide on a scene-kind that is auto.
+        """Decide on a scene-kind that is auto for blender-data; for other data the images do.
 
         Args:
             parser: The dataparser's configuration.
         """
-        if self.scene_kind == "auto":
-            self.scene_kind = scene_kind_of(parser)
+        if self.scene_kind == "auto" and "blender" in type(parser).__name__.lower():
+            self.scene_kind = "object"

@@ -5,9 +5,12 @@ Replica's rooms, and of the lego scene for objects; ``nerfstudio`` is nerfstudio
 measured best.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
+from types import MappingProxyType
 from typing import Any
 
+from s3im_methods.data.cut_out import OBJECT_KEY, TRANSPARENT_KEY
 from s3im_methods.errors import InputError
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 
@@ -98,16 +101,27 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
-def with_preset(config: S3IMTensoRFModelConfig) -> S3IMTensoRFModelConfig:
+def with_preset(
+    config: S3IMTensoRFModelConfig, metadata: Mapping[str, Any] = MappingProxyType({})
+) -> S3IMTensoRFModelConfig:
     """The settings with every None replaced by what the preset says.
+
+    Args:
+        config: The settings.
+        metadata: The training set's, see :mod:`s3im_methods.data.cut_out`.
 
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    kind = "room" if config.scene_kind == "auto" else config.scene_kind
+    kind = config.scene_kind
+    if kind == "auto":
+        kind = "object" if metadata.get(OBJECT_KEY) else "room"
     if (config.style, kind) not in PRESETS:
         raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
-    preset = PRESETS[config.style, kind]
+    preset = dict(PRESETS[config.style, kind])
+    if metadata.get(TRANSPARENT_KEY) and preset["background_color"] == "last_sample":
+        # That would be before black, where the method collapses without S3IM.
+        preset["background_color"] = "white"
     missing = {f.name: preset[f.name] for f in fields(config) if f.name in preset and getattr(config, f.name) is None}
     if config.tensorf_encoding == "cp":
         # No planes, no total variation, unless the user asks for it and is told.

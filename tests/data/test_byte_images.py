@@ -16,6 +16,7 @@ from PIL import Image
 
 from s3im_methods.data import byte_images
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig, ByteImages
+from s3im_methods.data.cut_out import TRANSPARENT_KEY
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -136,20 +137,8 @@ def test_another_pixel_sampler_gets_the_floats_it_expects(tmp_path):
     assert ours.next_train(0)[1]["image"].dtype == torch.float32
 
 
-@pytest.mark.parametrize(("channels", "alpha", "expected"), [(3, None, False), (4, 255, False), (4, 0, True)])
-def test_whether_images_are_transparent_is_noted_for_the_model(tmp_path, channels, alpha, expected):
-    parser = nerfstudio_scene(tmp_path, [(7, 9)] * 6, channels)
-    for number in range(6):
-        pixels = np.full((7, 9, channels), 200, np.uint8)
-        if alpha is not None:
-            pixels[..., 3] = 255
-            pixels[0, 0, 3] = alpha
-        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-    assert managers(parser)[1].train_dataset.metadata["has_transparent_background"] is expected
-
-
-def test_images_that_are_blended_are_not_transparent(tmp_path):
+def test_what_is_cut_out_is_noted_for_the_model(tmp_path):
     _, blended = managers(blender_scene(tmp_path / "a", "white"))
     _, kept = managers(blender_scene(tmp_path / "b", None))
-    assert blended.train_dataset.metadata["has_transparent_background"] is False
-    assert kept.train_dataset.metadata["has_transparent_background"] is True
+    assert blended.train_dataset.metadata[TRANSPARENT_KEY] is False
+    assert kept.train_dataset.metadata[TRANSPARENT_KEY] is True

@@ -325,7 +325,7 @@ def test_the_parser_decides_the_kind_of_scene_unless_the_user_does():
 
     cases: Any = (
         ("auto", BlenderDataParserConfig(), "object"),
-        ("auto", object(), "room"),
+        ("auto", object(), "auto"),
         ("room", BlenderDataParserConfig(), "room"),
     )
     for given, parser, expected in cases:

@@ -55,6 +55,32 @@ def test_a_scene_of_unknown_kind_is_a_room():
     assert preset(style="original") == preset(style="original", scene_kind="room")
 
 
+@pytest.mark.parametrize(
+    ("style", "given", "transparent", "in_box", "expected"),
+    [
+        ("ours", "auto", True, True, ("object", "white")),
+        ("ours", "auto", True, False, ("room", "white")),
+        ("ours", "auto", False, False, ("room", "last_sample")),
+        ("ours", "room", True, True, ("room", "white")),
+        ("original", "auto", True, True, ("object", "white")),
+        ("original", "room", True, True, ("room", "coin")),
+    ],
+)
+def test_cut_out_objects_are_objects_before_white(style, given, transparent, in_box, expected):
+    metadata = {"has_transparent_background": transparent, "is_object_in_box": in_box}
+    found = with_preset(S3IMTensoRFModelConfig(style=style, scene_kind=given), metadata)
+    assert (found.scene_kind, found.background_color) == expected
+    # As config.yml has it, when the run is rendered without its images.
+    assert with_preset(found) == found
+
+
+def test_a_background_that_the_user_gives_stays_behind_cut_out_objects():
+    metadata = {"has_transparent_background": True, "is_object_in_box": False}
+    assert (
+        with_preset(S3IMTensoRFModelConfig(background_color="last_sample"), metadata).background_color == "last_sample"
+    )
+
+
 def test_cp_has_no_total_variation():
     found = preset(style="original", scene_kind="room", tensorf_encoding="cp")
     assert (found.tv_density, found.tv_color) == (0.0, 0.0)
