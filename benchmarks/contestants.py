@@ -62,6 +62,9 @@ def configuration(contestant: Contestant, out: Path) -> Any:
     config.machine.device_type, config.machine.seed = contestant.device, contestant.seed
     config.logging.local_writer.enable = False
     config.pipeline.datamanager.data = contestant.data
+    if "nerfacto" in contestant.method:
+        # Ours would put transparent images before white, and the other side is to have the same task.
+        config.pipeline.model.background_color = "last_sample"
     for path, value in contestant.settings:
         *parents, name = path.split(".")
         place = config
@@ -89,8 +92,7 @@ def _make_stock(config: Any) -> None:
 
     manager, model = config.pipeline.datamanager, config.pipeline.model
     sizes = {field.name: getattr(model, field.name) for field in fields(NerfactoModelConfig)}
-    # Ours may be None, which stock does not know.
-    del sizes["_target"], sizes["background_color"]
+    del sizes["_target"]
     manager.pixel_sampler = PixelSamplerConfig()
     config._target = Trainer
     config.pipeline = VanillaPipelineConfig(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -12,7 +13,9 @@ from s3im_methods.compare.statistics import variant_name
 
 _COLUMN, _MARGIN, _LINE = 300, 6, 18
 _BACKGROUND, _INK, _FRAME = (250, 250, 250), (40, 40, 40), (230, 60, 30)
-_MOST_COLUMNS = 6
+_MOST_COLUMNS, _MOST_PIXELS = 6, 30_000
+_LETTERS = 40
+"""So many fit beside each other in a column."""
 
 
 def write_sheet(folder: Path) -> Path | None:
@@ -27,12 +30,14 @@ def write_sheet(folder: Path) -> Path | None:
     Raises:
         InputError: If the folder holds no readable ``compare.json``.
     """
-    sheet = draw_sheet(read_results(folder))
+    sheet, path = draw_sheet(read_results(folder)), folder / "pictures.jpg"
     if sheet is None:
+        path.unlink(missing_ok=True)
         return None
-    path = folder / "pictures.jpg"
-    sheet.save(path, quality=88)
-    return path
+    sheet.thumbnail((_MOST_PIXELS, _MOST_PIXELS))
+    unfinished = folder / "pictures.jpg.part"
+    sheet.save(unfinished, "JPEG", quality=88)
+    return unfinished.replace(path)
 
 
 def draw_sheet(results: Results) -> Image.Image | None:
@@ -63,8 +68,12 @@ def draw_sheet(results: Results) -> Image.Image | None:
 
 
 def _strip(title: str, view: ShownView, several: bool) -> Image.Image:
-    cells = [] if view.truth is None else [_cell(["truth"], view.truth, view.window)]
-    cells += [_cell(_caption(each, several), each.pixels, view.window) for each in view.shown]
+    captions = [_caption(each, several) for each in view.shown]
+    pictures = [each.pixels for each in view.shown]
+    if view.truth is not None:
+        captions, pictures = [["truth"], *captions], [view.truth, *pictures]
+    lines = max(map(len, captions))
+    cells = [_cell(each, lines, pixels, view.window) for each, pixels in zip(captions, pictures, strict=True)]
     rows = [cells[first : first + _MOST_COLUMNS] for first in range(0, len(cells), _MOST_COLUMNS)]
     width, height = cells[0].width + _MARGIN, cells[0].height + _MARGIN
     strip = Image.new("RGB", (_MARGIN + len(rows[0]) * width, _LINE + len(rows) * height), _BACKGROUND)
@@ -78,20 +87,22 @@ def _strip(title: str, view: ShownView, several: bool) -> Image.Image:
 def _caption(shown: Shown, several: bool) -> list[str]:
     numbers = [f"{shown.view.psnr:.2f} dB"] if shown.view.psnr is not None else []
     numbers += [f"SSIM {shown.view.ssim:.3f}"] if shown.view.ssim is not None else []
-    name = variant_name(shown.run.variant) + (f", {shown.run.method}" if several else "")
-    return [name, ", ".join([*numbers, f"seed {shown.run.seed}"])]
+    name = [shown.run.method] if several else []
+    name += wrap(variant_name(shown.run.variant), _LETTERS)
+    return [*name, ", ".join([*numbers, f"seed {shown.run.seed}"])]
 
 
-def _cell(caption: Sequence[str], picture: Picture, window: tuple[slice, slice]) -> Image.Image:
+def _cell(caption: Sequence[str], lines: int, picture: Picture, window: tuple[slice, slice]) -> Image.Image:
     whole, part = _scaled(picture), _scaled(picture[window])
     rows, columns = window
     scale = whole.width / picture.shape[1]
     corners = [scale * side for side in (columns.start, rows.start, columns.stop - 1, rows.stop - 1)]
     ImageDraw.Draw(whole).rectangle(corners, outline=_FRAME)
-    cell = Image.new("RGB", (_COLUMN, 2 * _LINE + whole.height + _MARGIN + part.height), _BACKGROUND)
+    top = lines * _LINE
+    cell = Image.new("RGB", (_COLUMN, top + whole.height + _MARGIN + part.height), _BACKGROUND)
     _write(cell, (0, 0), caption)
-    cell.paste(whole, (0, 2 * _LINE))
-    cell.paste(part, (0, 2 * _LINE + whole.height + _MARGIN))
+    cell.paste(whole, (0, top))
+    cell.paste(part, (0, top + whole.height + _MARGIN))
     return cell
 
 

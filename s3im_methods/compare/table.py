@@ -17,6 +17,7 @@ from s3im_methods.compare.tabulation import (
     judged,
     seeds_of,
     what_a_mark_says,
+    what_cannot_be_compared,
 )
 
 _MAIN = ("psnr", "ssim", "lpips", "depth_abs_rel", "chamfer", "f_score", "train_seconds", "peak_memory_mb")
@@ -38,7 +39,7 @@ def write_table(folder: Path) -> str:
     """
     results = read_results(folder)
     table = collect(results)
-    text = markdown(table, results.axes)
+    text = markdown(table, results.axes) + "".join(f"\n{line}\n" for line in what_cannot_be_compared(results))
     (folder / "results.csv").write_text(comma_separated(table, results.axes), encoding="utf-8")
     (folder / "results.md").write_text(text, encoding="utf-8")
     return text

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from s3im_methods.compare.report_data import Results
@@ -108,6 +109,26 @@ def decimals(values: Iterable[float], significant: int = 4) -> int:
     """
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     return min(8, max(0, significant - 1 - math.floor(math.log10(largest)))) if largest else 2
+
+
+def what_cannot_be_compared(results: Results) -> list[str]:
+    """A sentence for each scene whose runs were judged against different truths.
+
+    Args:
+        results: What was read; views without a picture of their truth say nothing.
+    """
+    truths: dict[str, dict[str, set[Path]]] = {}
+    for run in results.runs:
+        for view in run.views:
+            if view.truth is not None:
+                truths.setdefault(run.scene, {}).setdefault(view.name, set()).add(view.truth)
+    return [
+        f"{scene}: not all runs have the same truth, because its transparent images were put before different "
+        "backgrounds, so that differences between these runs say nothing. Give all of them the same with "
+        "--set pipeline.model.background-color=white."
+        for scene, views in truths.items()
+        if any(len(paths) > 1 for paths in views.values())
+    ]
 
 
 def what_a_mark_says(seeds: int) -> str:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import threading
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,11 @@ def _written(job: Job, view: Any, pictured: set[int]) -> dict[str, Any]:
 
     names: dict[str, str | None] = {"picture": None, "truth": None}
     if view.index in pictured:
-        names = {"picture": f"view_{view.index:03d}.png", "truth": f"scenes/{job.scene}/truth_{view.index:03d}.png"}
+        # Runs that put transparent images before different backgrounds have different truths.
+        truth_name = f"truth_{view.index:03d}_{zlib.crc32(view.truth.tobytes()):08x}.png"
+        names = {"picture": f"view_{view.index:03d}.png", "truth": f"scenes/{job.scene}/{truth_name}"}
         write_picture(job.folder / f"view_{view.index:03d}.png", view.render)
-        truth = Path(job.out) / f"scenes/{job.scene}/truth_{view.index:03d}.png"
+        truth = Path(job.out) / "scenes" / job.scene / truth_name
         if not truth.exists():
             truth.parent.mkdir(parents=True, exist_ok=True)
             write_picture(truth, view.truth)

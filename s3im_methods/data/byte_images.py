@@ -56,15 +56,23 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
     """See the module's docstring. Images stay floats where the parser names a background colour to blend them with, and
     for another pixel sampler than ours. Where a table can hold the rays of the pixels, they come from it.
 
+    The training set's metadata say what is cut out, see :mod:`s3im_methods.data.cut_out`.
+
     Args:
         config: The data manager's configuration.
+        *args: As for nerfstudio's.
+        **kwargs: As for nerfstudio's.
     """
 
     config: VanillaDataManagerConfig
 
-    def setup_train(self) -> None:
-        """Set up the loading of training images, and the rays of their pixels; note what is cut out."""
+    def __init__(self, config: VanillaDataManagerConfig, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, *args, **kwargs)
+        # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
         self.train_dataset.metadata |= cut_out_metadata(self.train_dataset)
+
+    def setup_train(self) -> None:
+        """Set up the loading of training images, and the rays of their pixels."""
         with self._as_bytes("train_dataset"):
             super().setup_train()
         cameras = self.train_ray_generator.cameras

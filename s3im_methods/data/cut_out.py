@@ -1,36 +1,66 @@
 """What the training images tell a model of an object that was cut out of its surroundings."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
 import torch
 from nerfstudio.data.datasets.base_dataset import InputDataset
+from PIL import Image
 
-from s3im_methods.data.foreground import any_transparent
-from s3im_methods.data.scene_sphere import fit_scene_sphere
+from s3im_methods.data.scene_sphere import MARGIN, fit_scene_sphere
 
 TRANSPARENT_KEY = "has_transparent_background"
-"""Of the training set's metadata: whether its first image has transparent pixels."""
+"""Of the training set's metadata: whether its images show something that was cut out."""
 
-OBJECT_KEY = "is_object_in_box"
-"""Of the training set's metadata: whether, besides, cameras look from outside at something in the scene's box."""
+BOX_SCALE_KEY = "object_box_scale"
+"""Of the training set's metadata: by what to enlarge the scene's box so that it holds what was cut out, 1 to 2; None
+where nothing was, where the cameras do not look at one thing from outside, or where 2 is not enough."""
+
+_LOOKED_AT = 8
+_LEAST_SHARE = 0.05
+_CLEAR_BELOW = 128
+_MOST_SCALE = 2.0
 
 
-def cut_out_metadata(dataset: InputDataset) -> dict[str, bool]:
-    """Look at the first image, and at the cameras.
+def cut_out_metadata(dataset: InputDataset) -> dict[str, bool | float | None]:
+    """Look at some images, and at the cameras.
 
     Args:
         dataset: The training set. Where its parser names a colour to blend transparent images with, they count as
-            opaque.
+            opaque, and so do images that are gone.
 
     Returns:
         The values of both keys.
     """
     blended = dataset._dataparser_outputs.alpha_color is not None
-    transparent = not blended and any_transparent(dataset.image_filenames[:1])
-    return {TRANSPARENT_KEY: transparent, OBJECT_KEY: transparent and _is_object_in_box(dataset)}
+    transparent = not blended and _are_cut_out(dataset.image_filenames)
+    return {TRANSPARENT_KEY: transparent, BOX_SCALE_KEY: _box_scale(dataset) if transparent else None}
 
 
-def _is_object_in_box(dataset: InputDataset) -> bool:
+def _are_cut_out(images: Sequence[Path]) -> bool:
+    """Whether half of up to eight images, evenly spaced, have a twentieth of transparent pixels: not a close-up's
+    border alone, nor the corners that are left where a lens was straightened."""
+    places = np.unique(np.linspace(0, len(images) - 1, min(_LOOKED_AT, len(images))).round().astype(int))
+    shares = [_transparent_share(images[place]) for place in places]
+    return float(np.median(shares)) >= _LEAST_SHARE
+
+
+def _transparent_share(path: Path) -> float:
+    if not path.is_file():
+        return 0.0
+    with Image.open(path) as file:
+        if file.mode != "RGBA":
+            return 0.0
+        return float((np.asarray(file.getchannel("A")) < _CLEAR_BELOW).mean())
+
+
+def _box_scale(dataset: InputDataset) -> float | None:
     sphere = fit_scene_sphere(dataset.cameras)
+    if sphere.kind != "object":
+        return None
     low, high = dataset.scene_box.aabb
-    center = torch.tensor(sphere.center)
-    inside = bool((center - sphere.radius >= low).all() and (center + sphere.radius <= high).all())
-    return sphere.kind == "object" and inside
+    # The sphere with its margin holds all that the views show; the object ends within what they are wide.
+    center, radius = torch.tensor(sphere.center), sphere.radius / MARGIN
+    needed = float(torch.maximum((center - radius) / low, (center + radius) / high).max())
+    return max(1.0, needed) if needed <= _MOST_SCALE else None

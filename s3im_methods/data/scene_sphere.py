@@ -15,7 +15,7 @@ from torch import Tensor
 
 # Of the field of view's larger angle. Objects overflow the frame at times (DTU's do), and one that is cut is lost,
 # where a sphere that is too large costs only resolution.
-_MARGIN = 1.3
+MARGIN = 1.3
 # Surfaces beyond a room's sphere are lost. Rooms at hand reach 1.9 (synth_room) and 3.2 (7-Scenes, 95 % of its mesh)
 # times as far as the half diagonal of their cameras' box.
 _ROOM_FACTOR = 3.0
@@ -163,7 +163,7 @@ def _nearest_point(origins: Tensor, axes: Tensor) -> Tensor:
 
 def _object(views: _Views) -> SceneSphere:
     spans = views.distances * torch.sin(views.half_angles.clamp(max=0.5 * math.pi))
-    radius = _MARGIN * float(spans.quantile(0.5))
+    radius = MARGIN * float(spans.quantile(0.5))
     # One camera, and cameras that look one way, give no distance.
     known = radius > 1e-6 * float(views.distances.max())
     return SceneSphere(_tuple(views.target), radius if known else _room(views).radius, "object")

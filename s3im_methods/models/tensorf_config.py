@@ -37,7 +37,7 @@ class S3IMTensoRFModelConfig(TensoRFModelConfig):
     scene_kind: SceneKind = "auto"
     """What the preset is for: room has cameras inside the box and no background, object has cameras around it and a
     plain background; auto takes object for blender-data, and where images have a transparent background and cameras
-    look from outside at something in the parser's box; room for everything else."""
+    look at one thing from outside, for which the box is enlarged if need be; room for everything else."""
     camera_optimizer: CameraOptimizerConfig = field(default_factory=lambda: CameraOptimizerConfig(mode="off"))
     """Settings of the camera optimiser; it is off as in nerfstudio's tensorf method."""
     background_color: Literal["random", "last_sample", "black", "white", "coin"] | None = None  # type: ignore[assignment]

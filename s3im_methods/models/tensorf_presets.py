@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from s3im_methods.data.cut_out import OBJECT_KEY, TRANSPARENT_KEY
+from s3im_methods.data.cut_out import BOX_SCALE_KEY, TRANSPARENT_KEY
 from s3im_methods.errors import InputError
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 
@@ -113,15 +113,17 @@ def with_preset(
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    kind = config.scene_kind
+    kind, box_scale = config.scene_kind, metadata.get(BOX_SCALE_KEY)
     if kind == "auto":
-        kind = "object" if metadata.get(OBJECT_KEY) else "room"
+        kind = "room" if box_scale is None else "object"
     if (config.style, kind) not in PRESETS:
         raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
     preset = dict(PRESETS[config.style, kind])
     if metadata.get(TRANSPARENT_KEY) and preset["background_color"] == "last_sample":
         # That would be before black, where the method collapses without S3IM.
         preset["background_color"] = "white"
+    if kind == "object" and box_scale is not None:
+        preset["box_scale"] *= box_scale
     missing = {f.name: preset[f.name] for f in fields(config) if f.name in preset and getattr(config, f.name) is None}
     if config.tensorf_encoding == "cp":
         # No planes, no total variation, unless the user asks for it and is told.

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Mapping
 
 import pytest
 from fake_comparison import write_comparison
 
+from s3im_methods.compare.report import write_report
 from s3im_methods.compare.statistics import Group, group_by_seed
 from s3im_methods.compare.table import comma_separated, markdown, write_table
 from s3im_methods.compare.tabulation import Table, differences
@@ -148,3 +150,18 @@ def test_nothing_finished(tmp_path):
 def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"No readable compare\.json"):
         write_table(tmp_path)
+
+
+def test_runs_with_different_truths_are_named(tmp_path):
+    """As where transparent images are put before white by one method and before black by another."""
+    folder = write_comparison(tmp_path, scenes=["fox", "lego"])
+    sentence = "not all runs have the same truth"
+    assert sentence not in write_table(folder)
+    run = next((folder / "runs").glob("*lego-s3im-0")) / "run.json"
+    told = json.loads(run.read_text())
+    told["views"][0]["truth"] = "scenes/lego/truth_black.png"
+    run.write_text(json.dumps(told))
+    shutil.copy(folder / "scenes" / "lego" / "truth_000.png", folder / "scenes" / "lego" / "truth_black.png")
+    text = write_table(folder)
+    assert f"lego: {sentence}" in text and "fox: " not in text and text == (folder / "results.md").read_text()
+    assert f"lego: {sentence}" in write_report(folder).read_text()

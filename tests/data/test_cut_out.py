@@ -1,5 +1,6 @@
 """What is said of a cut out object: only of transparent images, and of cameras around something in the box."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from PIL import Image
 
-from s3im_methods.data.cut_out import OBJECT_KEY, TRANSPARENT_KEY, cut_out_metadata
+from s3im_methods.data.cut_out import BOX_SCALE_KEY, TRANSPARENT_KEY, cut_out_metadata
 
 
 def cameras(inward: bool, distance: float = 1.0) -> Cameras:
@@ -24,13 +25,17 @@ def cameras(inward: bool, distance: float = 1.0) -> Cameras:
     return Cameras(poses, fx=40.0, fy=40.0, cx=16.0, cy=16.0, width=32, height=32)
 
 
-def dataset(folder, alpha: int | None, inward: bool = True, distance: float = 1.0, alpha_color=None) -> Any:
-    pixels = np.full((8, 8, 3 if alpha is None else 4), 255, np.uint8)
-    if alpha is not None:
-        pixels[0, 0, 3] = alpha
-    Image.fromarray(pixels).save(folder / "first.png")
+def dataset(folder, alphas, inward=True, distance=1.0, alpha_color=None) -> Any:
+    """Images of which each has a tenth of its pixels of that alpha; None has no alpha, "gone" no file."""
+    for number, alpha in enumerate(alphas):
+        pixels = np.full((10, 10, 3 if alpha is None else 4), 255, np.uint8)
+        if alpha == "gone":
+            continue
+        if alpha is not None:
+            pixels[0, :, 3] = alpha
+        Image.fromarray(pixels).save(folder / f"{number}.png")
     return SimpleNamespace(
-        image_filenames=[folder / "first.png", folder / "gone.png"],
+        image_filenames=[folder / f"{number}.png" for number in range(len(alphas))],
         cameras=cameras(inward, distance),
         scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])),
         _dataparser_outputs=SimpleNamespace(alpha_color=alpha_color),
@@ -38,15 +43,47 @@ def dataset(folder, alpha: int | None, inward: bool = True, distance: float = 1.
 
 
 @pytest.mark.parametrize(
-    ("given", "transparent", "is_object"),
+    ("given", "transparent", "scale"),
     [
-        ({"alpha": 0}, True, True),
-        ({"alpha": 255}, False, False),
-        ({"alpha": None}, False, False),
-        ({"alpha": 0, "inward": False}, True, False),
-        ({"alpha": 0, "distance": 9.0}, True, False),
-        ({"alpha": 0, "alpha_color": torch.ones(3)}, False, False),
+        ({"alphas": [0]}, True, 1.0),
+        ({"alphas": [127] * 20}, True, 1.0),
+        ({"alphas": [None, 0, 0]}, True, 1.0),
+        ({"alphas": [0, None, None]}, False, None),
+        ({"alphas": [254] * 3}, False, None),
+        ({"alphas": [None]}, False, None),
+        ({"alphas": ["gone"]}, False, None),
+        ({"alphas": [0], "inward": False}, True, None),
+        ({"alphas": [0], "distance": 9.0}, True, None),
+        ({"alphas": [0], "alpha_color": torch.ones(3)}, False, None),
     ],
 )
-def test_what_is_said(tmp_path, given, transparent, is_object):
-    assert cut_out_metadata(dataset(tmp_path, **given)) == {TRANSPARENT_KEY: transparent, OBJECT_KEY: is_object}
+def test_what_is_said(tmp_path, given, transparent, scale):
+    assert cut_out_metadata(dataset(tmp_path, **given)) == {TRANSPARENT_KEY: transparent, BOX_SCALE_KEY: scale}
+
+
+def test_corners_of_a_straightened_photograph_are_no_background(tmp_path):
+    data = dataset(tmp_path, [255])
+    pixels = np.full((40, 40, 4), 255, np.uint8)
+    pixels[:4, :4, 3] = pixels[-4:, :4, 3] = pixels[:4, -4:, 3] = pixels[-4:, -4:, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "0.png")
+    assert not cut_out_metadata(data)[TRANSPARENT_KEY]
+
+
+@pytest.mark.parametrize(("angle", "least", "most"), [(40, 1.0, 1.0), (62, 1.0, 1.1), (80, 1.05, 1.3)])
+def test_a_dome_of_cameras_as_the_parser_places_them(tmp_path, angle, least, most):
+    """The mean of the cameras is the box's middle, so that the object is below it, and may reach out of the box."""
+    focal = 16 / math.tan(math.radians(angle / 2))
+    data = dataset(tmp_path, [0])
+    random = torch.Generator().manual_seed(0)
+    backward = torch.nn.functional.normalize(torch.randn(100, 3, generator=random), dim=-1)
+    backward[:, 2] = backward[:, 2].abs().clamp(min=0.05)
+    backward = torch.nn.functional.normalize(backward, dim=-1)
+    right = torch.nn.functional.normalize(
+        torch.linalg.cross(torch.tensor([0.0, 0.0, 1.0]).expand(100, 3), backward), dim=-1
+    )
+    rotation = torch.stack([right, torch.linalg.cross(backward, right), backward], dim=-1)
+    origins = backward - backward.mean(0)
+    poses = torch.cat([rotation, (origins / origins.abs().max())[..., None]], dim=-1)
+    data.cameras = Cameras(poses, fx=focal, fy=focal, cx=16.0, cy=16.0, width=32, height=32)
+    scale = cut_out_metadata(data)[BOX_SCALE_KEY]
+    assert scale is not None and least <= scale <= most

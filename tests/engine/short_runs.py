@@ -24,9 +24,10 @@ def short_config(method: TrainerConfig, scene: Path, out: Path, steps: int) -> A
 def train(settings: Any) -> dict[str, Any]:
     """Train, and return the last checkpoint."""
     _set_random_seed(settings.machine.seed)
+    # As ns-train does, before the data are known.
+    settings.save_config()
     trainer = settings.setup(local_rank=0, world_size=1)
     trainer.setup()
-    settings.save_config()
     trainer.train()
     (checkpoint,) = Path(settings.get_checkpoint_dir()).glob("*.ckpt")
     return torch.load(checkpoint)

@@ -56,26 +56,27 @@ def test_a_scene_of_unknown_kind_is_a_room():
 
 
 @pytest.mark.parametrize(
-    ("style", "given", "transparent", "in_box", "expected"),
+    ("style", "given", "transparent", "scale", "expected"),
     [
-        ("ours", "auto", True, True, ("object", "white")),
-        ("ours", "auto", True, False, ("room", "white")),
-        ("ours", "auto", False, False, ("room", "last_sample")),
-        ("ours", "room", True, True, ("room", "white")),
-        ("original", "auto", True, True, ("object", "white")),
-        ("original", "room", True, True, ("room", "coin")),
+        ("ours", "auto", True, 1.25, ("object", "white", 1.25)),
+        ("ours", "object", True, 1.25, ("object", "white", 1.25)),
+        ("ours", "auto", True, None, ("room", "white", 1.0)),
+        ("ours", "auto", False, None, ("room", "last_sample", 1.0)),
+        ("ours", "room", True, 1.25, ("room", "white", 1.0)),
+        ("original", "auto", True, 1.0, ("object", "white", 1.0)),
+        ("original", "room", True, 1.0, ("room", "coin", 1.8)),
     ],
 )
-def test_cut_out_objects_are_objects_before_white(style, given, transparent, in_box, expected):
-    metadata = {"has_transparent_background": transparent, "is_object_in_box": in_box}
+def test_cut_out_objects_are_objects_before_white(style, given, transparent, scale, expected):
+    metadata = {"has_transparent_background": transparent, "object_box_scale": scale}
     found = with_preset(S3IMTensoRFModelConfig(style=style, scene_kind=given), metadata)
-    assert (found.scene_kind, found.background_color) == expected
+    assert (found.scene_kind, found.background_color, found.box_scale) == expected
     # As config.yml has it, when the run is rendered without its images.
     assert with_preset(found) == found
 
 
 def test_a_background_that_the_user_gives_stays_behind_cut_out_objects():
-    metadata = {"has_transparent_background": True, "is_object_in_box": False}
+    metadata = {"has_transparent_background": True, "object_box_scale": None}
     assert (
         with_preset(S3IMTensoRFModelConfig(background_color="last_sample"), metadata).background_color == "last_sample"
     )
