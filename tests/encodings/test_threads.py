@@ -49,15 +49,23 @@ def test_ranges_are_side_by_side(whose, set_threads):
     in_ranges(3, work)
 
 
-def test_work_is_done_on_the_threads_that_torch_uses(set_threads):
-    """Once both are warm, no thread of the process is ours alone."""
+def test_work_is_done_on_the_threads_that_torch_uses(set_threads, monkeypatch):
+    """None of our own is started, and the second range is not done by the thread that asks."""
     if threads._torchs_openmp() is None:
         pytest.skip("torch brings no GNU OpenMP here")
+    monkeypatch.setattr(threads, "_pool", None)
     set_threads(2)
     torch.ones(1_000_000).sum()
     before = len(list(Path("/proc/self/task").iterdir()))
-    in_ranges(2, lambda first, last: None)
-    assert len(list(Path("/proc/self/task").iterdir())) == before
+    meeting, names = threading.Barrier(2), set()
+
+    def work(first: int, last: int) -> None:
+        meeting.wait(timeout=60)
+        names.add(threading.current_thread().name)
+
+    in_ranges(2, work)
+    assert len(list(Path("/proc/self/task").iterdir())) <= before
+    assert threads._pool is None and len(names) == 2 and not any(name.startswith("kernels") for name in names)
 
 
 @pytest.mark.parametrize("failing", [0, 1])
