@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from nerfstudio.cameras.rays import RayBundle, RaySamples
+from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import Optimizers
@@ -123,6 +124,16 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
     def resolution(self) -> tuple[int, int, int]:
         """Nodes of the grids along x, y and z."""
         return self.field.density_encoding.axis_resolution()  # type: ignore[operator]
+
+    def data_warnings(self, dataset: InputDataset) -> list[str]:
+        """That a room will stay fog, with the original's settings and without S3IM at its authors' weight."""
+        config = self.config
+        if config.style != "original" or config.scene_kind != "room" or config.s3im.loss_mult >= 1:
+            return []
+        return [
+            "With the settings of the original a room can stay fog unless S3IM has its authors' weight: give "
+            "--pipeline.model.s3im.loss-mult 1, or leave --pipeline.model.style at ours."
+        ]
 
     def hardware_line(self) -> str:
         """Which grids there are and what was chosen, for the line that a run prints at its start."""

@@ -29,8 +29,8 @@ class S3IMTensoRFModelConfig(TensoRFModelConfig):
 
     _target: type = field(default_factory=_tensorf)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
-    """Settings of the S3IM loss."""
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
+    """Settings of the S3IM loss; style ours does not need it at full weight, style original does for rooms."""
     style: Style = "ours"
     """Whose method the preset follows: ours is what measures best on our scenes, original is the paper's code (Chen et
     al., ECCV 2022), nerfstudio is nerfstudio's tensorf; any single setting below can still be given."""

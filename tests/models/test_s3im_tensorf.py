@@ -3,6 +3,7 @@
 import copy
 import functools
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -336,3 +337,20 @@ def test_the_parser_decides_the_kind_of_scene_unless_the_user_does():
 
 def test_the_line_of_a_run_names_grids_and_preset():
     assert "vm grids of 2 + 3 components, 8 x 8 x 8 nodes" in build().hardware_line()
+
+
+@pytest.mark.parametrize(
+    ("style", "kind", "weight", "warned"),
+    [
+        ("original", "room", 0.1, True),
+        ("original", "room", 1.0, False),
+        ("original", "object", 0.1, False),
+        ("ours", "room", 0.1, False),
+    ],
+)
+def test_it_warns_of_fog_where_the_original_needs_s3im(style, kind, weight, warned):
+    model = build(style=style, scene_kind=kind, s3im=S3IMConfig(loss_mult=weight))
+    sentences = model.data_warnings(SimpleNamespace())
+    assert bool(sentences) == warned
+    if warned:
+        assert "--pipeline.model.s3im.loss-mult 1" in sentences[0]
