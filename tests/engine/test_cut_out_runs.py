@@ -11,21 +11,8 @@ from nerfstudio.utils import eval_utils
 from short_runs import short_config, train
 
 from s3im_methods import method_configs
-from s3im_methods.scenes import ObjectConfig, RoomConfig, write_scene
 
-SIZE: dict[str, Any] = {
-    **{"width": 24, "height": 18, "train_views": 8, "test_views": 2},
-    **{"light_samples": 4, "supersampling": 1},
-}
 METHODS = ["s3im-nerfacto-lite", "s3im-depth-nerfacto-lite", "s3im-tensorf-lite"]
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("scenes")
-    write_scene(RoomConfig(**SIZE), out / "room")
-    write_scene(ObjectConfig(**SIZE), out / "object")
-    return out
 
 
 def trained(method: str, scene: Path, out: Path, monkeypatch, **model: Any) -> Path:

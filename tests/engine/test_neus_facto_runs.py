@@ -15,22 +15,8 @@ from short_runs import short_config, train
 
 from s3im_methods.errors import InputError
 from s3im_methods.method_configs import s3im_neus_facto_lite
-from s3im_methods.scenes import ObjectConfig, RoomConfig, write_scene
 
 METHOD = "s3im-neus-facto-lite"
-SIZE: dict[str, Any] = {
-    **{"width": 24, "height": 18, "train_views": 8, "test_views": 2},
-    **{"light_samples": 4, "supersampling": 1},
-}
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory) -> Path:
-    """A room, and an object before nothing, of few and small views."""
-    out = tmp_path_factory.mktemp("scenes")
-    write_scene(RoomConfig(**SIZE), out / "room")
-    write_scene(ObjectConfig(**SIZE), out / "object")
-    return out
 
 
 def said(settings: Any, **model: Any) -> str:
