@@ -50,9 +50,7 @@ def _view(results: Results, view: ShownView, share: float) -> Node:
         label = node("span", variant_label(each.run.variant, results.variants))
         if len(results.methods) > 1:
             label.append(node("span", each.run.method, class_="method"))
-        numbers = [f"{each.view.psnr:.2f} dB" if each.view.psnr is not None else None]
-        numbers += [f"SSIM {each.view.ssim:.3f}" if each.view.ssim is not None else None]
-        label.append(node("small", ", ".join([*filter(None, numbers), f"seed {each.run.seed}"])))
+        label.append(node("small", each.numbers))
         cards.append(_card(label, title, uri, crop, error, frame))
         titles.append(title)
     block = node("details", node("summary", f"View {view.name}"), class_="view")

@@ -85,11 +85,8 @@ def _strip(title: str, view: ShownView, several: bool) -> Image.Image:
 
 
 def _caption(shown: Shown, several: bool) -> list[str]:
-    numbers = [f"{shown.view.psnr:.2f} dB"] if shown.view.psnr is not None else []
-    numbers += [f"SSIM {shown.view.ssim:.3f}"] if shown.view.ssim is not None else []
     name = [shown.run.method] if several else []
-    name += wrap(variant_name(shown.run.variant), _LETTERS)
-    return [*name, ", ".join([*numbers, f"seed {shown.run.seed}"])]
+    return [*name, *wrap(variant_name(shown.run.variant), _LETTERS), shown.numbers]
 
 
 def _cell(caption: Sequence[str], lines: int, picture: Picture, window: tuple[slice, slice]) -> Image.Image:

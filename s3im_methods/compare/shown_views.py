@@ -19,6 +19,13 @@ class Shown:
     view: View
     pixels: Picture
 
+    @property
+    def numbers(self) -> str:
+        """Its PSNR and SSIM, where they were measured, and its seed."""
+        numbers = [f"{self.view.psnr:.2f} dB"] if self.view.psnr is not None else []
+        numbers += [f"SSIM {self.view.ssim:.3f}"] if self.view.ssim is not None else []
+        return ", ".join([*numbers, f"seed {self.run.seed}"])
+
 
 @dataclass(frozen=True)
 class ShownView:
