@@ -1,8 +1,8 @@
 """S3IM-nerfacto: nerfstudio's nerfacto (Tancik et al., SIGGRAPH 2023) with S3IM (Xie et al., ICCV 2023).
 
 Differences to nerfacto: the S3IM term; the hash grids' implementation follows what is installed; images with a
-transparent background are put before white, not black, where S3IM harms them; watching or stopping a run does not
-change its result (see ``compat.proposals``).
+transparent background are put before white, not black, where S3IM harms them, and their alpha is learned too; watching
+or stopping a run does not change its result (see ``compat.proposals``).
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,6 +12,7 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
+from torch import Tensor
 
 from s3im_methods.compat.proposals import ProposalSchedule
 from s3im_methods.data.cut_out import TRANSPARENT_KEY
@@ -24,6 +25,7 @@ from s3im_methods.encodings import (
 from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
 from s3im_methods.losses import S3IMConfig
+from s3im_methods.losses.opacity import opacity_loss
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.surface_normals import density_normals
 
@@ -43,6 +45,9 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     """What is seen where a ray meets nothing: a colour, random colours in training, or the colour of the ray's last
     sample, with which transparent images are put before black; None is white for images with a transparent background,
     and last_sample for all others."""
+    opacity_loss_mult: float = 0.1
+    """Weight of the squared difference of a ray's opacity and the images' alpha, where these have a transparent
+    background: without it, fog of the background's colour may gather before the training cameras."""
 
 
 HARMLESS_WEIGHT = 0.03
@@ -89,6 +94,17 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             with point_gradients(self.field):
                 outputs["normals"] = self.normals_shader(density_normals(self.field.density_fn, points))
         return outputs
+
+    def get_loss_dict(
+        self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """Nerfacto's losses, S3IM's and, in training on images with a transparent background, ``opacity_loss``."""
+        losses = super().get_loss_dict(outputs, batch, metrics_dict)
+        weight = self.config.opacity_loss_mult
+        if self.training and self.transparent and weight > 0 and batch["image"].shape[-1] == 4:
+            alpha = batch["image"][..., 3:].to(self.device)
+            losses["opacity_loss"] = weight * opacity_loss(outputs["accumulation"], alpha)
+        return losses
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
         """That an object before black is in danger, where nerfacto was told to put it there."""

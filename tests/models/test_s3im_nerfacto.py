@@ -225,6 +225,37 @@ def test_transparent_images_are_put_before_white_unless_told_otherwise(metadata,
     assert (f"transparent images before {background}" in model.hardware_line()) == (metadata is TRANSPARENT)
 
 
+def losses_of(metadata: dict | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
+    """The losses of a step on images with so many channels."""
+    model = build(S3IMNerfactoModelConfig, metadata, **settings).train(train)
+    bundle, _ = batch(0)
+    outputs = model(bundle)
+    targets = {"image": torch.rand(len(bundle), channels, generator=torch.Generator().manual_seed(0))}
+    losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets) if train else None)
+    return {**losses, "accumulation": outputs["accumulation"], "alpha": targets["image"][:, 3:]}
+
+
+def test_the_alpha_of_cut_out_images_is_learned():
+    losses = losses_of(TRANSPARENT, opacity_loss_mult=0.5)
+    expected = 0.5 * (losses["accumulation"] - losses["alpha"]).square().mean()
+    assert losses["opacity_loss"].item() == pytest.approx(expected.item())
+    assert losses["opacity_loss"].requires_grad
+
+
+@pytest.mark.parametrize(
+    ("metadata", "settings"),
+    [
+        (OPAQUE, {}),
+        (None, {}),
+        (TRANSPARENT, {"opacity_loss_mult": 0.0}),
+        (TRANSPARENT, {"channels": 3}),
+        (TRANSPARENT, {"train": False}),
+    ],
+)
+def test_there_is_no_loss_of_opacity_without_alpha_or_weight_or_training(metadata, settings):
+    assert "opacity_loss" not in losses_of(metadata, **settings)
+
+
 def test_what_a_run_is_saved_with_does_not_tie_it_to_this_machine():
     assert build(S3IMNerfactoModelConfig, TRANSPARENT).config.implementation == "auto"
     assert build(S3IMNerfactoModelConfig, implementation="torch").config.implementation == "torch"
