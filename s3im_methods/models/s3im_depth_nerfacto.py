@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
-from nerfstudio.data.datasets.base_dataset import InputDataset
 
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
@@ -56,13 +55,3 @@ class S3IMDepthNerfactoModel(DepthSupervisionMixin, S3IMNerfactoModel):
         super().populate_modules()
         if glo and self.field.embedding_appearance is not None:
             torch.nn.init.zeros_(self.field.embedding_appearance.embedding.weight)
-
-    def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That a cut-out object may end as fog with S3IM and depth together, before white too."""
-        s3im = self.config.s3im
-        if not self.transparent or s3im.role != "loss" or s3im.loss_mult == 0:
-            return super().data_warnings(dataset)
-        return [
-            "The images show an object that was cut out, and with S3IM and depth together trainings of one can end as "
-            "fog: give --pipeline.model.s3im.loss-mult 0."
-        ]

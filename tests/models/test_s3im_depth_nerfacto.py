@@ -1,7 +1,5 @@
 """S3IM-depth-nerfacto: without a depth loss S3IM-nerfacto to the last bit; with one, a loss of training alone."""
 
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -265,19 +263,3 @@ def test_glo_is_a_small_vector_that_is_zero_at_test():
     before = model(bundle)["rgb"]
     weight.data += 1
     assert torch.equal(model(bundle)["rgb"], before)
-
-
-@pytest.mark.parametrize(
-    ("transparent", "s3im", "warned"),
-    [
-        (True, S3IMConfig(), True),
-        (True, S3IMConfig(loss_mult=0.1), True),
-        (True, S3IMConfig(loss_mult=0.0), False),
-        (True, S3IMConfig(role="control"), False),
-        (False, S3IMConfig(), False),
-    ],
-)
-def test_it_warns_of_fog_where_an_object_was_cut_out(transparent, s3im, warned):
-    model: Any = build(metadata={**DEPTH, "has_transparent_background": transparent}, s3im=s3im)
-    sentences = model.data_warnings(SimpleNamespace())
-    assert bool(sentences) == warned and all("--pipeline.model.s3im.loss-mult 0." in each for each in sentences)
