@@ -63,8 +63,9 @@ def configuration(contestant: Contestant, out: Path) -> Any:
     config.logging.local_writer.enable = False
     config.pipeline.datamanager.data = contestant.data
     if "nerfacto" in contestant.method:
-        # Ours would put transparent images before white, and the other side is to have the same task.
+        # Ours would put transparent images before white and learn their alpha; the other side is to have the same task.
         config.pipeline.model.background_color = "last_sample"
+        config.pipeline.model.opacity_loss_mult = 0.0
     for path, value in contestant.settings:
         *parents, name = path.split(".")
         place = config

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+if TYPE_CHECKING:
+    from s3im_methods.compare.plan import Request
 
 
 @dataclass(frozen=True)
@@ -60,27 +63,12 @@ class CompareCommand:
         import signal
         import sys
 
-        from s3im_methods.compare.axes import parse_axis, parse_setting
         from s3im_methods.compare.cluster import make_runs_on_cluster
-        from s3im_methods.compare.job import Judging
-        from s3im_methods.compare.plan import Request, axes_of, plan
+        from s3im_methods.compare.plan import axes_of, plan
         from s3im_methods.compare.results import write_about
         from s3im_methods.compare.schedule import is_done, make_runs
 
-        judging = Judging(
-            self.held_out_views, self.curve_points, self.meshes, self.mesh_resolution, self.mesh_thresholds
-        )
-        request = Request(
-            methods=self.methods,
-            scenes=self.scenes,
-            seeds=tuple(range(self.seeds)),
-            axes=tuple(map(parse_axis, self.axes)),
-            steps=self.max_num_iterations,
-            seconds=self.seconds,
-            settings=tuple(map(parse_setting, self.settings)),
-            dataparser=self.dataparser,
-            judging=judging,
-        )
+        request = self.request()
         # A kill is treated as Ctrl-C, so that no run goes on without us.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         jobs = plan(request, self.output_dir)
@@ -113,6 +101,27 @@ class CompareCommand:
             print(f"{failure.job.title} failed: {failure.reason} See {failure.job.folder / 'log.txt'}.")
         if failures:
             raise SystemExit(1)
+
+    def request(self) -> "Request":
+        """What is asked for, read but not planned yet."""
+        from s3im_methods.compare.axes import parse_axis, parse_setting
+        from s3im_methods.compare.job import Judging
+        from s3im_methods.compare.plan import Request
+
+        judging = Judging(
+            self.held_out_views, self.curve_points, self.meshes, self.mesh_resolution, self.mesh_thresholds
+        )
+        return Request(
+            methods=self.methods,
+            scenes=self.scenes,
+            seeds=tuple(range(self.seeds)),
+            axes=tuple(map(parse_axis, self.axes)),
+            steps=self.max_num_iterations,
+            seconds=self.seconds,
+            settings=tuple(map(parse_setting, self.settings)),
+            dataparser=self.dataparser,
+            judging=judging,
+        )
 
     def _show(self) -> None:
         from s3im_methods.compare.report import write_report

@@ -76,6 +76,21 @@ class Variant:
     settings: tuple[Setting, ...]
     edit: SceneEdit
 
+    def after(self, common: Sequence[Setting]) -> tuple[Setting, ...]:
+        """The flags of all variants, then this one's.
+
+        Where all are given a weight of S3IM, the loss none has none of it.
+
+        Raises:
+            InputError: If both set the same flag otherwise.
+        """
+        own = {setting[0] for setting in self.settings}
+        yields = {setting[0] for setting in _LOSSES["none"]} if self.values.get("loss") == "none" else set()
+        for flag, *_ in common:
+            if flag in own - yields:
+                raise InputError(f"{flag} is given by --set and by an axis: leave out one of them.")
+        return (*(setting for setting in common if setting[0] not in own), *self.settings)
+
 
 def parse_setting(text: str) -> Setting:
     """Read ``FIELD.PATH=VALUE``.

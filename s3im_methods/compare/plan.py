@@ -108,17 +108,13 @@ def run_id(scene: str, method: str, variant: dict[str, str], seed: int) -> str:
 
 def _check_settings(request: Request, variant: Variant) -> None:
     ours = {"--data", "--machine.seed", "--max-num-iterations", "--output-dir", "--experiment-name", "--timestamp"}
-    common = {setting[0] for setting in request.settings}
-    for flag, *_ in (*request.settings, *variant.settings):
+    for flag, *_ in variant.after(request.settings):
         if flag in ours:
             raise InputError(f"{flag} is set by the comparison itself: use its own flags.")
-    for flag, *_ in variant.settings:
-        if flag in common:
-            raise InputError(f"{flag} is given by --set and by an axis: leave out one of them.")
 
 
 def _arguments(request: Request, data: Path, method: str, variant: Variant, seed: int) -> list[str]:
-    settings = (*request.settings, *variant.settings)
+    settings = variant.after(request.settings)
     return train_arguments(method, data, seed, request.steps, settings, request.dataparser)
 
 

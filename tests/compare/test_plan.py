@@ -93,6 +93,17 @@ def test_flags_that_are_not_the_users_to_set(room, tmp_path):
     )
 
 
+def test_a_weight_for_all_is_that_of_s3im_and_control_and_not_of_none(room, tmp_path):
+    settings = (parse_setting("pipeline.model.s3im.loss-mult=0.1"),)
+    jobs = plan(request_for(room, settings=settings, seeds=(0,)), tmp_path)
+    weights = [job.arguments[job.arguments.index("--pipeline.model.s3im.loss-mult") + 1] for job in jobs]
+    assert weights == ["0", "0.1", "0.1"]
+    assert all(job.arguments.count("--pipeline.model.s3im.loss-mult") == 1 for job in jobs)
+    assert refusal(request_for(room, axes=("weight=0,1",), settings=settings), tmp_path) == (
+        "--pipeline.model.s3im.loss-mult is given by --set and by an axis: leave out one of them."
+    )
+
+
 def test_variants_with_other_held_out_views_are_refused(room, tmp_path):
     scene = tmp_path / "scene"
     scene.mkdir()

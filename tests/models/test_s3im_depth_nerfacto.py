@@ -1,6 +1,5 @@
 """S3IM-depth-nerfacto: without a depth loss S3IM-nerfacto to the last bit; with one, a loss of training alone."""
 
-
 import pytest
 import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
