@@ -51,7 +51,8 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
 
 
 HARMLESS_WEIGHT = 0.03
-"""With this weight of S3IM an object before black was as good as without, with ten times as much a decibel worse."""
+"""With this weight of S3IM an object before black whose alpha is not learned was as good as without, with ten times as
+much a decibel worse."""
 
 
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
@@ -107,13 +108,16 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         return losses
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That an object before black is in danger, where nerfacto was told to put it there."""
-        too_strong = self.config.s3im.role == "loss" and self.config.s3im.loss_mult > HARMLESS_WEIGHT
-        if not (self.transparent and too_strong and self.config.background_color in ("last_sample", "black")):
+        """That an object before black is in danger, where nerfacto was told to put it there and to ignore its alpha."""
+        config = self.config
+        too_strong = config.s3im.role == "loss" and config.s3im.loss_mult > HARMLESS_WEIGHT
+        before_black = self.transparent and config.background_color in ("last_sample", "black")
+        if not (before_black and too_strong and config.opacity_loss_mult == 0):
             return []
         return [
-            "The images have a transparent background, which becomes black, and there S3IM can make nerfacto's objects "
-            "dark or leave out parts of them: give --pipeline.model.background-color white, or "
+            "The images have a transparent background, which becomes black, and their alpha is not learned: there S3IM "
+            "can make nerfacto's objects dark or leave out parts of them. Leave --pipeline.model.opacity-loss-mult "
+            "above 0, or give --pipeline.model.background-color white, or "
             f"--pipeline.model.s3im.loss-mult {HARMLESS_WEIGHT:g}."
         ]
 
