@@ -1,7 +1,7 @@
-"""nerfstudio's hash encoding with a fused CPU implementation, for machines without tinycudann.
+"""nerfstudio's hash encoding with a fused implementation, for machines without tinycudann.
 
-Same mathematics, same parameters, same checkpoint as ``HashEncoding(implementation="torch")``; on a GPU it is that
-class.
+Same mathematics, same parameters, same checkpoint as ``HashEncoding(implementation="torch")``: by Numba on CPUs, and by
+Triton on GPUs where it works; anywhere else it is that class.
 """
 
 import importlib.util
@@ -15,9 +15,12 @@ from nerfstudio.utils.external import TCNN_EXISTS
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from s3im_methods.encodings.gpu_kernels import gpu_kernels
 from s3im_methods.encodings.threads import in_ranges
 
 Implementation = Literal["tcnn", "fused", "torch"]
+
+_GPU_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def fused_available() -> bool:
@@ -71,7 +74,7 @@ def point_gradients(module: nn.Module) -> Iterator[None]:
 
 
 class FusedHashEncoding(HashEncoding):
-    """Hash encoding whose torch path is fused on CPUs; see :func:`fuse_hash_encodings`."""
+    """Hash encoding whose torch path is fused; see :func:`fuse_hash_encodings`."""
 
     point_gradients: bool = True
 
@@ -84,12 +87,23 @@ class FusedHashEncoding(HashEncoding):
         Returns:
             Features, ``[*batch, num_levels * features_per_level]``.
         """
-        if in_tensor.device.type != "cpu" or self.hash_table.device.type != "cpu":
-            return super().pytorch_fwd(in_tensor)
+        device, dtype = self.hash_table.device, self.hash_table.dtype
         points = in_tensor if self.point_gradients else in_tensor.detach()
-        points = points.reshape(-1, 3).to(self.hash_table.dtype)
-        features: Tensor = _Encode.apply(points, self.hash_table, self.scalings.to(points), self.hash_table_size - 1)  # type: ignore[assignment]
-        return features.view(*in_tensor.shape[:-1], -1)
+        points = points.reshape(-1, 3)
+        if device.type == "cpu" and in_tensor.device == device:
+            points = points.to(dtype)
+            features = _Encode.apply(points, self.hash_table, self.scalings.to(points), self.hash_table_size - 1)
+        elif (
+            device.type == "cuda"
+            and in_tensor.device == device
+            and dtype in _GPU_DTYPES
+            and (gpu := gpu_kernels(device))
+        ):
+            points = points.float()
+            features = gpu.Encode.apply(points, self.hash_table, self.scalings.to(points), self.hash_table_size)
+        else:
+            return super().pytorch_fwd(in_tensor)
+        return features.view(*in_tensor.shape[:-1], -1)  # type: ignore[union-attr]
 
 
 class _Encode(torch.autograd.Function):

@@ -40,7 +40,8 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     """Settings of the S3IM loss."""
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
     """Which implementation of the same hash grids to use: tcnn is tinycudann, torch is nerfstudio's own, fused is ours
-    for CPUs (elsewhere it is nerfstudio's own); auto takes tinycudann where it can be imported, else fused."""
+    for CPUs, and for GPUs where it works (else it is nerfstudio's own); auto takes tinycudann where it can be
+    imported, else fused."""
     background_color: Literal["random", "last_sample", "black", "white"] | None = None  # type: ignore[assignment]
     """What is seen where a ray meets nothing: a colour, random colours in training, or the colour of the ray's last
     sample, with which transparent images are put before black; None is white for images with a transparent background,
