@@ -16,13 +16,14 @@ levels) into one range per thread, and no two threads ever write to the same pla
 import functools
 from typing import Any
 
-import numba
 import numpy as np
+
+from s3im_methods.encodings.compiled import compiled
 
 PRIME_X, PRIME_Y, PRIME_Z = np.uint32(1), np.uint32(2654435761), np.uint32(805459861)
 
-jit = numba.njit(nogil=True, cache=True, error_model="numpy")
-inlined = numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+jit = compiled()
+inlined = compiled(inline="always")
 
 
 @inlined

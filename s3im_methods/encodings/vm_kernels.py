@@ -8,15 +8,17 @@ to the same place: callers cut the points forward, and backward the nodes, so th
 their own order whatever the number of threads. (Cut by components, threads would write to the same cache lines.)
 """
 
-import numba
 import numpy as np
+
+from s3im_methods.encodings.compiled import compiled
 
 # Sums over components in any order, which lets the processor work on several at once.
 _SUMS = {"reassoc", "contract"}
-jit = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
+jit = compiled(fastmath=_SUMS)
+inlined = compiled(inline="always")
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@inlined
 def neighbours(coordinate, count):
     """Lower and upper node and their weights; a node outside gets the weight 0."""
     one = coordinate * 0 + 1
@@ -66,7 +68,7 @@ def add_products(points, column, row, along, plane, line, total, first, last):
         total[i] += found
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@inlined
 def add_scaled(target, values, weight):
     """Add ``weight * values`` to ``target``."""
     for k in range(values.shape[0]):
@@ -82,7 +84,7 @@ def counts_below(points, axis, count):
     return below.cumsum()
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@inlined
 def within(node, bounds):
     """Whether the node is one of a range."""
     return node >= bounds[0] and node < bounds[1]

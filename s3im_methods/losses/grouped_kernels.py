@@ -13,12 +13,11 @@ Sums are in float64 whatever the colours are, which costs nothing beside fetchin
 training batch takes a fraction of a millisecond, less than starting others. The GIL is free.
 """
 
-import numba
-
+from s3im_methods.encodings.compiled import compiled
 from s3im_methods.losses.ssim import C1, C2
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled()
 def grouped_value_and_gradient(x, y, permutations, weights, groups, gradient):
     """Return the loss of ``x`` against ``y`` (``[B, C]``), and add its gradient to ``gradient`` (``[B, C]``).
 

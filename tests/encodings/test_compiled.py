@@ -1,0 +1,120 @@
+"""What Numba compiles is kept where that is possible; elsewhere kernels work too, and one line says what to do."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+import s3im_methods
+from s3im_methods.encodings import compiled as module
+
+KERNELS = """
+from s3im_methods.encodings.compiled import compiled
+
+jit = compiled(fastmath={"reassoc", "contract"})
+inlined = compiled(inline="always")
+
+
+@inlined
+def half(x):
+    return x / 2
+
+
+@jit
+def halves(x):
+    total = 0.0
+    for k in range(x):
+        total += half(k)
+    return total
+"""
+
+# Loads all kernels of the package, runs one, and says where it is kept.
+PROGRAM = """
+import numpy as np
+from s3im_methods.encodings import sdf_hash_grid_kernels, vm_kernels
+from s3im_methods.losses import total_variation_kernels
+from s3im_methods.losses.grouped_kernels import grouped_value_and_gradient as kernel
+
+colours = np.linspace(0, 1, 12).reshape(4, 3)
+arguments = np.arange(4)[None], np.full(4, 0.25), 1
+value = kernel(colours, colours ** 2, *arguments, np.zeros((4, 3)))
+assert abs(value - kernel.py_func(colours, colours ** 2, *arguments, np.zeros((4, 3)))) < 1e-12
+print(kernel.stats.cache_path)
+"""
+
+
+@pytest.fixture()
+def no_user_cache(tmp_path, monkeypatch) -> Path:
+    """A user's cache folder that nobody can make, not even root, because it lies below a file."""
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file / "cache"))
+    module._say_that_nothing_is_kept.cache_clear()
+    return file
+
+
+def load(folder: Path):
+    file = folder / "kernels.py"
+    file.write_text(KERNELS)
+    spec = importlib.util.spec_from_file_location("kernels", file)
+    assert spec and spec.loader
+    kernels = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(kernels)
+    return kernels
+
+
+def test_kernels_work_where_nothing_can_be_written(no_user_cache, tmp_path, capsys):
+    (tmp_path / "__pycache__").touch()
+    kernels = load(tmp_path)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("Compiled kernels cannot be kept: ") and "Set NUMBA_CACHE_DIR to a folder" in line
+    assert kernels.halves(5) == 5.0
+    assert kernels.halves.stats.cache_path is None
+
+
+def test_kernels_are_kept_beside_their_source(no_user_cache, tmp_path, capsys):
+    # Loaded again, they are found on the disk, as by another process.
+    for found in (0, 1):
+        kernels = load(tmp_path)
+        assert kernels.halves(5) == 5.0
+        assert kernels.halves.stats.cache_path == str(tmp_path / "__pycache__")
+        assert len(kernels.halves.stats.cache_hits) == found
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_options_reach_numba(no_user_cache, tmp_path, kept):
+    if not kept:
+        (tmp_path / "__pycache__").touch()
+    kernels = load(tmp_path)
+    common = {"nopython": True, "nogil": True, "error_model": "numpy"}
+    assert common.items() <= kernels.halves.targetoptions.items()
+    assert kernels.halves.targetoptions["fastmath"] == {"reassoc", "contract"}
+    assert common.items() <= kernels.half.targetoptions.items()
+    assert kernels.half.targetoptions["inline"] == "always"
+
+
+def test_errors_of_a_kernel_are_not_hidden(no_user_cache, capsys):
+    with pytest.raises(TypeError):
+        module.compiled()("no function")  # type: ignore[arg-type]
+    assert capsys.readouterr().out == ""
+
+
+def test_the_package_runs_from_a_folder_that_cannot_be_written(no_user_cache, tmp_path):
+    copy = tmp_path / "copy" / "s3im_methods"
+    shutil.copytree(Path(s3im_methods.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("encodings", "losses"):
+        (copy / folder / "__pycache__").touch()
+    environment = {**os.environ, "PYTHONPATH": str(copy.parent), "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-c", PROGRAM]
+    ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    said, place = ended.stdout.splitlines()
+    assert said.startswith("Compiled kernels cannot be kept: ") and place == "None"
