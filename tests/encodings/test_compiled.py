@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import pytest
 
 import s3im_methods
@@ -54,7 +53,7 @@ def no_user_cache(tmp_path, monkeypatch) -> Path:
     file = tmp_path / "file"
     file.touch()
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr("numba.config.CACHE_DIR", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(file / "cache"))
     module._say_that_nothing_is_kept.cache_clear()
     return file
