@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python
 SYSTEM_LIBRARIES := libgl1 libegl1 libx11-6 libglib2.0-0 libgomp1 libudev1 libusb-1.0-0
 
-.PHONY: setup dev demo test lint docs dist clean system-libraries
+.PHONY: setup dev demo test lint docs dist package clean system-libraries
 
 setup: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
@@ -58,6 +58,16 @@ docs: $(VENV)/.installed-docs
 dist: $(BIN)/uv
 	rm -rf dist
 	$(BIN)/uv build --quiet --out-dir dist
+
+# What is published holds every file of the package, and works in an environment that does not see this folder.
+package: dist
+	@list=$$($(BIN)/python -m zipfile --list dist/*.whl); for file in $$(git ls-files s3im_methods); do \
+		case "$$list" in *"$$file "*) ;; *) echo "The wheel lacks $$file"; exit 1;; esac; done
+	rm -rf build/fresh
+	$(PYTHON) -m venv build/fresh
+	$(BIN)/uv pip install --python build/fresh/bin/python dist/*.whl
+	build/fresh/bin/python -m pip check
+	cd build/fresh && bin/ns-train --help | grep s3im-nerfacto
 
 clean:
 	rm -rf $(VENV) demo outputs site build dist *.egg-info
