@@ -7,11 +7,12 @@ Operators are listed by the time that each takes by itself; the profiler adds to
 GPU a last line counts the calls that make the host wait for it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import torch
 import tyro
 from contestants import Contestant, Session
 from torch.profiler import ProfilerActivity, profile
@@ -39,6 +40,14 @@ class Arguments:
     """How many operators to list."""
 
 
+def _view(pipeline: Any) -> Callable[[int], Any]:
+    """What renders a held-out view, which it has rendered once before."""
+    pipeline.eval()
+    camera, _ = next(iter(pipeline.datamanager.fixed_indices_eval_dataloader))
+    pipeline.model.get_outputs_for_camera(camera)
+    return lambda _: pipeline.model.get_outputs_for_camera(camera)
+
+
 def main(arguments: Arguments) -> None:
     """Print the operators that take longest."""
     activities = [ProfilerActivity.CPU]
@@ -48,20 +57,12 @@ def main(arguments: Arguments) -> None:
     with TemporaryDirectory(prefix="s3im-bench-") as out:
         session = Session(Contestant(arguments.method, "ours", arguments.data, arguments.device), Path(out))
         session.steps(arguments.warm_up)
-        pipeline = session.trainer.pipeline
-        count = 1 if arguments.view else arguments.steps
-        if arguments.view:
-            pipeline.eval()
-            camera, _ = next(iter(pipeline.datamanager.fixed_indices_eval_dataloader))
-            pipeline.model.get_outputs_for_camera(camera)
+        work, count = (_view(session.trainer.pipeline), 1) if arguments.view else (session.steps, arguments.steps)
         with profile(activities=activities) as profiled:
-            if arguments.view:
-                pipeline.model.get_outputs_for_camera(camera)
-            else:
-                session.steps(count)
+            work(count)
     events = profiled.key_averages()
 
-    def own_time(event: torch.autograd.profiler_util.FunctionEventAvg) -> float:
+    def own_time(event: Any) -> float:
         return (event.self_device_time_total if on_gpu else event.self_cpu_time_total) / count / 1000
 
     total = sum(map(own_time, events))
