@@ -58,7 +58,7 @@ def test_importing_is_light_and_does_without_optional_packages():
     """What would cost ns-train --help a second is not imported, and what is not installed is not missed."""
     code = """
 import sys
-sys.modules["tinycudann"] = sys.modules["imageio_ffmpeg"] = sys.modules["numba"] = None
+sys.modules["tinycudann"] = sys.modules["imageio_ffmpeg"] = sys.modules["numba"] = sys.modules["triton"] = None
 import s3im_methods.method_configs
 loaded = {name for name, module in sys.modules.items() if module}
 print(sorted(loaded & {"open3d", "matplotlib.pyplot", "trimesh", "numba", "sklearn"}))

@@ -6,6 +6,7 @@ from types import ModuleType
 import torch
 from nerfstudio.field_components.encodings import HashEncoding
 from nerfstudio.utils.rich_utils import CONSOLE
+from rich.markup import escape
 from torch import Tensor
 
 _TOLERANCE = 1e-4
@@ -38,7 +39,7 @@ def gpu_kernels(device: torch.device) -> ModuleType | None:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = f"{type(error).__name__}: {lines[0]}"
-    CONSOLE.print(f"The hash grids use nerfstudio's code on {device}, not the faster Triton kernels: {reason}.")
+    CONSOLE.print(f"The hash grids use nerfstudio's code on {device}, not the faster Triton kernels: {escape(reason)}.")
     return None
 
 

@@ -7,6 +7,7 @@ Triton on GPUs where it works; anywhere else it is that class.
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Literal
 
 import torch
@@ -87,23 +88,22 @@ class FusedHashEncoding(HashEncoding):
         Returns:
             Features, ``[*batch, num_levels * features_per_level]``.
         """
-        device, dtype = self.hash_table.device, self.hash_table.dtype
-        points = in_tensor if self.point_gradients else in_tensor.detach()
-        points = points.reshape(-1, 3)
-        if device.type == "cpu" and in_tensor.device == device:
-            points = points.to(dtype)
-            features = _Encode.apply(points, self.hash_table, self.scalings.to(points), self.hash_table_size - 1)
-        elif (
-            device.type == "cuda"
-            and in_tensor.device == device
-            and dtype in _GPU_DTYPES
-            and (gpu := gpu_kernels(device))
-        ):
-            points = points.float()
-            features = gpu.Encode.apply(points, self.hash_table, self.scalings.to(points), self.hash_table_size)
+        points, table = (in_tensor if self.point_gradients else in_tensor.detach()).reshape(-1, 3), self.hash_table
+        if points.device.type == table.device.type == "cpu":
+            points = points.to(table.dtype)
+            features = _Encode.apply(points, table, self.scalings.to(points), self.hash_table_size - 1)
+        elif kernels := _gpu_kernels_for(points, table):
+            # Kept there, because a copy in every step would make the host wait for the GPU.
+            self.scalings = self.scalings.to(points.device, torch.float32)
+            features = kernels.Encode.apply(points.float(), table, self.scalings, self.hash_table_size)
         else:
             return super().pytorch_fwd(in_tensor)
-        return features.view(*in_tensor.shape[:-1], -1)  # type: ignore[union-attr]
+        return features.view(*in_tensor.shape[:-1], len(self.scalings) * table.shape[1])  # type: ignore[union-attr]
+
+
+def _gpu_kernels_for(points: Tensor, table: Tensor) -> ModuleType | None:
+    on_one_gpu = points.is_cuda and points.device == table.device
+    return gpu_kernels(table.device) if on_one_gpu and table.dtype in _GPU_DTYPES else None
 
 
 class _Encode(torch.autograd.Function):

@@ -93,7 +93,7 @@ Right = kernels.Encode
 class Failing(Right):
     @staticmethod
     def forward(ctx, *inputs):
-        raise RuntimeError("no C compiler\nand much more")
+        raise RuntimeError("no [C] compiler\nand much more")
 
 
 class WrongFeatures(Right):
@@ -113,7 +113,7 @@ class WrongGradient(Right):
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (Failing, "RuntimeError: no C compiler."),
+        (Failing, "RuntimeError: no [C] compiler."),
         (WrongFeatures, "they do not compute the same here."),
         (WrongGradient, "they do not compute the same here."),
     ],

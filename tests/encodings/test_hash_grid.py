@@ -106,6 +106,7 @@ def test_without_point_gradients_none_is_computed():
 def test_batch_shapes_and_checkpoints_are_kept():
     stock, fused = pair()
     assert fused(torch.rand(2, 3, 5, 3)).shape == (2, 3, 5, 8)
+    assert fused(torch.rand(2, 0, 3)).shape == (2, 0, 8)
     assert fused.state_dict().keys() == stock.state_dict().keys()
     stock.load_state_dict(fused.state_dict())
 
