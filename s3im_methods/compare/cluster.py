@@ -127,6 +127,6 @@ def _run_here(job_text: str, threads: int, folder: str) -> tuple[str | None, flo
     # Paths are seen from where the comparison was called.
     os.chdir(folder)
     job = Job.from_json(job_text)
-    start(job, threads).wait()
+    start(job, threads).join()
     failure = failure_of(job)
     return (None if failure is None else failure.reason), time.monotonic() - began

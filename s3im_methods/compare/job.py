@@ -63,6 +63,11 @@ class Job:
         return self.folder / "run.json"
 
     @property
+    def log(self) -> Path:
+        """What the run prints."""
+        return self.folder / "log.txt"
+
+    @property
     def title(self) -> str:
         """For the reader."""
         values = [f"{axis}={value}" for axis, value in self.variant.items()]

@@ -1,17 +1,25 @@
-"""Make runs, some at a time, each in a process of its own; what is done already is left alone."""
+"""Make runs, some at a time, each in a process of its own; what is done already is left alone.
 
+A run's process is copied from one that has nerfstudio loaded, which takes longer than a hundred training steps.
+"""
+
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from s3im_methods.compare.job import Job
+from s3im_methods.compare.worker import work
+
+_LOADED = ["nerfstudio.configs.method_configs", *(f"s3im_methods.compare.{name}" for name in ("judge", "surfaces"))]
 
 
 @dataclass(frozen=True)
@@ -27,34 +35,49 @@ def is_done(job: Job) -> bool:
     return job.result.is_file()
 
 
-def start(job: Job, threads: int) -> subprocess.Popen:
+def start(job: Job, threads: int) -> BaseProcess:
     """Begin a run in a new process, which ends if this one does.
 
     Args:
         job: The run; what an interrupted attempt left of it is removed.
-        threads: How many it may use, unless the environment says otherwise.
+        threads: How many it may use, unless the environment says otherwise; the same for all runs of this process.
     """
     shutil.rmtree(job.folder, ignore_errors=True)
     job.folder.mkdir(parents=True)
-    file = job.folder / "job.json"
-    file.write_text(job.to_json(), encoding="utf-8")
+    job.log.touch()
+    process = _new_processes().Process(target=work, args=(job.to_json(),))
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
-    environment = {**counts, "PYTHONWARNINGS": "ignore", **os.environ}
-    with (job.folder / "log.txt").open("w", encoding="utf-8") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "s3im_methods.compare.worker", str(file)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            # Ctrl-C is for us; we then end the runs.
-            start_new_session=True,
-        )
+    with _defaults(**counts, PYTHONWARNINGS="ignore"):
+        process.start()
+    return process
+
+
+def _new_processes() -> Any:
+    """Of multiprocessing; no copies where loading libraries may have started a GPU, which a copy cannot use."""
+    import torch
+
+    if sys.platform != "linux" or torch.cuda.is_available():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_LOADED)
+    return context
+
+
+@contextmanager
+def _defaults(**values: str) -> Iterator[None]:
+    """The environment with these variables, where it has them not."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def failure_of(job: Job) -> Failure | None:
     """Why an ended run has no result; None if it has one."""
-    return None if is_done(job) else Failure(job, last_line(job.folder / "log.txt"))
+    return None if is_done(job) else Failure(job, last_line(job.log))
 
 
 def last_line(log: Path) -> str:
@@ -82,7 +105,7 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
                 running.append((job, start(job, threads), time.monotonic()))
-            ended = [entry for entry in running if entry[1].poll() is not None]
+            ended = [entry for entry in running if not entry[1].is_alive()]
             for entry in ended:
                 running.remove(entry)
                 job, _, began = entry
@@ -94,7 +117,7 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
     return failures
 
 
-Running = list[tuple[Job, subprocess.Popen, float]]
+Running = list[tuple[Job, BaseProcess, float]]
 
 
 @contextmanager
@@ -105,11 +128,13 @@ def _running() -> Iterator[Running]:
         yield running
     finally:
         for _, process, _ in running:
-            # A run is a group of processes: nerfstudio's own methods start some to draw rays.
+            # Before the run has a group of its own, and after.
+            process.terminate()
+            assert process.pid
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
         for _, process, _ in running:
-            process.wait()
+            process.join()
 
 
 class Progress:

@@ -1,10 +1,10 @@
-"""The process of one run: ``python -m s3im_methods.compare.worker JOBFILE`` trains, judges and writes run.json."""
+"""What the process of one run does: it trains, judges and writes run.json."""
 
 import json
+import multiprocessing
 import os
 import shlex
 import signal
-import sys
 import threading
 import zlib
 from dataclasses import replace
@@ -123,32 +123,41 @@ def _device(device: str) -> str:
 
 
 def _end_with_parent() -> None:
-    """The comparison holds the other end of our standard input: where it is killed, we end too."""
+    """Where the comparison is killed, without a chance to end us, we end too."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
     def wait() -> None:
-        while os.read(0, 1):
-            pass
+        parent.join()
         # With the processes that nerfstudio's own methods start to draw rays.
-        if os.getpgrp() == os.getpid():
-            os.killpg(0, signal.SIGTERM)
-        os._exit(1)
+        os.killpg(0, signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
-def main(argv: list[str]) -> None:
-    """Make the run that the file of the first argument describes.
+def _write_to(log: Path) -> None:
+    """Whatever is printed, by libraries too, goes there."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)
+
+
+def work(job_text: str) -> None:
+    """Make a run, as the whole of a new process.
+
+    Args:
+        job_text: The run, by :meth:`Job.to_json`; its folder exists.
 
     Raises:
         InputError: If the run cannot be made.
     """
+    # Ctrl-C is for the comparison, which then ends the runs, each a group of processes.
+    os.setsid()
     _end_with_parent()
-    job = Job.from_json(Path(argv[0]).read_text(encoding="utf-8"))
+    job = Job.from_json(job_text)
+    _write_to(job.log)
     text = json.dumps(make_run(job), indent=1, allow_nan=False)
     staging = job.result.with_name(".run.json")
     staging.write_text(text, encoding="utf-8")
     staging.replace(job.result)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,8 +1,9 @@
 """Many runs: some at a time, failures that stop nothing, and interruptions that leave only whole results.
 
-The runs' process is replaced by a small program that follows the words in the job's arguments.
+The runs do not train: they follow the words in the job's arguments.
 """
 
+import multiprocessing.forkserver
 import os
 import re
 import signal
@@ -10,41 +11,31 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+import torch
+from fake_work import work
 
+from s3im_methods.compare import schedule
 from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.schedule import is_done, make_runs, spoken, time_left
 
-WORKER = """
-import json, os, sys, time
-from pathlib import Path
-job = json.loads(Path(sys.argv[3]).read_text())
-folder, what = Path(sys.argv[3]).parent, job["arguments"][0]
-meeting = Path(job["out"]) / "meeting"
-meeting.mkdir(exist_ok=True)
-(meeting / job["id"]).touch()
-print("threads", os.environ["OMP_NUM_THREADS"])
-if what == "meet":
-    while len(list(meeting.iterdir())) < 2:
-        time.sleep(0.01)
-if what == "sleep":
-    time.sleep(1000)
-if what == "fail":
-    print("The reason.\\n\\n")
-    raise SystemExit(1)
-(folder / "run.json").write_text(json.dumps({"id": job["id"]}))
-"""
 
-
-@pytest.fixture()
-def fake_worker(tmp_path, monkeypatch):
-    program = tmp_path / "python"
-    program.write_text(f"#!{sys.executable}\n{WORKER}")
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
+@pytest.fixture(params=["copied", "new"])
+def fake_worker(request, monkeypatch):
+    """Without training, in processes that are copied from one or, as on a machine with a GPU, new."""
+    monkeypatch.setattr(schedule, "work", work)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: request.param == "new")
+    monkeypatch.setattr(schedule, "_LOADED", ["s3im_methods.compare.worker"])
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    return program
+    # An earlier test's has other libraries loaded, and other threads.
+    stop: Callable[[], None] = multiprocessing.forkserver._forkserver._stop  # pyright: ignore[reportAttributeAccessIssue]
+    stop()
+    yield
+    stop()
 
 
 def job(out, name: str, *words: str) -> Job:
@@ -67,7 +58,8 @@ def test_runs_are_side_by_side_and_share_the_cores(fake_worker, tmp_path):
     # Each waits for the other.
     assert make_runs(jobs, 2, lambda line: None) == []
     threads = max(1, (os.cpu_count() or 1) // 2)
-    assert (jobs[0].folder / "log.txt").read_text().strip() == f"threads {threads}"
+    assert jobs[0].log.read_text().strip() == f"threads {threads}"
+    assert "OMP_NUM_THREADS" not in os.environ
 
 
 def test_what_an_interrupted_attempt_left_is_removed(fake_worker, tmp_path):
@@ -78,37 +70,31 @@ def test_what_an_interrupted_attempt_left_is_removed(fake_worker, tmp_path):
     assert is_done(one) and not (one.folder / "view_000.png").exists()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_what_is_loaded_before_exists():
+    """multiprocessing does not say where it does not."""
+    assert all(map(import_module, schedule._LOADED))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_runs_end_with_us(tmp_path, sent):
     """A comparison that is stopped, even without a chance to tidy up, leaves no process behind, nor theirs."""
     # Whoever started the tests in the background had SIGINT ignored, which processes inherit.
     code = textwrap.dedent(f"""
         import signal, sys
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        from s3im_methods.compare import schedule, worker
+        for sent in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sent, signal.default_int_handler)
+        sys.path.append({str(Path(__file__).parent)!r})
+        from fake_work import work
+        from s3im_methods.compare import schedule
         from s3im_methods.compare.job import Job, Judging
-        inner = "import time, sys; sys.argv = ['x']; from s3im_methods.compare import worker as w;" \\
-            "w._end_with_parent(); import subprocess as s; other = s.Popen(['sleep', '1000'], stdin=s.DEVNULL);" \\
-            "print('begun', other.pid, flush=True); time.sleep(1000)"
-        real = schedule.subprocess.Popen
-        def popen(command, **settings):
-            return real([sys.executable, "-c", inner], **settings)
-        schedule.subprocess.Popen = popen
-        job = Job("a", "m", "fox", "fox", 0, {{}}, [], None, {str(tmp_path)!r}, Judging())
-        popen_real = schedule.start
-        def start(job, threads):
-            process = popen_real(job, threads)
-            print(process.pid, flush=True)
-            return process
-        schedule.start = start
-        schedule.make_runs([job], 1)
+        schedule.work, schedule._LOADED = work, []
+        schedule.make_runs([Job("a", "m", "fox", "fox", 0, {{}}, ["sleep"], None, {str(tmp_path)!r}, Judging())], 1)
     """)
-    ours = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert ours.stdout is not None
-    child = int(ours.stdout.readline())
+    ours = subprocess.Popen([sys.executable, "-c", code])
     log = tmp_path / "runs" / "a" / "log.txt"
-    wait_for(lambda: log.read_text().endswith("\n"))
-    theirs = int(log.read_text().removeprefix("begun "))
+    wait_for(lambda: log.is_file() and re.search(r"begun \d+ \d+\n", log.read_text()))
+    child, theirs = map(int, log.read_text().split()[-2:])
+    assert runs(child) and runs(theirs)
     ours.send_signal(sent)
     assert ours.wait(timeout=60) != 0
     wait_for(lambda: not runs(child) and not runs(theirs))

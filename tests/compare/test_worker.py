@@ -15,6 +15,7 @@ from s3im_methods.compare.axes import parse_axis, parse_setting
 from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.judge import write_picture
 from s3im_methods.compare.plan import Request, plan
+from s3im_methods.compare.schedule import make_runs
 
 STEPS = 12
 SETTINGS = tuple(
@@ -60,6 +61,15 @@ def test_what_a_run_says_of_itself(made):
     assert run["device"].startswith("cpu, ") and run["device"].rstrip("s").endswith("thread")
     assert set(run["versions"]) == {"s3im_methods", "nerfstudio", "torch", "python"}
     assert shlex.split(run["command"])[:4] == ["ns-train", "s3im-nerfacto-lite", "--data", job.scene_path]
+
+
+def test_a_process_of_its_own_makes_the_same_run(made, room, tmp_path):
+    _, here = made
+    job = job_for(room, tmp_path)
+    assert make_runs([job], 1, lambda line: None) == []
+    there = json.loads(job.result.read_text())
+    assert there["metrics"] == here["metrics"]
+    assert "PSNR" in job.log.read_text()
 
 
 def test_metrics_are_means_over_the_views(made):
