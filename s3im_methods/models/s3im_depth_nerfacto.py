@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from s3im_methods.losses.depth import DepthLossConfig
+from s3im_methods.losses.s3im_config import S3IMConfig
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
 
@@ -23,6 +24,8 @@ class S3IMDepthNerfactoModelConfig(S3IMNerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMDepthNerfactoModel)
     """The class to instantiate."""
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.3))
+    """Settings of the S3IM loss; at full weight it would leave depth too little say."""
     depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(reach=2.0))
     """Settings of the depth loss."""
     appearance: Literal["embedding", "glo"] = "embedding"
