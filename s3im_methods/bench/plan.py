@@ -17,12 +17,14 @@ class Benchmark:
         script: Its file in the folder ``benchmarks/``.
         arguments: What it is called with.
         on_scene: Whether it trains on a scene.
+        long: Whether it takes so long that it is run only where it is named.
     """
 
     rows: tuple[str, ...]
     script: str
     arguments: tuple[str, ...] = ()
     on_scene: bool = False
+    long: bool = False
 
 
 def _of_method(method: str, *rows: str) -> Benchmark:
@@ -39,6 +41,13 @@ BENCHMARKS = (
     Benchmark(("depth-loss",), "depth_cost.py", on_scene=True),
     Benchmark(("eikonal",), "sdf_cost.py"),
     Benchmark(("sampler",), "sampler_speed.py"),
+    Benchmark(
+        ("nerfacto-lite-time-to-quality",),
+        "time_to_quality.py",
+        ("--views", "2", "--first", "400"),
+        on_scene=True,
+        long=True,
+    ),
 )
 """In the order of the table."""
 
@@ -47,7 +56,7 @@ def choose(names: Sequence[str]) -> list[Benchmark]:
     """The benchmarks that give some rows.
 
     Args:
-        names: Of rows; none for all.
+        names: Of rows; none for all but those that take long.
 
     Raises:
         InputError: If there is no such row.
@@ -60,7 +69,9 @@ def choose(names: Sequence[str]) -> list[Benchmark]:
     for name in names:
         if name not in known:
             raise InputError(f"--only names no row '{name}': give some of {', '.join(known)}.")
-    return [benchmark for benchmark in BENCHMARKS if not names or set(names) & set(benchmark.rows)]
+    return [
+        benchmark for benchmark in BENCHMARKS if (set(names) & set(benchmark.rows) if names else not benchmark.long)
+    ]
 
 
 def benchmarks_folder(given: Path | None) -> Path:

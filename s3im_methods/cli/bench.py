@@ -14,7 +14,7 @@ class BenchCommand:
     """
 
     only: tuple[str, ...] = ()
-    """Rows to measure, by name; if not set, all."""
+    """Rows to measure, by name; if not set, all but nerfacto-lite-time-to-quality, which takes half an hour."""
     data: Path | None = None
     """Scene to train on; if not set, a room of 480 x 270 pixels, generated in a temporary folder."""
     repeats: int | None = None

@@ -72,6 +72,13 @@ def test_what_was_measured_before_an_interruption_is_shown_and_kept(folder, tmp_
     assert [row.name for row in read_rows(out)] == ["s3im"]
 
 
+def test_what_takes_long_is_measured_only_where_it_is_named(folder, capsys):
+    main(["bench", "--benchmarks", str(folder), "--data", str(folder)])
+    assert "time-to-quality" not in capsys.readouterr().out
+    main(["bench", "--benchmarks", str(folder), "--data", str(folder), "--only", "nerfacto-lite-time-to-quality"])
+    assert "| nerfacto-lite-time-to-quality |" in capsys.readouterr().out
+
+
 def test_a_script_measures_for_real(capsys):
     main(["bench", "--only", "s3im", "--repeats", "1"])
     said = capsys.readouterr().out
