@@ -69,9 +69,9 @@ def choose(names: Sequence[str]) -> list[Benchmark]:
     for name in names:
         if name not in known:
             raise InputError(f"--only names no row '{name}': give some of {', '.join(known)}.")
-    return [
-        benchmark for benchmark in BENCHMARKS if (set(names) & set(benchmark.rows) if names else not benchmark.long)
-    ]
+    if not names:
+        return [benchmark for benchmark in BENCHMARKS if not benchmark.long]
+    return [benchmark for benchmark in BENCHMARKS if set(names) & set(benchmark.rows)]
 
 
 def benchmarks_folder(given: Path | None) -> Path:
