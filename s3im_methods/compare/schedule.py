@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def start(job: Job, threads: int) -> BaseProcess:
     job.log.touch()
     process = _new_processes().Process(target=work, args=(job.to_json(),))
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
-    with _defaults(**counts, PYTHONWARNINGS="ignore"):
+    with _defaults(**counts, PYTHONWARNINGS="ignore"), _interrupts_held_back():
         process.start()
     return process
 
@@ -73,6 +74,18 @@ def _defaults(**values: str) -> Iterator[None]:
     finally:
         for name in added:
             del os.environ[name]
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits, and processes that are started meanwhile never hear of it: it is for us, who end them."""
+    # Which multiprocessing starts before its first process, and then lets signals through.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def failure_of(job: Job) -> Failure | None:

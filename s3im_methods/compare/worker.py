@@ -152,7 +152,7 @@ def work(job_text: str) -> None:
     Raises:
         InputError: If the run cannot be made.
     """
-    # Ctrl-C is for the comparison, which then ends the runs, each a group of processes.
+    # A group of processes, which can be ended together.
     os.setsid()
     _end_with_parent()
     job = Job.from_json(job_text)

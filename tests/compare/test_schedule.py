@@ -101,6 +101,34 @@ def test_runs_end_with_us(tmp_path, sent):
     assert not (tmp_path / "runs" / "a" / "run.json").exists()
 
 
+def test_ctrl_c_while_libraries_are_loaded_is_no_traceback(tmp_path):
+    """A terminal sends it to all processes of the command."""
+    (tmp_path / "slow_library.py").write_text(f"open({str(tmp_path / 'begun')!r}, 'w'); import time; time.sleep(5)")
+    code = textwrap.dedent(f"""
+        import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        from s3im_methods.compare import schedule
+        from s3im_methods.compare.job import Job, Judging
+        schedule._LOADED = ["slow_library"]
+        try:
+            schedule.make_runs([Job("a", "m", "fox", "fox", 0, {{}}, [], None, {str(tmp_path)!r}, Judging())], 1)
+        except KeyboardInterrupt:
+            sys.exit(130)
+    """)
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    ours = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for((tmp_path / "begun").exists)
+    os.killpg(ours.pid, signal.SIGINT)
+    _, said = ours.communicate(timeout=60)
+    assert ours.returncode == 130 and said == ""
+
+
 def wait_for(condition, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
