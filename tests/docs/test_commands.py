@@ -18,17 +18,11 @@ BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 def commands(page: Path) -> list[list[str]]:
-    """What is typed after ``s3im compare`` in the page's blocks, its shell variables filled in."""
-    found, variables = [], {}
-    for block in BLOCK.findall(page.read_text()):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = line.strip()
-            if assigned := re.fullmatch(r'(\w+)="(.*)"', words):
-                variables[assigned[1]] = assigned[2]
-            elif words.startswith("s3im compare "):
-                filled = re.sub(r"\$(\w+)", lambda match: variables[match[1]], words)
-                found.append(shlex.split(filled, comments=True)[2:])
-    return found
+    """What is typed after ``s3im compare`` in the page's blocks."""
+    lines = [
+        line.strip() for block in BLOCK.findall(page.read_text()) for line in block.replace("\\\n", " ").splitlines()
+    ]
+    return [shlex.split(line, comments=True)[2:] for line in lines if line.startswith("s3im compare ")]
 
 
 COMMANDS = [(page.relative_to(ROOT), command) for page in PAGES for command in commands(page)]
