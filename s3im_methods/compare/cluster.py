@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from s3im_methods.compare.job import Job
-from s3im_methods.compare.schedule import Failure, Progress, failure_of, is_done, start
+from s3im_methods.compare.processes import end, start
+from s3im_methods.compare.schedule import Failure, Progress, failure_of, is_done
 from s3im_methods.errors import InputError
 
 
@@ -127,6 +128,8 @@ def _run_here(job_text: str, threads: int, folder: str) -> tuple[str | None, flo
     # Paths are seen from where the comparison was called.
     os.chdir(folder)
     job = Job.from_json(job_text)
-    start(job, threads).join()
+    process = start(job, threads)
+    process.join()
+    end(process)
     failure = failure_of(job)
     return (None if failure is None else failure.reason), time.monotonic() - began

@@ -1,26 +1,14 @@
-"""Make runs, some at a time, each in a process of its own; what is done already is left alone.
+"""Make runs, some at a time, each in a process of its own; what is done already is left alone."""
 
-A run's process is copied from one that has nerfstudio loaded, which takes longer than a hundred training steps.
-"""
-
-import multiprocessing
 import os
-import shutil
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from s3im_methods.compare.job import Job
-from s3im_methods.compare.worker import work
-
-_LOADED = ["nerfstudio.configs.method_configs", *(f"s3im_methods.compare.{name}" for name in ("judge", "surfaces"))]
+from s3im_methods.compare.processes import end, end_all, start
 
 
 @dataclass(frozen=True)
@@ -34,58 +22,6 @@ class Failure:
 def is_done(job: Job) -> bool:
     """Whether the run has been made."""
     return job.result.is_file()
-
-
-def start(job: Job, threads: int) -> BaseProcess:
-    """Begin a run in a new process, which ends if this one does.
-
-    Args:
-        job: The run; what an interrupted attempt left of it is removed.
-        threads: How many it may use, unless the environment says otherwise; the same for all runs of this process.
-    """
-    shutil.rmtree(job.folder, ignore_errors=True)
-    job.folder.mkdir(parents=True)
-    job.log.touch()
-    process = _new_processes().Process(target=work, args=(job.to_json(),))
-    counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
-    with _defaults(**counts, PYTHONWARNINGS="ignore"), _interrupts_held_back():
-        process.start()
-    return process
-
-
-def _new_processes() -> Any:
-    """Of multiprocessing; no copies where loading libraries may have started a GPU, which a copy cannot use."""
-    import torch
-
-    if sys.platform != "linux" or torch.cuda.is_available():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
-    return context
-
-
-@contextmanager
-def _defaults(**values: str) -> Iterator[None]:
-    """The environment with these variables, where it has them not."""
-    added = {name: value for name, value in values.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C waits, and processes that are started meanwhile never hear of it: it is for us, who end them."""
-    # Which multiprocessing starts before its first process, and then lets signals through.
-    resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def failure_of(job: Job) -> Failure | None:
@@ -112,8 +48,9 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
     """
     threads = max(1, (os.cpu_count() or 1) // at_once)
     waiting, failures = list(jobs), []
+    running: list[tuple[Job, BaseProcess, float]] = []
     progress = Progress(len(jobs), at_once, say)
-    with _running() as running:
+    try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
@@ -121,33 +58,17 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
             ended = [entry for entry in running if not entry[1].is_alive()]
             for entry in ended:
                 running.remove(entry)
-                job, _, began = entry
+                job, process, began = entry
+                end(process)
                 failure = failure_of(job)
                 progress.ended(job, time.monotonic() - began, failure)
                 failures += [failure] if failure else []
             if not ended:
                 time.sleep(0.1)
-    return failures
-
-
-Running = list[tuple[Job, BaseProcess, float]]
-
-
-@contextmanager
-def _running() -> Iterator[Running]:
-    """The runs under way; where we are interrupted they end, and what there is of them does not count as a result."""
-    running: Running = []
-    try:
-        yield running
     finally:
-        for _, process, _ in running:
-            # Before the run has a group of its own, and after.
-            process.terminate()
-            assert process.pid
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-        for _, process, _ in running:
-            process.join()
+        # Where we are interrupted; what there is of these runs does not count as a result.
+        end_all()
+    return failures
 
 
 class Progress:

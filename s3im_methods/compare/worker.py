@@ -155,6 +155,8 @@ def work(job_text: str) -> None:
     # A group of processes, which can be ended together.
     os.setsid()
     _end_with_parent()
+    # nerfstudio's own processes start as they do without us, not as this one did.
+    multiprocessing.set_start_method(None, force=True)
     job = Job.from_json(job_text)
     _write_to(job.log)
     text = json.dumps(make_run(job), indent=1, allow_nan=False)

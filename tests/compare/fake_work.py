@@ -5,6 +5,7 @@ Runs' processes import it by its name, which a test's own functions do not have.
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from s3im_methods.compare.job import Job
 
 
 def make_run(job: Job) -> dict:
-    """Wait for a second run, sleep, fail, or be done."""
+    """Wait for a second run, sleep, leave a process, say whether the libraries are there, fail, or be done."""
     what = job.arguments[0]
     print("threads", os.environ["OMP_NUM_THREADS"], flush=True)
     if what == "meet":
@@ -27,6 +28,10 @@ def make_run(job: Job) -> dict:
         other = subprocess.Popen(["sleep", "1000"])
         print("begun", os.getpid(), other.pid, flush=True)
         time.sleep(1000)
+    if what == "leave":
+        subprocess.Popen(["sleep", "1000"])
+    if what == "libraries":
+        print("nerfstudio.configs.method_configs" in sys.modules, flush=True)
     if what == "fail":
         raise SystemExit("The reason.\n\n")
     return {"id": job.id}

@@ -1,6 +1,6 @@
 """The same runs as tasks of a Ray cluster with two workers on this machine.
 
-Two of them train for real; the process of the others is a small program.
+Two of them train for real; the others follow the words in their job's arguments.
 """
 
 import json

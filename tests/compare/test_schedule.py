@@ -4,6 +4,7 @@ The runs do not train: they follow the words in the job's arguments.
 """
 
 import multiprocessing.forkserver
+import multiprocessing.process
 import os
 import re
 import signal
@@ -12,30 +13,33 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 from fake_work import work
 
-from s3im_methods.compare import schedule
+from s3im_methods.compare import processes
 from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.schedule import is_done, make_runs, spoken, time_left
 
 
-@pytest.fixture(params=["copied", "new"])
-def fake_worker(request, monkeypatch):
-    """Without training, in processes that are copied from one or, as on a machine with a GPU, new."""
-    monkeypatch.setattr(schedule, "work", work)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: request.param == "new")
-    monkeypatch.setattr(schedule, "_LOADED", ["s3im_methods.compare.worker"])
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    # An earlier test's has other libraries loaded, and other threads.
+@pytest.fixture()
+def fresh_forkserver():
+    """An earlier test's has other libraries loaded, and other threads."""
     stop: Callable[[], None] = multiprocessing.forkserver._forkserver._stop  # pyright: ignore[reportAttributeAccessIssue]
     stop()
     yield
     stop()
+
+
+@pytest.fixture(params=["copied", "new"])
+def fake_worker(request, monkeypatch, fresh_forkserver):
+    """Without training, in processes that are copied from one or, as on a machine with a GPU, new."""
+    monkeypatch.setattr(processes, "work", work)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: request.param == "new")
+    monkeypatch.setattr(processes, "_LOADED", "s3im_methods.compare.worker")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
 
 def job(out, name: str, *words: str) -> Job:
@@ -70,9 +74,33 @@ def test_what_an_interrupted_attempt_left_is_removed(fake_worker, tmp_path):
     assert is_done(one) and not (one.folder / "view_000.png").exists()
 
 
-def test_what_is_loaded_before_exists():
-    """multiprocessing does not say where it does not."""
-    assert all(map(import_module, schedule._LOADED))
+def test_what_a_run_leaves_running_ends_with_it(fake_worker, tmp_path):
+    """As nerfstudio's own methods leave the processes that draw their rays."""
+    before = sleepers()
+    make_runs([job(tmp_path, "a", "leave")], 1, lambda line: None)
+    wait_for(lambda: sleepers() <= before)
+
+
+def sleepers() -> set[int]:
+    found = subprocess.run(["pgrep", "-x", "sleep"], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    return {process for process in map(int, found) if runs(process)}
+
+
+def test_a_copy_has_the_libraries(monkeypatch, fresh_forkserver, tmp_path):
+    monkeypatch.setattr(processes, "work", work)
+    one = job(tmp_path, "a", "libraries")
+    assert make_runs([one], 1, lambda line: None) == []
+    assert one.log.read_text().splitlines()[-1] == "True"
+
+
+def test_where_no_copies_can_be_made_runs_are_new_processes(monkeypatch, fresh_forkserver, tmp_path):
+    """A socket's file has a name of 107 letters at most."""
+    monkeypatch.setattr(processes, "work", work)
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    monkeypatch.setitem(vars(multiprocessing.process.current_process())["_config"], "tempdir", str(folder))
+    one = job(tmp_path, "a", "work")
+    assert make_runs([one], 1, lambda line: None) == [] and is_done(one)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -85,9 +113,9 @@ def test_runs_end_with_us(tmp_path, sent):
             signal.signal(sent, signal.default_int_handler)
         sys.path.append({str(Path(__file__).parent)!r})
         from fake_work import work
-        from s3im_methods.compare import schedule
+        from s3im_methods.compare import processes, schedule
         from s3im_methods.compare.job import Job, Judging
-        schedule.work, schedule._LOADED = work, []
+        processes.work, processes._LOADED = work, "fake_work"
         schedule.make_runs([Job("a", "m", "fox", "fox", 0, {{}}, ["sleep"], None, {str(tmp_path)!r}, Judging())], 1)
     """)
     ours = subprocess.Popen([sys.executable, "-c", code])
@@ -101,24 +129,29 @@ def test_runs_end_with_us(tmp_path, sent):
     assert not (tmp_path / "runs" / "a" / "run.json").exists()
 
 
-def test_ctrl_c_while_libraries_are_loaded_is_no_traceback(tmp_path):
-    """A terminal sends it to all processes of the command."""
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_ctrl_c_while_libraries_are_loaded(tmp_path, threads):
+    """It ends all without a traceback. A terminal sends it to all processes of the command."""
     (tmp_path / "slow_library.py").write_text(f"open({str(tmp_path / 'begun')!r}, 'w'); import time; time.sleep(5)")
     code = textwrap.dedent(f"""
-        import signal, sys
+        import signal, sys, torch
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        from s3im_methods.compare import schedule
+        torch.cuda.is_available = lambda: False
+        from fake_work import work
+        from s3im_methods.compare import processes, schedule
         from s3im_methods.compare.job import Job, Judging
-        schedule._LOADED = ["slow_library"]
+        processes.work, processes._LOADED = work, "slow_library"
         try:
-            schedule.make_runs([Job("a", "m", "fox", "fox", 0, {{}}, [], None, {str(tmp_path)!r}, Judging())], 1)
+            schedule.make_runs([Job("a", "m", "fox", "fox", 0, {{}}, ["sleep"], None, {str(tmp_path)!r}, Judging())], 1)
         except KeyboardInterrupt:
             sys.exit(130)
     """)
-    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parent), *filter(None, sys.path)])
+    # With one thread, Python itself takes the signal, and later.
+    counts: dict[str, str] = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
     ours = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, **counts, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -127,6 +160,8 @@ def test_ctrl_c_while_libraries_are_loaded_is_no_traceback(tmp_path):
     os.killpg(ours.pid, signal.SIGINT)
     _, said = ours.communicate(timeout=60)
     assert ours.returncode == 130 and said == ""
+    begun = re.search(r"begun (\d+) (\d+)\n", (tmp_path / "runs" / "a" / "log.txt").read_text())
+    wait_for(lambda: not begun or not any(map(runs, map(int, begun.groups()))))
 
 
 def wait_for(condition, seconds: float = 60.0) -> None:

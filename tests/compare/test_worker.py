@@ -68,7 +68,8 @@ def test_a_process_of_its_own_makes_the_same_run(made, room, tmp_path):
     job = job_for(room, tmp_path)
     assert make_runs([job], 1, lambda line: None) == []
     there = json.loads(job.result.read_text())
-    assert there["metrics"] == here["metrics"]
+    # Sums of other numbers of threads are rounded otherwise.
+    assert there["metrics"] == pytest.approx(here["metrics"], rel=1e-3)
     assert "PSNR" in job.log.read_text()
 
 
