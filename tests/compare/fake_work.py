@@ -29,7 +29,7 @@ def make_run(job: Job) -> dict:
         print("begun", os.getpid(), other.pid, flush=True)
         time.sleep(1000)
     if what == "leave":
-        subprocess.Popen(["sleep", "1000"])
+        print("left", subprocess.Popen(["sleep", "1000"]).pid, flush=True)
     if what == "libraries":
         print("nerfstudio.configs.method_configs" in sys.modules, flush=True)
     if what == "fail":

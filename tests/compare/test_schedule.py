@@ -76,14 +76,10 @@ def test_what_an_interrupted_attempt_left_is_removed(fake_worker, tmp_path):
 
 def test_what_a_run_leaves_running_ends_with_it(fake_worker, tmp_path):
     """As nerfstudio's own methods leave the processes that draw their rays."""
-    before = sleepers()
-    make_runs([job(tmp_path, "a", "leave")], 1, lambda line: None)
-    wait_for(lambda: sleepers() <= before)
-
-
-def sleepers() -> set[int]:
-    found = subprocess.run(["pgrep", "-x", "sleep"], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
-    return {process for process in map(int, found) if runs(process)}
+    one = job(tmp_path, "a", "leave")
+    assert make_runs([one], 1, lambda line: None) == []
+    left = int(one.log.read_text().split()[-1])
+    wait_for(lambda: not runs(left))
 
 
 def test_a_copy_has_the_libraries(monkeypatch, fresh_forkserver, tmp_path):
