@@ -137,10 +137,9 @@ def _end_with_parent() -> None:
 
 def _write_to(log: Path) -> None:
     """Whatever is printed, by libraries too, goes there."""
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(file, stream)
-    os.close(file)
+    with log.open("ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
 
 
 def work(job_text: str) -> None:
