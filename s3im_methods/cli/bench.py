@@ -42,6 +42,20 @@ class BenchCommand:
 
         if self.repeats is not None and self.repeats < 1:
             raise InputError(f"--repeats is {self.repeats}: give 1 or more.")
+        if self.device.startswith("cuda"):
+            import torch
+
+            if not torch.cuda.is_available():
+                raise InputError(f"--device is {self.device}, and torch finds no CUDA here: give cpu.")
+        if self.output is not None:
+            try:
+                self.output.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(
+                    f"--output {self.output} cannot be written ({error.strerror}): give another."
+                ) from None
+            if self.output.is_dir():
+                raise InputError(f"--output {self.output} is a folder: give a file.")
         chosen = choose(self.only)
         folder = benchmarks_folder(self.benchmarks)
         stored = None

@@ -1,6 +1,6 @@
 """``s3im compare``: train variants on scenes with several seeds, and say how much they differ."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,20 +58,31 @@ class CompareCommand:
     def run(self) -> None:
         """Make the runs that are missing, and the tables and the page of all; also of what is done when interrupted."""
         self._check()
-        import functools
-        import shlex
         import signal
-        import sys
 
-        from s3im_methods.compare.cluster import make_runs_on_cluster
-        from s3im_methods.compare.plan import axes_of, plan
-        from s3im_methods.compare.results import write_about
-        from s3im_methods.compare.schedule import is_done, make_runs
+        from s3im_methods.compare.results import only_one
 
         request = self.request()
         # A kill is treated as Ctrl-C, so that no run goes on without us.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        jobs = plan(request, self.output_dir)
+        with only_one(self.output_dir):
+            self._compare(request)
+
+    def _compare(self, request: "Request") -> None:
+        import functools
+        import shlex
+        import sys
+
+        from s3im_methods.compare.axes import in_order_of
+        from s3im_methods.compare.cluster import make_runs_on_cluster
+        from s3im_methods.compare.plan import axes_of, plan
+        from s3im_methods.compare.results import read_about, refuse_others, write_about
+        from s3im_methods.compare.schedule import is_done, make_runs
+        from s3im_methods.errors import InputError
+
+        refuse_others(self.output_dir, request.fixed())
+        earlier = read_about(self.output_dir) or {"axes": {}}
+        jobs = plan(replace(request, axes=in_order_of(request.axes, list(earlier["axes"]))), self.output_dir)
         missing = [job for job in jobs if not is_done(job)]
         write_about(
             self.output_dir,
@@ -84,6 +95,7 @@ class CompareCommand:
                 "steps": self.max_num_iterations,
                 "seconds": self.seconds,
                 "fixed": request.fixed(),
+                "sources": {job.scene: job.source for job in jobs},
             },
         )
         print(f"{len(jobs)} runs, of which {len(jobs) - len(missing)} are done.", flush=True)
@@ -93,7 +105,10 @@ class CompareCommand:
                 failures = make_runs(missing, self.jobs, say)
             else:
                 failures = make_runs_on_cluster(missing, self.jobs, self.cluster, say)
-        except KeyboardInterrupt:
+        except InputError:
+            raise
+        except BaseException:
+            # Ctrl-C, or what nobody foresaw: what is done took its time.
             self._show()
             raise
         self._show()

@@ -106,7 +106,7 @@ def parse_setting(text: str) -> Setting:
         ('--pipeline.model.background-color', 'last_sample')
     """
     path, equals, value = text.partition("=")
-    words = shlex.split(value)
+    words = _words(value)
     if not (equals and path and words):
         raise InputError(f"'{text}' is no setting: give FIELD.PATH=VALUE, such as pipeline.model.s3im.loss-mult=0.3.")
     return (_flag(path), *words)
@@ -143,6 +143,21 @@ def parse_axis(text: str) -> Axis:
     if len(set(values)) < len(values):
         raise InputError(f"The axis '{text}' has a value twice: give each once.")
     return Axis(name, tuple(choice(value) for value in values))
+
+
+def in_order_of(axes: Sequence[Axis], earlier: Sequence[str]) -> tuple[Axis, ...]:
+    """The axes in the order in which an earlier call had them, so that the same combinations are the same runs.
+
+    Args:
+        axes: As they were given.
+        earlier: Names of the earlier call's axes; other axes come after them.
+
+    Example:
+        >>> [axis.name for axis in in_order_of([parse_axis("views"), parse_axis("loss")], ["loss", "kernel"])]
+        ['loss', 'views']
+    """
+    known = list(earlier)
+    return tuple(sorted(axes, key=lambda axis: known.index(axis.name) if axis.name in known else len(known)))
 
 
 def variants(axes: Sequence[Axis]) -> list[Variant]:
@@ -182,7 +197,17 @@ def _flag(path: str) -> str:
 
 
 def _field(name: str) -> Callable[[str], Choice]:
-    return lambda value: Choice(value, ((f"--{name}", *shlex.split(value)),))
+    return lambda value: Choice(value, ((f"--{name}", *_words(value)),))
+
+
+def _words(value: str) -> list[str]:
+    """As a shell takes it apart."""
+    try:
+        return shlex.split(value)
+    except ValueError:
+        raise InputError(
+            f"The value {value} has a quotation mark that is not closed: close it, or leave it out."
+        ) from None
 
 
 def _loss(value: str) -> Choice:

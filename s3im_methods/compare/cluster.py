@@ -93,9 +93,11 @@ def _knock(address: str) -> None:
 
 
 def _make(ray: Any, jobs: Sequence[Job], at_once: int, say: Callable[[str], None]) -> list[Failure]:
-    machines = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
-    cpus = cpus_per_run(machines, at_once)
-    gpus = 1 if ray.cluster_resources().get("GPU", 0.0) else 0
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    # A run has a GPU where there is one, and then no more cores than the machines with GPUs have.
+    with_gpu = [resources for resources in machines if resources.get("GPU", 0.0)]
+    gpus = 1 if with_gpu else 0
+    cpus = cpus_per_run([resources.get("CPU", 0.0) for resources in with_gpu or machines], at_once)
     # A run that failed would fail again.
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_run_here)
     progress, failures = Progress(len(jobs), at_once, say), []
@@ -115,6 +117,9 @@ def _make(ray: Any, jobs: Sequence[Job], at_once: int, say: Callable[[str], None
 def _outcome(ray: Any, job: Job, ended: Any) -> tuple[Failure | None, float]:
     try:
         reason, seconds = ray.get(ended)
+    except ray.exceptions.RayTaskError as error:
+        # Its text begins with where it was and ends with what it was.
+        return Failure(job, f"Its machine could not begin it: {str(error).strip().splitlines()[-1]}"), 0.0
     except ray.exceptions.RayError as error:
         return Failure(job, f"Ray lost it: {str(error).strip().splitlines()[0]}"), 0.0
     if reason is None and not is_done(job):
@@ -130,6 +135,7 @@ def _run_here(job_text: str, threads: int, folder: str) -> tuple[str | None, flo
     job = Job.from_json(job_text)
     process = start(job, threads)
     process.join()
+    exit_code = process.exitcode
     end(process)
-    failure = failure_of(job)
+    failure = failure_of(job, exit_code)
     return (None if failure is None else failure.reason), time.monotonic() - began

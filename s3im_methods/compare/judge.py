@@ -13,6 +13,7 @@ from torch import Tensor
 
 from s3im_methods.compare.true_depth import TrueDepth
 from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.errors import InputError
 
 _MOST_PICTURES = 3
 _VIEWS_OF_CURVE = 2
@@ -65,12 +66,18 @@ class HeldOutViews:
 
         Args:
             index: Number among the held-out views.
+
+        Raises:
+            InputError: If what the model renders is not finite.
         """
         camera, batch = self._loader.get_camera(index)
         outputs = self._model.get_outputs_for_camera(camera)
         metrics, _ = self._model.get_image_metrics_and_images(outputs, batch)
-        # The model's own come first: they are the run's, with its limits and its unit of depth.
-        metrics = {**self._depth.metrics(index, camera, outputs), **metrics}
+        # A model's own are judged by the depth that it learned from, which may be another, or a guess.
+        metrics = {name: value for name, value in metrics.items() if not name.startswith(("depth_", "expected_depth_"))}
+        metrics |= self._depth.metrics(index, camera, outputs)
+        if np.isnan(float(metrics.get("psnr", 0.0))):
+            raise InputError(f"The render of the view '{self._names[index]}' is not finite: the training went wrong.")
         found = {name: float(value) for name, value in metrics.items() if np.isfinite(float(value))}
         truth = _truth(self._model, batch["image"])
         return JudgedView(index, self._names[index], found, _pixels(truth), _pixels(outputs["rgb"]))

@@ -11,7 +11,6 @@ from s3im_methods.compare.axes import Setting
 from s3im_methods.errors import InputError
 
 _PARSER = "--pipeline.datamanager.dataparser."
-_USUAL_PARSER = "nerfstudio-data"
 
 
 def train_arguments(
@@ -42,8 +41,20 @@ def train_arguments(
         else:
             arguments += [flag, *values]
     if dataparser or of_parser:
-        arguments += [dataparser or _USUAL_PARSER, *of_parser]
+        arguments += [dataparser or _own_parser(method), *of_parser]
     return arguments
+
+
+def _own_parser(method: str) -> str:
+    """The name of the method's own data parser."""
+    from nerfstudio.configs.dataparser_configs import all_dataparsers
+    from nerfstudio.configs.method_configs import all_methods
+
+    if method not in all_methods:
+        # Which :func:`read_arguments` refuses.
+        return "nerfstudio-data"
+    own = all_methods[method].pipeline.datamanager.dataparser  # type: ignore[attr-defined]
+    return next(name for name, parser in all_dataparsers.items() if type(parser) is type(own))
 
 
 def read_arguments(arguments: Sequence[str]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from s3im_methods.compare.axes import Axis, Setting, Variant, variants
 from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.ns_train import read_arguments, train_arguments
-from s3im_methods.compare.scenes import edited_path, make_edited, scene_name
+from s3im_methods.compare.scenes import edited_path, make_edited, scene_name, source_of
 from s3im_methods.errors import InputError
 
 
@@ -65,13 +65,19 @@ def plan(request: Request, out: Path) -> list[Job]:
         InputError: If a method, flag, value or scene could not be trained with.
     """
     names = [scene_name(path) for path in request.scenes]
-    for what, given in (("scene", names), ("method", request.methods), ("seed", request.seeds)):
+    for what, given in (("scene", request.scenes), ("method", request.methods), ("seed", request.seeds)):
         if len(set(given)) < len(given):
             raise InputError(f"A {what} is given twice in {' '.join(map(str, given))}: give each once.")
+    for name, path in zip(names, request.scenes, strict=True):
+        if names.count(name) > 1:
+            raise InputError(
+                f"More than one scene is called '{name}', such as '{path}': rename the folder of one, or give it "
+                "another --output-dir."
+            )
     chosen = variants(request.axes)
     for variant in chosen:
         _check_settings(request, variant)
-    cells = []
+    cells, sources = [], {}
     for name, path in zip(names, request.scenes, strict=True):
         held_out: list[str] | None = None
         for method in request.methods:
@@ -84,8 +90,9 @@ def plan(request: Request, out: Path) -> list[Job]:
                         "could not be compared: leave out the axis or method that splits the scene otherwise."
                     )
                 cells.append((name, path, method, variant, data))
+        sources[name] = source_of(path, held_out or [])
     return [
-        _job(request, out, name, path, method, variant, data, seed)
+        _job(request, out, name, path, method, variant, data, seed, sources[name])
         for seed in request.seeds
         for name, path, method, variant, data in cells
     ]
@@ -138,12 +145,30 @@ def _checked_data(
         if variant.edit:
             data = edited_path(path, variant.edit, out / "scenes" / name)
             make_edited(dataparser, variant.edit, data)
-        held_out = dataparser.setup().get_dataparser_outputs(split="test").image_filenames
-    return data, [str(view) for view in held_out]
+        parser = dataparser.setup()
+        held_out, training = (
+            [str(view) for view in parser.get_dataparser_outputs(split=split).image_filenames]
+            for split in ("test", "train")
+        )
+    if both := [view for view in held_out if view in set(training)]:
+        raise InputError(
+            f"{len(both)} of the {len(held_out)} views of the scene '{name}' that runs would be judged by are trained "
+            f"on too, first '{both[0]}': split the scene otherwise, such as with "
+            "--set pipeline.datamanager.dataparser.eval-mode=interval."
+        )
+    return data, held_out
 
 
 def _job(
-    request: Request, out: Path, scene: str, path: Path, method: str, variant: Variant, data: Path, seed: int
+    request: Request,
+    out: Path,
+    scene: str,
+    path: Path,
+    method: str,
+    variant: Variant,
+    data: Path,
+    seed: int,
+    source: str,
 ) -> Job:
     return Job(
         id=run_id(scene, method, variant.values, seed),
@@ -156,6 +181,7 @@ def _job(
         seconds=request.seconds,
         out=os.fspath(out),
         judging=request.judging,
+        source=source,
     )
 
 

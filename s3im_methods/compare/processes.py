@@ -32,7 +32,8 @@ def start(job: Job, threads: int) -> BaseProcess:
         threads: How many it may use, unless the environment says otherwise; the same for all runs of this process.
     """
     shutil.rmtree(job.folder, ignore_errors=True)
-    job.folder.mkdir(parents=True)
+    # Which a file server may still show.
+    job.folder.mkdir(parents=True, exist_ok=True)
     job.log.touch()
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
     with _defaults(**counts, PYTHONWARNINGS="ignore"), _deaf_to_interrupts():

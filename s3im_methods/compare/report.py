@@ -11,7 +11,7 @@ from s3im_methods.compare.report_curves import curve_section
 from s3im_methods.compare.report_data import Results, read_results
 from s3im_methods.compare.report_pictures import picture_sections
 from s3im_methods.compare.report_tables import DASH, difference_table, runs_table, summary_table
-from s3im_methods.compare.tabulation import collect, what_a_mark_says, what_cannot_be_compared
+from s3im_methods.compare.tabulation import collect, fewest_seeds, what_a_mark_says, what_cannot_be_compared
 
 _MOST_PICTURE_BYTES = 13_000_000
 """Above this the pictures are made smaller, so that a page can still be sent by mail."""
@@ -137,7 +137,7 @@ def _how_to_read(results: Results) -> Node:
             "which a larger weight does too: what S3IM gains here may be no more than that. Add control to the axis "
             "loss to find out."
         )
-    lines.append(what_a_mark_says(len({run.seed for run in results.runs})))
+    lines.append(what_a_mark_says(fewest_seeds(collect(results), results.axes)))
     lines += what_cannot_be_compared(results)
     lines.append("A dash stands for what was not measured.")
     return _section("reading", "How to read this", node("ul", *(node("li", line) for line in lines)))

@@ -48,6 +48,7 @@ class Run:
     metrics: dict[str, float]
     views: list[View]
     curve: list[CurvePoint]
+    no_mesh: str | None = None
 
     @property
     def group(self) -> Group:
@@ -141,6 +142,7 @@ def _run(raw: Any, place: Path, folder: Path) -> Run:
             for point in raw.get("curve") or []
             if is_number(point.get("step")) and is_number(point.get("psnr"))
         ],
+        no_mesh=raw.get("no_mesh"),
     )
 
 

@@ -4,9 +4,11 @@ A changed scene is a folder of links to the given one, so that anybody can look 
 poses and the scene's scale stay: all frames stay listed, since nerfstudio centres and scales a scene by all of them.
 """
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,22 @@ def scene_name(path: Path) -> str:
     if path.suffix != ".json":
         return path.name
     return path.parent.name if path.name == "transforms.json" else f"{path.parent.name}-{path.stem}"
+
+
+def source_of(path: Path, images: Sequence[str]) -> str:
+    """What a scene is made of, so that another one of the same name is noticed, or a change: of its files with the
+    poses the content, of some images the sizes.
+
+    Args:
+        path: The scene, a folder or its JSON file.
+        images: Files of its images.
+    """
+    listed = [path] if path.suffix == ".json" else [*path.glob("transforms*.json"), *path.glob("meta_data.json")]
+    found = hashlib.sha256()
+    for file in sorted(listed):
+        found.update(file.read_bytes())
+    found.update(repr([(Path(image).name, os.stat(image).st_size) for image in images]).encode())
+    return found.hexdigest()
 
 
 def edited_path(path: Path, edit: SceneEdit, folder: Path) -> Path:

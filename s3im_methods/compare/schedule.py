@@ -1,6 +1,8 @@
 """Make runs, some at a time, each in a process of its own; what is done already is left alone."""
 
+import json
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,13 +22,27 @@ class Failure:
 
 
 def is_done(job: Job) -> bool:
-    """Whether the run has been made."""
-    return job.result.is_file()
+    """Whether the run has been made; a result that cannot be read is none."""
+    try:
+        return json.loads(job.result.read_text(encoding="utf-8"))["id"] == job.id
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
-def failure_of(job: Job) -> Failure | None:
-    """Why an ended run has no result; None if it has one."""
-    return None if is_done(job) else Failure(job, last_line(job.log))
+def failure_of(job: Job, exit_code: int | None) -> Failure | None:
+    """Why an ended run has no result; None if it has one.
+
+    Args:
+        job: The run.
+        exit_code: Of its process; negative where a signal ended it.
+    """
+    if is_done(job):
+        return None
+    if exit_code == -signal.SIGKILL:
+        return Failure(job, "It was killed, as the system does where memory runs out: give fewer --jobs.")
+    if exit_code is not None and exit_code < 0:
+        return Failure(job, f"It was ended by {signal.Signals(-exit_code).name}.")
+    return Failure(job, last_line(job.log))
 
 
 def last_line(log: Path) -> str:
@@ -59,8 +75,9 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
             for entry in ended:
                 running.remove(entry)
                 job, process, began = entry
+                exit_code = process.exitcode
                 end(process)
-                failure = failure_of(job)
+                failure = failure_of(job, exit_code)
                 progress.ended(job, time.monotonic() - began, failure)
                 failures += [failure] if failure else []
             if not ended:

@@ -12,6 +12,7 @@ Variant = tuple[tuple[str, str], ...]
 
 _GREATER_IS_BETTER = ("psnr", "ssim", "f_score", "precision", "recall", "normal_consistency", "depth_delta1")
 _SMALLER_IS_BETTER = ("lpips", "depth_abs_rel", "depth_rmse", "abs_rel", "rmse", "chamfer", "accuracy", "completeness")
+_WITHOUT = "none"
 _MORE_REFERENCES = {"s3im": ("control", "patch"), "both": ("s3im", "patch")}
 _FIRST = ("psnr", "ssim", "lpips")
 
@@ -197,8 +198,9 @@ def best(metric: str, candidates: Mapping[Variant, Mapping[int, float]]) -> Vari
 def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> list[tuple[Variant, Variant]]:
     """Which variants to compare: those that differ in one axis only, with that axis's first value.
 
-    On the axis ``loss``, S3IM has the control as a second reference, because a gain counts over the control only, and
-    SSIM on real patches (``patch``) as a third; ``both`` together are compared with each of the two.
+    On the axis ``loss`` that is ``none`` where it is among them, whatever call brought it. There S3IM has the control
+    as a second reference, because a gain counts over the control only, and SSIM on real patches (``patch``) as a third;
+    ``both`` together are compared with each of the two.
 
     Args:
         variants: Those that have runs.
@@ -221,7 +223,9 @@ def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> lis
             if axis not in settings:
                 continue
             own = settings[axis]
-            references = [*values[:1], *(_MORE_REFERENCES.get(own, ()) if axis == "loss" else ())]
+            references = list(values[:1])
+            if axis == "loss":
+                references = [_WITHOUT if _WITHOUT in values else values[0], *_MORE_REFERENCES.get(own, ())]
             for reference in dict.fromkeys(references):
                 other = tuple((name, reference if name == axis else value) for name, value in variant)
                 if other != variant and other in present:

@@ -14,6 +14,7 @@ from s3im_methods.compare.tabulation import (
     columns,
     decimals,
     differences,
+    fewest_seeds,
     judged,
     seeds_of,
     what_a_mark_says,
@@ -57,8 +58,7 @@ def markdown(table: Table, axes: Mapping[str, Sequence[str]]) -> str:
     names = main_metrics(columns(table))
     parts = [_values_table(table, axes, names), _VALUES]
     if different := _difference_table(table, axes, judged(names)):
-        seeds = {seed for metrics in table.values() for seed in seeds_of(metrics)}
-        parts += [different, f"{_DIFFERENCES} {what_a_mark_says(len(seeds))}"]
+        parts += [different, f"{_DIFFERENCES} {what_a_mark_says(fewest_seeds(table, axes))}"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -117,8 +117,9 @@ def _values_table(table: Table, axes: Mapping[str, Sequence[str]], names: Sequen
     digits = {name: decimals(row[name].mean for row in rows.values()) for name in names} | COSTS
     lines = []
     for group, row in rows.items():
-        cells = [_cell(row[name], row[name].std, f".{digits[name]}f") for name in names]
-        lines.append([*_place(group, axes), str(len(seeds_of(table[group]))), *cells])
+        count = len(seeds_of(table[group]))
+        cells = [_cell(row[name], row[name].std, f".{digits[name]}f", count) for name in names]
+        lines.append([*_place(group, axes), str(count), *cells])
     return _table(["scene", "method", *axes, "n", *names], lines)
 
 
@@ -129,11 +130,11 @@ def _difference_table(table: Table, axes: Mapping[str, Sequence[str]], names: Se
     lines = []
     for row in rows:
         cells = []
+        count = max((value.count for value in row.values.values()), default=0)
         for name in names:
             value = row.values[name]
-            text = _cell(value, value.standard_error, f"+.{digits[name]}f")
+            text = _cell(value, value.standard_error, f"+.{digits[name]}f", count)
             cells.append(f"**{text}**" if value.is_clear else text)
-        count = max((value.count for value in row.values.values()), default=0)
         lines.append([row.group.scene, row.group.method, row.title, str(count), *cells])
     return _table(["scene", "method", "difference", "n", *names], lines) if lines and names else ""
 
@@ -143,10 +144,12 @@ def _place(group: Group, axes: Mapping[str, Sequence[str]]) -> list[str]:
     return [group.scene, group.method, *(variant.get(axis, "") for axis in axes)]
 
 
-def _cell(value: Summary, spread: float, form: str) -> str:
+def _cell(value: Summary, spread: float, form: str, seeds: int) -> str:
+    """A number and its spread; over how many seeds, where these are fewer than the row's."""
     if not value.count:
         return ""
-    return f"{value.mean:{form}}" + (f" ± {spread:{form.lstrip('+')}}" if value.count > 1 else "")
+    noise = f" ± {spread:{form.lstrip('+')}}" if value.count > 1 else ""
+    return f"{value.mean:{form}}{noise}" + (f" (n = {value.count})" if value.count < seeds else "")
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

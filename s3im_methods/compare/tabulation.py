@@ -112,11 +112,44 @@ def decimals(values: Iterable[float], significant: int = 4) -> int:
 
 
 def what_cannot_be_compared(results: Results) -> list[str]:
-    """A sentence for each scene whose runs were judged against different truths.
+    """Sentences about runs that were judged against different truths, have no mesh, or were not made alike.
 
     Args:
         results: What was read; views without a picture of their truth say nothing.
     """
+    return [*_different_truths(results), *_without_mesh(results), *_made_otherwise(results)]
+
+
+def _without_mesh(results: Results) -> list[str]:
+    found = [run for run in results.runs if run.no_mesh]
+    if not found:
+        return []
+    return [
+        f"{len(found)} of {len(results.runs)} runs have no mesh, so that its metrics are those of the others alone. "
+        f"The first is {found[0].id}: {found[0].no_mesh}"
+    ]
+
+
+def _made_otherwise(results: Results) -> list[str]:
+    found = []
+    versions = dict.fromkeys(
+        ", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in results.runs
+    )
+    if len(versions) > 1:
+        found.append(
+            f"Runs were made with different versions ({'; '.join(versions)}): a difference between them may be the "
+            "versions'."
+        )
+    devices = dict.fromkeys(run.device for run in results.runs)
+    if results.seconds is not None and len(devices) > 1:
+        found.append(
+            f"Runs of equal time were made on different devices ({'; '.join(devices)}): the faster one makes more "
+            "steps."
+        )
+    return found
+
+
+def _different_truths(results: Results) -> list[str]:
     truths: dict[str, dict[str, set[Path]]] = {}
     for run in results.runs:
         for view in run.views:
@@ -131,11 +164,24 @@ def what_cannot_be_compared(results: Results) -> list[str]:
     ]
 
 
+def fewest_seeds(table: Table, axes: Mapping[str, Sequence[str]]) -> int:
+    """Over how many seeds the differences go, the least that is more than one; else what the groups have.
+
+    Args:
+        table: All numbers.
+        axes: From each axis to its values, in order.
+    """
+    names = judged(columns(table))
+    counts = [value.count for each in differences(table, axes, names) for value in each.values.values()]
+    several = [count for count in counts if count > 1]
+    return min(several) if several else max(counts, default=max((len(seeds_of(m)) for m in table.values()), default=0))
+
+
 def what_a_mark_says(seeds: int) -> str:
     """How a reader should take a difference that is marked.
 
     Args:
-        seeds: How many seeds were run.
+        seeds: Over how many seeds the differences go that have the fewest.
     """
     if seeds < 2:
         return "With one seed nothing can be said about the noise: no number is marked, no difference judged."

@@ -1,4 +1,4 @@
-"""Depth metrics of held-out views for methods that have none of their own, where the scene has a sensor's depth."""
+"""Depth metrics of held-out views, where the scene has a sensor's depth: the same for all methods and sources."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,26 +30,31 @@ class TrueDepth:
             self._dataset = DepthDataset(outputs, manager.config.camera_res_scale_factor, config)
 
     def metrics(self, index: int, camera: Cameras, rendered: dict[str, Tensor]) -> dict[str, float]:
-        """``depth_abs_rel``, ``depth_rmse`` in scene units, ``depth_rmse_metres`` and ``depth_delta1`` of a view.
+        """``_abs_rel``, ``_rmse`` in scene units, ``_rmse_metres`` and ``_delta1`` of ``depth`` and ``expected_depth``.
 
         Args:
             index: Number among the test views.
             camera: Its camera, ``[1]``.
-            rendered: The model's outputs, of which ``depth`` is used: distances along the ray, ``[H, W, 1]``.
+            rendered: The model's outputs, of which these two are used: distances along the ray, ``[H, W, 1]``.
 
         Returns:
             Nothing where the scene has no depth, the view none that is known, or the model renders none.
         """
-        if self._dataset is None or "depth" not in rendered:
+        if self._dataset is None:
             return {}
         slopes = camera.generate_rays(camera_indices=0, keep_shape=True).metadata["directions_norm"]
         facts = DepthFacts.of(self._dataset.metadata)
         truth = measured_depth(self._dataset[index], slopes, facts)
-        found = rendered["depth"].to(truth.device)
-        metrics = {name: measure(found, truth).item() for name, measure in _MEASURES.items()}
-        if facts.metres_per_unit is not None:
-            metrics["depth_rmse_metres"] = metrics["depth_rmse"] * facts.metres_per_unit
-        return metrics if bool((torch.isfinite(truth) & (truth > 0)).any()) else {}
+        if not bool((torch.isfinite(truth) & (truth > 0)).any()):
+            return {}
+        metrics = {}
+        for name in ("depth", "expected_depth"):
+            if name in rendered:
+                found = rendered[name].to(truth.device)
+                metrics |= {f"{name}_{short}": measure(found, truth).item() for short, measure in _MEASURES.items()}
+                if facts.metres_per_unit is not None:
+                    metrics[f"{name}_rmse_metres"] = metrics[f"{name}_rmse"] * facts.metres_per_unit
+        return metrics
 
 
-_MEASURES = {"depth_abs_rel": abs_rel, "depth_rmse": rmse, "depth_delta1": delta}
+_MEASURES = {"abs_rel": abs_rel, "rmse": rmse, "delta1": delta}

@@ -13,6 +13,7 @@ from typing import Any
 
 from s3im_methods.bench.machine import installed_versions, peak_memory_mb
 from s3im_methods.compare.job import Job
+from s3im_methods.errors import InputError
 
 
 def make_run(job: Job) -> dict[str, Any]:
@@ -37,7 +38,10 @@ def make_run(job: Job) -> dict[str, Any]:
     curve: list[dict[str, float]] = []
 
     def note(clock: Clock, seen: list[JudgedView]) -> None:
-        psnr = mean_metrics(seen)["psnr"]
+        psnr = mean_metrics(seen).get("psnr")
+        if psnr is None:
+            # An exact render of a view, whose PSNR is infinite, or a method without PSNR.
+            return
         curve.append({"step": clock.steps, "seconds": clock.seconds, "psnr": psnr})
         print(f"Step {clock.steps}, {clock.seconds:.1f} s: PSNR {psnr:.2f} dB.", flush=True)
 
@@ -51,13 +55,19 @@ def make_run(job: Job) -> dict[str, Any]:
     judged = [views.judge(index) for index in views.indices]
     note(clock, [view for view in judged if view.index in views.of_curve])
     metrics = mean_metrics(judged)
+    no_mesh = None
     if job.judging.meshes:
         from s3im_methods.compare.surfaces import mesh_metrics
 
         judging = job.judging
-        metrics |= mesh_metrics(
-            pipeline, Path(job.scene_path), job.folder, judging.mesh_resolution, judging.mesh_thresholds
-        )
+        try:
+            metrics |= mesh_metrics(
+                pipeline, Path(job.scene_path), job.folder, judging.mesh_resolution, judging.mesh_thresholds
+            )
+        except InputError as error:
+            # Which is a result too: a training that has no surface yet.
+            no_mesh = str(error)
+            print(no_mesh, flush=True)
     return {
         "id": job.id,
         "method": job.method,
@@ -71,6 +81,7 @@ def make_run(job: Job) -> dict[str, Any]:
         "device": _device(str(pipeline.device)),
         "versions": installed_versions(),
         "metrics": metrics,
+        "no_mesh": no_mesh,
         "views": [_written(job, view, views.pictured) for view in judged],
         "curve": curve,
     }

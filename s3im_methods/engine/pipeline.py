@@ -151,7 +151,7 @@ def check_pipeline(config: S3IMPipelineConfig) -> None:
         config: With its scene in the data manager's configuration.
 
     Raises:
-        InputError: If the scene cannot be used, or the batch does not suit S3IM.
+        InputError: If the scene cannot be used, the batch does not suit S3IM, or one of its settings is out of range.
     """
     _check_data(config)
     _check_batch(config)
@@ -168,6 +168,8 @@ def _check_data(config: S3IMPipelineConfig) -> None:
 
 def _check_batch(config: S3IMPipelineConfig) -> None:
     s3im = config.model.s3im  # type: ignore[attr-defined]
+    # Which refuses what is out of range.
+    s3im.build()
     rays: int = config.datamanager.train_num_rays_per_batch  # type: ignore[attr-defined]
     window = s3im.kernel_size**2
     if s3im.loss_mult > 0 and rays < window:

@@ -109,6 +109,20 @@ def test_bad_flags_give_one_sentence(flags, sentence, capsys):
     assert str(refusal.value).startswith(sentence)
 
 
+def test_what_could_not_be_measured_or_written_is_refused_first(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (tmp_path / "file").touch()
+    for flags, sentence in {
+        ("--device", "cuda"): "--device is cuda, and torch finds no CUDA here: give cpu.",
+        ("--output", str(tmp_path)): f"--output {tmp_path} is a folder: give a file.",
+        ("--output", str(tmp_path / "file" / "x")): f"--output {tmp_path / 'file' / 'x'} cannot be written (",
+    }.items():
+        with pytest.raises(SystemExit) as refusal:
+            main(["bench", "--benchmarks", str(folder), "--only", "s3im", *flags])
+        assert str(refusal.value).startswith(sentence)
+        assert capsys.readouterr().out == ""
+
+
 def test_an_installed_package_says_where_the_benchmarks_are(monkeypatch, tmp_path):
     package = tmp_path / "site-packages" / "s3im_methods"
     package.mkdir(parents=True)

@@ -4,6 +4,7 @@ Runs' processes import it by its name, which a test's own functions do not have.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from s3im_methods.compare.job import Job
 
 
 def make_run(job: Job) -> dict:
-    """Wait for a second run, sleep, leave a process, say whether the libraries are there, fail, or be done."""
+    """Wait for a second run, sleep, leave a process, name libraries, be killed, fail, or be done."""
     what = job.arguments[0]
     print("threads", os.environ["OMP_NUM_THREADS"], flush=True)
     if what == "meet":
@@ -32,6 +33,9 @@ def make_run(job: Job) -> dict:
         print("left", subprocess.Popen(["sleep", "1000"]).pid, flush=True)
     if what == "libraries":
         print("nerfstudio.configs.method_configs" in sys.modules, flush=True)
+    if what in ("killed", "ended"):
+        os.kill(os.getpid(), signal.SIGKILL if what == "killed" else signal.SIGTERM)
+        time.sleep(60)
     if what == "fail":
         raise SystemExit("The reason.\n\n")
     return {"id": job.id}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3im_methods.compare.axes import SceneEdit, parse_axis, parse_setting, variants
+from s3im_methods.compare.axes import SceneEdit, in_order_of, parse_axis, parse_setting, variants
 from s3im_methods.compare.corruption import Corruption
 from s3im_methods.errors import InputError
 
@@ -96,3 +96,13 @@ def test_settings():
         assert str(error.value) == (
             f"'{text}' is no setting: give FIELD.PATH=VALUE, such as pipeline.model.s3im.loss-mult=0.3."
         )
+    for parse in (parse_setting, parse_axis):
+        with pytest.raises(InputError) as error:
+            parse("pipeline.model.style='x")
+        assert str(error.value) == ("The value 'x has a quotation mark that is not closed: close it, or leave it out.")
+
+
+def test_a_later_call_may_give_the_axes_in_another_order():
+    axes = [parse_axis(text) for text in ("views", "kernel", "loss")]
+    assert [axis.name for axis in in_order_of(axes, ["loss", "weight", "views"])] == ["loss", "views", "kernel"]
+    assert in_order_of(axes, []) == tuple(axes)

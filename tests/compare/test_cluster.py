@@ -79,14 +79,18 @@ def test_runs_are_side_by_side_train_and_failures_stop_nothing(fake_worker, room
         job(tmp_path, "a", "meet"),
         job(tmp_path, "b", "meet"),
         job(tmp_path, "c", "fail"),
-        job(tmp_path, "d", "go"),
+        job(tmp_path / "file", "d", "go"),
+        job(tmp_path, "e", "go"),
         *real,
     ]
-    (failure,) = make_runs_patiently(jobs, lines.append)
-    assert failure.job.id == "c" and failure.reason == "The reason."
-    assert [is_done(one) for one in jobs] == [True, True, False, True, True, True]
-    assert len(lines) == 6 and all(line.startswith(f"[{k}/6] ") for k, line in enumerate(lines, start=1))
-    assert lines[0].startswith("[1/6] fox, m, loss=")
+    (tmp_path / "file").touch()
+    failed, not_begun = sorted(make_runs_patiently(jobs, lines.append), key=lambda failure: failure.job.id)
+    assert failed.job.id == "c" and failed.reason == "The reason."
+    assert not_begun.job.id == "d"
+    assert not_begun.reason.startswith("Its machine could not begin it: NotADirectoryError: ")
+    assert [is_done(one) for one in jobs] == [True, True, False, False, True, True, True]
+    assert len(lines) == 7 and all(line.startswith(f"[{k}/7] ") for k, line in enumerate(lines, start=1))
+    assert lines[0].startswith("[1/7] fox, m, loss=")
     assert not ray.is_initialized()
 
     none, s3im = (json.loads(one.result.read_text()) for one in real)

@@ -32,6 +32,14 @@ def test_the_data_parser_and_its_flags_come_last():
     assert type(read(dataparser="blender-data").pipeline.datamanager.dataparser).__name__ == "BlenderDataParserConfig"
 
 
+def test_a_method_keeps_its_own_data_parser():
+    arguments = train_arguments(
+        "tensorf", Path("lego"), 3, 70, (("--pipeline.datamanager.dataparser.scale-factor", "2"),), None
+    )
+    assert arguments[-3:] == ["blender-data", "--scale-factor", "2"]
+    assert read_arguments(arguments).pipeline.datamanager.dataparser.scale_factor == 2
+
+
 def test_every_named_axis_is_read_by_every_method_of_ours():
     axes = ["loss=none,s3im,control,patch,both", "weight", "repeat", "kernel", "patch-share"]
     for method in ("s3im-nerfacto-lite", "s3im-depth-nerfacto-lite", "s3im-tensorf-lite", "s3im-neus-facto-lite"):

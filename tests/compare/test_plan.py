@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +79,19 @@ def test_what_could_not_be_trained_is_refused(room, tmp_path):
     assert "needs real patches in the batch" in refusal(
         request_for(room, settings=(parse_setting("pipeline.model.s3im.mode=patch"),)), tmp_path
     )
-    assert refusal(request_for(room, room), tmp_path) == "A scene is given twice in room room: give each once."
+    assert "S3IM's weight (--pipeline.model.s3im.loss-mult) is -1" in refusal(
+        request_for(room, axes=("weight=1,-1",)), tmp_path
+    )
+    assert refusal(request_for(room, axes=("kernel=4,0",)), tmp_path)
+    assert refusal(request_for(room, axes=("repeat=0",)), tmp_path)
+    assert refusal(request_for(room, room), tmp_path) == f"A scene is given twice in {room} {room}: give each once."
+    other = tmp_path / "other" / "room"
+    other.parent.mkdir()
+    other.symlink_to(room)
+    assert refusal(request_for(room, other), tmp_path) == (
+        f"More than one scene is called 'room', such as '{room}': rename the folder of one, or give it another "
+        "--output-dir."
+    )
     assert refusal(replace(request, methods=METHODS[:1] * 2), tmp_path) == (
         "A method is given twice in s3im-nerfacto-lite s3im-nerfacto-lite: give each once."
     )
@@ -105,10 +118,7 @@ def test_a_weight_for_all_is_that_of_s3im_and_control_and_not_of_none(room, tmp_
 
 
 def test_variants_with_other_held_out_views_are_refused(room, tmp_path):
-    scene = tmp_path / "scene"
-    scene.mkdir()
-    for name in ("images", "depths", "points.ply"):
-        (scene / name).symlink_to(room / name)
+    scene = linked(room, tmp_path / "scene")
     meta = json.loads((room / "transforms.json").read_text())
     (scene / "transforms.json").write_text(json.dumps({k: v for k, v in meta.items() if "filenames" not in k}))
     axis = "pipeline.datamanager.dataparser.eval-interval=3,4"
@@ -119,3 +129,45 @@ def test_variants_with_other_held_out_views_are_refused(room, tmp_path):
         "Not all variants have the same held-out views of the scene 'scene', so that their results could not be "
         "compared: leave out the axis or method that splits the scene otherwise."
     )
+
+
+def test_views_that_are_trained_on_are_not_held_out(room, tmp_path):
+    scene = linked(room, tmp_path / "scene")
+    meta = json.loads((room / "transforms.json").read_text())
+    meta["test_filenames"] = [*meta["test_filenames"], meta["train_filenames"][0]]
+    (scene / "transforms.json").write_text(json.dumps(meta))
+    assert refusal(request_for(scene), tmp_path / "out") == (
+        "1 of the 4 views of the scene 'scene' that runs would be judged by are trained on too, first "
+        f"'{scene / meta['train_filenames'][0]}': split the scene otherwise, such as with "
+        "--set pipeline.datamanager.dataparser.eval-mode=interval."
+    )
+
+
+def test_what_a_scene_is_made_of(room, tmp_path):
+    scene = linked(room, tmp_path / "scene")
+    meta = (room / "transforms.json").read_text()
+    (scene / "transforms.json").write_text(meta)
+
+    def source() -> str:
+        (found,) = {job.source for job in plan(request_for(scene, axes=("views=3,all",)), tmp_path / "out")}
+        shutil.rmtree(tmp_path / "out")
+        return found
+
+    first = source()
+    assert first == source() == plan(request_for(room), tmp_path / "out")[0].source
+    (scene / "transforms.json").write_text(meta.replace('"fl_x":', ' "fl_x":'))
+    changed = source()
+    assert changed != first
+    (scene / "images").unlink()
+    shutil.copytree(room / "images", scene / "images")
+    with (scene / "images" / "test_0001.png").open("ab") as file:
+        file.write(b" ")
+    assert source() not in (first, changed)
+
+
+def linked(room: Path, scene: Path) -> Path:
+    """The room but for its transforms.json."""
+    scene.mkdir()
+    for name in ("images", "depths", "points.ply"):
+        (scene / name).symlink_to(room / name)
+    return scene

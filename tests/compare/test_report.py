@@ -204,6 +204,26 @@ def test_what_was_not_measured_is_a_dash(tmp_path):
     assert differences["s3im − none"][1:] == ["–"] * 4  # noqa: RUF001
 
 
+def test_runs_that_were_not_made_alike_are_named(tmp_path):
+    folder = write_comparison(tmp_path)
+    quiet = page_of(folder).text
+    assert "different versions" not in quiet and "have no mesh" not in quiet and "Runs of equal time" not in quiet
+    first = sorted(folder.glob("runs/*/run.json"))[0]
+    run = json.loads(first.read_text())
+    run |= {"versions": {"s3im_methods": "0.2.0"}, "device": "cpu, 8 threads", "no_mesh": "There is no surface."}
+    first.write_text(json.dumps(run))
+    said = page_of(folder).text
+    assert "Runs were made with different versions (" in said and "s3im_methods 0.2.0" in said
+    assert (
+        f"runs have no mesh, so that its metrics are those of the others alone. The first is {run['id']}: There" in said
+    )
+    # Of equal steps it does not matter how fast they were made.
+    assert "Runs of equal time" not in said
+    about = json.loads((folder / "compare.json").read_text())
+    (folder / "compare.json").write_text(json.dumps({**about, "steps": None, "seconds": 60}))
+    assert "Runs of equal time were made on different devices (cpu, 1 thread; cpu, 8 threads)" in page_of(folder).text
+
+
 def test_runs_that_are_not_done_are_named(tmp_path):
     folder = write_comparison(tmp_path / "out", scenes=["fox"])
     runs = folder / "runs"

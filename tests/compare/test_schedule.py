@@ -57,6 +57,24 @@ def test_failures_stop_nothing_and_name_their_reason(fake_worker, tmp_path):
     assert re.fullmatch(r"\[3/3\] fox, m, loss=c, seed 0: done in \d+ s\.", lines[2])
 
 
+def test_a_run_that_is_killed_says_so(fake_worker, tmp_path):
+    """The system does so where memory runs out; the last line of its log is not the reason."""
+    jobs = [job(tmp_path, "a", "killed"), job(tmp_path, "b", "ended")]
+    kill, end = (failure.reason for failure in make_runs(jobs, 1, lambda line: None))
+    assert kill == "It was killed, as the system does where memory runs out: give fewer --jobs."
+    assert end == "It was ended by SIGTERM."
+
+
+def test_a_result_that_cannot_be_read_is_none(tmp_path):
+    one = job(tmp_path, "a")
+    one.folder.mkdir(parents=True)
+    for content in ("", '{"id": "a', "[]", "{}", '{"id": "b"}'):
+        one.result.write_text(content)
+        assert not is_done(one)
+    one.result.write_text('{"id": "a"}')
+    assert is_done(one)
+
+
 def test_runs_are_side_by_side_and_share_the_cores(fake_worker, tmp_path):
     jobs = [job(tmp_path, name, "meet") for name in "ab"]
     # Each waits for the other.

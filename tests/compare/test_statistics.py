@@ -141,6 +141,12 @@ def test_s3im_is_compared_with_none_control_and_real_patches():
         *[(BOTH, NONE), (BOTH, S3IM), (BOTH, PATCH)],
     ]
     assert pairs([S3IM, CONTROL], {"loss": ["control", "s3im"]}) == [(S3IM, CONTROL)]
+    # Where a later call brings none, it is the reference still.
+    assert pairs([S3IM, CONTROL, NONE], {"loss": ["s3im", "control", "none"]}) == [
+        (S3IM, NONE),
+        (S3IM, CONTROL),
+        (CONTROL, NONE),
+    ]
     assert pairs([S3IM], {"loss": losses}) == pairs([()], {}) == []
 
 

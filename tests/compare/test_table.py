@@ -61,6 +61,18 @@ def test_a_difference_within_the_noise_is_not_bold():
     assert "| s3im − none | 2 | +0.200 ± 0.300 |" in text and "**" not in text  # noqa: RUF001
 
 
+def test_a_number_over_fewer_seeds_than_its_row_says_so():
+    lpips = {"lpips": 0.5}
+    rows = [
+        run(loss, seed, 20.0 + seed, more=lpips if seed < 2 else {}) for loss in ("none", "s3im") for seed in range(3)
+    ]
+    lines = markdown(group_by_seed(rows), AXES).splitlines()
+    assert "| fox | m | none | 3 | 21.00 ± 1.00 | 0.5000 ± 0.0000 (n = 2) | 10.0 ± 0.0 | 500 ± 0 |" in lines
+    assert "| fox | m | s3im − none | 3 | +0.00 ± 0.00 | +0.00 ± 0.00 (n = 2) |" in lines  # noqa: RUF001
+    # Two equal pairs are called clear more often than three.
+    assert "With 2 seeds that also happens to 30 of 100" in lines[-1]
+
+
 def test_one_seed_is_not_judged():
     text = markdown(group_by_seed([run("none", 0, 20.0), run("s3im", 0, 25.0)]), AXES)
     assert "| +5.00 |" in text and "With one seed nothing can be said" in text

@@ -16,6 +16,8 @@ from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.judge import write_picture
 from s3im_methods.compare.plan import Request, plan
 from s3im_methods.compare.schedule import make_runs
+from s3im_methods.errors import InputError
+from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel
 
 STEPS = 12
 SETTINGS = tuple(
@@ -140,6 +142,45 @@ def test_the_mesh_of_a_surface_method_is_judged(room, tmp_path):
     assert 0 <= run["metrics"]["f_score@0.05"] <= run["metrics"]["f_score@0.5"] <= 1
     without = job_for(room, tmp_path / "without", "s3im-neus-facto-lite", judging=replace(judging, meshes=False))
     assert "chamfer" not in make(without)["metrics"]
+
+
+def test_a_run_without_a_surface_keeps_its_other_results(room, tmp_path, monkeypatch):
+    def no_surface(*arguments):
+        raise InputError("There is no surface.")
+
+    monkeypatch.setattr("s3im_methods.compare.surfaces.mesh_metrics", no_surface)
+    run = make(job_for(room, tmp_path, "s3im-neus-facto-lite", judging=Judging(curve_points=1, held_out_views=1)))
+    assert run["no_mesh"] == "There is no surface." and {"psnr", "ssim"} <= set(run["metrics"])
+    assert "chamfer" not in run["metrics"]
+
+
+def test_depth_is_judged_by_the_sensor_whatever_was_learned_from(room, tmp_path):
+    judging = Judging(curve_points=1, held_out_views=1, meshes=False)
+    by_source = {}
+    for source in ("sensor", "sparse", "none"):
+        settings = (*SETTINGS, parse_setting("pipeline.model.depth.kind=none"))
+        axis = f"pipeline.datamanager.depth.source={source}"
+        request = Request(
+            ("s3im-depth-nerfacto-lite",), (room,), (5,), (parse_axis(axis),), STEPS, None, settings, judging=judging
+        )
+        (job,) = plan(request, tmp_path)
+        by_source[source] = make(job)["metrics"]
+    assert {"depth_abs_rel", "depth_rmse_metres", "expected_depth_abs_rel"} <= set(by_source["sensor"])
+    # Nothing of depth is learned here, so that the trainings are the same, and so is what they are worth.
+    for source in ("sparse", "none"):
+        assert by_source[source] == pytest.approx(by_source["sensor"], rel=1e-3), source
+
+
+def test_a_render_that_is_not_finite_is_no_result(room, tmp_path, monkeypatch):
+    measure = S3IMNerfactoModel.get_image_metrics_and_images
+
+    def broken(self, outputs, batch):
+        outputs["rgb"][0] = torch.nan
+        return measure(self, outputs, batch)
+
+    monkeypatch.setattr(S3IMNerfactoModel, "get_image_metrics_and_images", broken)
+    with pytest.raises(InputError, match=r"^The render of the view 'test_0000.png' is not finite"):
+        make(job_for(room, tmp_path, steps=1, judging=Judging(curve_points=1, meshes=False)))
 
 
 def test_several_runs_may_write_the_same_picture_at_once(tmp_path, monkeypatch):
