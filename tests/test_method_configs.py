@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import yaml
+from nerfstudio.configs.base_config import MachineConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 METHODS = {point.name: point for point in importlib.metadata.entry_points(group="nerfstudio.method_configs")}
@@ -66,3 +67,8 @@ print(sorted(loaded & {"open3d", "matplotlib.pyplot", "trimesh", "numba", "sklea
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_upstream_still_asks_for_cuda_where_there_is_none():
+    """When this fails, nerfstudio looks for a GPU itself (pull request 3523): drop ``_machine``."""
+    assert MachineConfig().device_type == "cuda"

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from s3im_methods.cli.main import main
+from s3im_methods.compare.results import only_one
 from s3im_methods.compare.schedule import Failure
 from s3im_methods.scenes import RoomConfig, write_scene
 
@@ -94,6 +95,52 @@ def test_tables_and_page_are_written_whatever_happens(room, tmp_path, monkeypatc
     (out / "report.html").unlink()
     main([*given, "--seeds", "1", "--axes", "loss=none"])
     assert where in capsys.readouterr().out and (out / "report.html").is_file()
+
+
+def all_done(jobs, at_once, say):
+    """Every run is made."""
+    for job in jobs:
+        job.folder.mkdir(parents=True)
+        job.result.write_text(json.dumps({"id": job.id}))
+    return []
+
+
+def test_a_second_call_finds_the_runs_of_the_first_whatever_the_order_of_the_axes(room, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", all_done)
+    given = ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(tmp_path / "out")]
+    for axes, said in {
+        ("loss=none", "views=3"): "1 runs, of which 0",
+        ("views=3", "loss=none"): "1 runs, of which 1",
+    }.items():
+        main([*given, "--seeds", "1", "--axes", *axes])
+        assert said in capsys.readouterr().out
+
+
+def test_one_comparison_at_a_time_works_in_a_folder(room, tmp_path):
+    given = ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(tmp_path)]
+    with only_one(tmp_path), pytest.raises(SystemExit) as refusal:
+        main(given)
+    assert str(refusal.value).startswith(f"Another s3im compare is at work in '{tmp_path}'")
+
+
+def test_the_scene_of_a_folder_may_not_change(room, tmp_path, monkeypatch):
+    monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", all_done)
+    scene = shutil.copytree(room, tmp_path / "room")
+    given = [
+        "compare",
+        "--methods",
+        "s3im-nerfacto-lite",
+        "--scenes",
+        str(scene),
+        "--output-dir",
+        str(tmp_path / "out"),
+    ]
+    main([*given, "--seeds", "1"])
+    meta = json.loads((scene / "transforms.json").read_text())
+    (scene / "transforms.json").write_text(json.dumps({**meta, "fl_x": meta["fl_x"] * 1.1}))
+    with pytest.raises(SystemExit) as refusal:
+        main([*given, "--seeds", "2"])
+    assert "holds runs on another scene 'room', or that scene has changed since" in str(refusal.value)
 
 
 def command(room: Path, out: Path, *flags: str) -> list[str]:

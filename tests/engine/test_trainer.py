@@ -129,3 +129,14 @@ def test_upstream_still_overruns_when_resuming():
     from nerfstudio.engine.trainer import Trainer
 
     assert "range(self._start_step, self._start_step + num_iterations)" in inspect.getsource(Trainer.train)
+
+
+def test_upstream_still_writes_checkpoints_in_place(tmp_path, monkeypatch):
+    """When this fails, nerfstudio keeps the last good one while it writes: drop ``S3IMTrainer.save_checkpoint``."""
+    from nerfstudio.engine.trainer import Trainer
+
+    written: list[Path] = []
+    monkeypatch.setattr(torch, "save", lambda found, path, **kwargs: written.append(Path(path)))
+    stock = trainer(tmp_path)
+    Trainer.save_checkpoint(stock, 1)
+    assert written == [tmp_path / "step-000000001.ckpt"]

@@ -12,6 +12,8 @@ import torch
 import tyro
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nerfstudio.data import pixel_samplers
+from nerfstudio.data.pixel_samplers import PatchPixelSamplerConfig
 from torch import Tensor
 
 from s3im_methods.errors import InputError
@@ -352,3 +354,26 @@ def test_the_command_line_shows_only_what_acts(capsys):
         assert flag in shown
     for flag in ("num-rays", "equirectangular", "crop-radius", "rejection", "iterations"):
         assert flag not in shown
+
+
+def test_upstream_still_returns_fewer_rays_than_asked_for():
+    """When these three fail, nerfstudio's own patch sampler may do for batches of patches alone (issue 2313)."""
+    stock = PatchPixelSamplerConfig(patch_size=4).setup(num_rays_per_batch=20)
+    assert len(stock.sample(image_batch([(8, 8)] * 2))["indices"]) == 16
+
+
+def test_upstream_still_changes_the_config_that_others_share():
+    shared = PatchPixelSamplerConfig(patch_size=4)
+    shared.setup(patch_size=8, num_rays_per_batch=64)
+    assert shared.patch_size == 8
+
+
+def test_upstream_still_erodes_the_masks_for_every_batch(monkeypatch):
+    """Issues 2476 and 3040."""
+    eroded: list[Tensor] = []
+    monkeypatch.setattr(pixel_samplers, "erode_mask", lambda mask, **settings: eroded.append(mask) or mask)
+    stock = PatchPixelSamplerConfig(patch_size=4).setup(num_rays_per_batch=32)
+    batch = image_batch([(16, 16)] * 2, masks=[torch.ones(16, 16, dtype=torch.bool)] * 2)
+    for _ in range(3):
+        stock.sample(batch)
+    assert len(eroded) == 3
