@@ -116,7 +116,8 @@ def test_a_second_call_finds_the_runs_of_the_first_whatever_the_order_of_the_axe
         assert said in capsys.readouterr().out
 
 
-def test_one_comparison_at_a_time_works_in_a_folder(room, tmp_path):
+def test_one_comparison_at_a_time_works_in_a_folder(room, tmp_path, monkeypatch):
+    monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", all_done)
     given = ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(tmp_path)]
     with only_one(tmp_path), pytest.raises(SystemExit) as refusal:
         main(given)
