@@ -12,8 +12,8 @@ import torch
 import tyro
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nerfstudio.data import pixel_samplers
 from nerfstudio.data.pixel_samplers import PatchPixelSamplerConfig
+from nerfstudio.data.utils.pixel_sampling_utils import erode_mask
 from torch import Tensor
 
 from s3im_methods.errors import InputError
@@ -371,7 +371,12 @@ def test_upstream_still_changes_the_config_that_others_share():
 def test_upstream_still_erodes_the_masks_for_every_batch(monkeypatch):
     """Issues 2476 and 3040."""
     eroded: list[Tensor] = []
-    monkeypatch.setattr(pixel_samplers, "erode_mask", lambda mask, **settings: eroded.append(mask) or mask)
+
+    def counted(mask: Tensor, **settings: Any) -> Tensor:
+        eroded.append(mask)
+        return erode_mask(mask, **settings)
+
+    monkeypatch.setattr("nerfstudio.data.pixel_samplers.erode_mask", counted)
     stock = PatchPixelSamplerConfig(patch_size=4).setup(num_rays_per_batch=32)
     batch = image_batch([(16, 16)] * 2, masks=[torch.ones(16, 16, dtype=torch.bool)] * 2)
     for _ in range(3):
