@@ -17,3 +17,7 @@ class InputError(SystemExit, ValueError):
         ...     str(error)
         "No scene at 'x': give the folder that holds transforms.json."
     """
+
+
+class NoSurfaceError(InputError):
+    """Raised where a training has not come to a surface: there is nothing to make a mesh of, or nothing seen."""

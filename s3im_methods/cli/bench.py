@@ -30,6 +30,7 @@ class BenchCommand:
 
     def run(self) -> None:
         """Run the benchmarks and print the table."""
+        import os
         import signal
         import tempfile
 
@@ -47,17 +48,12 @@ class BenchCommand:
 
             if not torch.cuda.is_available():
                 raise InputError(f"--device is {self.device}, and torch finds no CUDA here: give cpu.")
-        if self.output is not None:
-            try:
-                self.output.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InputError(
-                    f"--output {self.output} cannot be written ({error.strerror}): give another."
-                ) from None
-            if self.output.is_dir():
-                raise InputError(f"--output {self.output} is a folder: give a file.")
         chosen = choose(self.only)
         folder = benchmarks_folder(self.benchmarks)
+        if self.output is not None:
+            place = next(place for place in (self.output, *self.output.absolute().parents) if place.exists())
+            if self.output.is_dir() or not os.access(place, os.W_OK) or (place != self.output and not place.is_dir()):
+                raise InputError(f"--output {self.output} cannot be written: give a file where files can be written.")
         stored = None
         if self.compare_with is not None:
             stored = {row.name: row for row in read_rows(self.compare_with)}

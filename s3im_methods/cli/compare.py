@@ -18,7 +18,7 @@ class CompareCommand:
     second call with the same folder makes what is missing. An axis is loss (none, s3im, control, patch, both), weight
     (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none, noise, blur,
     exposure, or with a strength, as noise:0.2), or any field of the configuration with its values, such as
-    pipeline.model.depth.kind=none,bounded. Differences are to the first value of the first axis, and to the control.
+    pipeline.model.depth.kind=none,bounded. Differences are to the first value of each axis, and S3IM's to the control.
     """
 
     methods: tuple[str, ...]
@@ -75,14 +75,19 @@ class CompareCommand:
 
         from s3im_methods.compare.axes import in_order_of
         from s3im_methods.compare.cluster import make_runs_on_cluster
-        from s3im_methods.compare.plan import axes_of, plan
+        from s3im_methods.compare.plan import axes_of, look_at_scenes, plan
         from s3im_methods.compare.results import read_about, refuse_others, write_about
         from s3im_methods.compare.schedule import is_done, make_runs
         from s3im_methods.errors import InputError
 
-        refuse_others(self.output_dir, request.fixed())
+        refuse_others(self.output_dir, request.fixed(), {})
         earlier = read_about(self.output_dir) or {"axes": {}}
-        jobs = plan(replace(request, axes=in_order_of(request.axes, list(earlier["axes"]))), self.output_dir)
+        request = replace(request, axes=in_order_of(request.axes, list(earlier["axes"])))
+        scenes = look_at_scenes(request)
+        sources = {name: facts.source for name, facts in scenes.items()}
+        # Before changed scenes are written, which runs that are done may have been trained on.
+        refuse_others(self.output_dir, request.fixed(), sources)
+        jobs = plan(request, self.output_dir, scenes)
         missing = [job for job in jobs if not is_done(job)]
         write_about(
             self.output_dir,
@@ -95,7 +100,8 @@ class CompareCommand:
                 "steps": self.max_num_iterations,
                 "seconds": self.seconds,
                 "fixed": request.fixed(),
-                "sources": {job.scene: job.source for job in jobs},
+                "sources": sources,
+                "trained_on": {name: facts.trained_on for name, facts in scenes.items()},
             },
         )
         print(f"{len(jobs)} runs, of which {len(jobs) - len(missing)} are done.", flush=True)

@@ -39,7 +39,6 @@ class Job:
         seconds: Training ends after this many seconds of training steps; None for no such end.
         out: The comparison's folder.
         judging: How it is judged.
-        source: What the scene is made of, by :func:`~s3im_methods.compare.scenes.source_of`.
     """
 
     id: str
@@ -52,7 +51,6 @@ class Job:
     seconds: float | None
     out: str
     judging: Judging
-    source: str = ""
 
     @property
     def folder(self) -> Path:

@@ -76,7 +76,7 @@ class HeldOutViews:
         # A model's own are judged by the depth that it learned from, which may be another, or a guess.
         metrics = {name: value for name, value in metrics.items() if not name.startswith(("depth_", "expected_depth_"))}
         metrics |= self._depth.metrics(index, camera, outputs)
-        if np.isnan(float(metrics.get("psnr", 0.0))):
+        if not bool(torch.isfinite(outputs["rgb"]).all()):
             raise InputError(f"The render of the view '{self._names[index]}' is not finite: the training went wrong.")
         found = {name: float(value) for name, value in metrics.items() if np.isfinite(float(value))}
         truth = _truth(self._model, batch["image"])

@@ -50,11 +50,10 @@ def _own_parser(method: str) -> str:
     from nerfstudio.configs.dataparser_configs import all_dataparsers
     from nerfstudio.configs.method_configs import all_methods
 
-    if method not in all_methods:
-        # Which :func:`read_arguments` refuses.
-        return "nerfstudio-data"
-    own = all_methods[method].pipeline.datamanager.dataparser  # type: ignore[attr-defined]
-    return next(name for name, parser in all_dataparsers.items() if type(parser) is type(own))
+    # What is no method, or one that is not installed, is refused when the arguments are read.
+    pipeline: Any = getattr(all_methods.get(method), "pipeline", None)
+    own = type(pipeline.datamanager.dataparser) if pipeline is not None else None
+    return next((name for name, parser in all_dataparsers.items() if type(parser) is own), "nerfstudio-data")
 
 
 def read_arguments(arguments: Sequence[str]) -> Any:

@@ -8,12 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3im_methods.compare.axes import Axis, Setting, Variant, variants
 from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.ns_train import read_arguments, train_arguments
-from s3im_methods.compare.scenes import edited_path, make_edited, scene_name, source_of
+from s3im_methods.compare.scenes import edited_path, images_of, make_edited, scene_name, source_of
 from s3im_methods.errors import InputError
 
 
@@ -54,12 +54,28 @@ class Request:
         }
 
 
-def plan(request: Request, out: Path) -> list[Job]:
-    """All runs, seed by seed, so that an interrupted comparison has whole seeds; changed scenes are written.
+class SceneFacts(NamedTuple):
+    """What a scene is as all its runs have it.
+
+    Args:
+        held_out: Image files of the views that runs are judged by.
+        trained_on: How many of these are trained on too.
+        source: What it is made of, by :func:`~s3im_methods.compare.scenes.source_of`.
+    """
+
+    held_out: list[str]
+    trained_on: int
+    source: str
+
+
+def look_at_scenes(request: Request) -> dict[str, SceneFacts]:
+    """Check all that a comparison asks for, and write nothing.
 
     Args:
         request: What is compared.
-        out: The comparison's folder.
+
+    Returns:
+        From the names of the scenes to what they are.
 
     Raises:
         InputError: If a method, flag, value or scene could not be trained with.
@@ -77,22 +93,39 @@ def plan(request: Request, out: Path) -> list[Job]:
     chosen = variants(request.axes)
     for variant in chosen:
         _check_settings(request, variant)
-    cells, sources = [], {}
+    found: dict[str, SceneFacts] = {}
     for name, path in zip(names, request.scenes, strict=True):
-        held_out: list[str] | None = None
         for method in request.methods:
             for variant in chosen:
-                data, found = _checked_data(request, path, name, method, variant, out)
-                held_out = held_out or found
-                if found != held_out:
+                facts = _checked(request, path, method, variant)
+                if facts.held_out != found.setdefault(name, facts).held_out:
                     raise InputError(
                         f"Not all variants have the same held-out views of the scene '{name}', so that their results "
                         "could not be compared: leave out the axis or method that splits the scene otherwise."
                     )
-                cells.append((name, path, method, variant, data))
-        sources[name] = source_of(path, held_out or [])
+    return found
+
+
+def plan(request: Request, out: Path, scenes: dict[str, SceneFacts] | None = None) -> list[Job]:
+    """All runs, seed by seed, so that an interrupted comparison has whole seeds; changed scenes are written.
+
+    Args:
+        request: What is compared.
+        out: The comparison's folder.
+        scenes: What :func:`look_at_scenes` found; None to look now.
+
+    Raises:
+        InputError: If a method, flag, value or scene could not be trained with.
+    """
+    facts = look_at_scenes(request) if scenes is None else scenes
+    cells = [
+        (name, path, method, variant, _data(request, path, name, method, variant, out, facts[name].source))
+        for name, path in ((scene_name(path), path) for path in request.scenes)
+        for method in request.methods
+        for variant in variants(request.axes)
+    ]
     return [
-        _job(request, out, name, path, method, variant, data, seed, sources[name])
+        _job(request, out, name, path, method, variant, data, seed)
         for seed in request.seeds
         for name, path, method, variant, data in cells
     ]
@@ -125,50 +158,42 @@ def _arguments(request: Request, data: Path, method: str, variant: Variant, seed
     return train_arguments(method, data, seed, request.steps, settings, request.dataparser)
 
 
-def _checked_data(
-    request: Request, path: Path, name: str, method: str, variant: Variant, out: Path
-) -> tuple[Path, list[str]]:
-    """The scene that the variant trains on, and the names of the views that it is judged by."""
+def _dataparser(config: Any, path: Path) -> Any:
+    dataparser = config.pipeline.datamanager.dataparser
+    dataparser.data = path
+    return dataparser
+
+
+def _checked(request: Request, path: Path, method: str, variant: Variant) -> SceneFacts:
     from s3im_methods.data.check_scene import check_scene
     from s3im_methods.engine.pipeline import S3IMPipelineConfig, check_pipeline
 
     config = read_arguments(_arguments(request, path, method, variant, request.seeds[0]))
-    dataparser: Any = config.pipeline.datamanager.dataparser
-    dataparser.data = path
+    dataparser = _dataparser(config, path)
     if isinstance(config.pipeline, S3IMPipelineConfig):
         check_pipeline(config.pipeline)
     else:
         check_scene(dataparser)
-    data = path
     # nerfstudio's parsers print what concerns a single training.
     with contextlib.redirect_stdout(io.StringIO()):
-        if variant.edit:
-            data = edited_path(path, variant.edit, out / "scenes" / name)
-            make_edited(dataparser, variant.edit, data)
-        parser = dataparser.setup()
-        held_out, training = (
-            [str(view) for view in parser.get_dataparser_outputs(split=split).image_filenames]
-            for split in ("test", "train")
-        )
-    if both := [view for view in held_out if view in set(training)]:
-        raise InputError(
-            f"{len(both)} of the {len(held_out)} views of the scene '{name}' that runs would be judged by are trained "
-            f"on too, first '{both[0]}': split the scene otherwise, such as with "
-            "--set pipeline.datamanager.dataparser.eval-mode=interval."
-        )
-    return data, held_out
+        held_out, training = images_of(dataparser, "test"), images_of(dataparser, "train")
+    both = set(held_out) & set(training)
+    return SceneFacts(held_out, len(both), source_of(path, sorted({*held_out, *training})))
+
+
+def _data(request: Request, path: Path, name: str, method: str, variant: Variant, out: Path, source: str) -> Path:
+    """The scene that the variant trains on."""
+    if not variant.edit:
+        return path
+    config = read_arguments(_arguments(request, path, method, variant, request.seeds[0]))
+    data = edited_path(path, variant.edit, out / "scenes" / name)
+    with contextlib.redirect_stdout(io.StringIO()):
+        make_edited(_dataparser(config, path), variant.edit, data, source)
+    return data
 
 
 def _job(
-    request: Request,
-    out: Path,
-    scene: str,
-    path: Path,
-    method: str,
-    variant: Variant,
-    data: Path,
-    seed: int,
-    source: str,
+    request: Request, out: Path, scene: str, path: Path, method: str, variant: Variant, data: Path, seed: int
 ) -> Job:
     return Job(
         id=run_id(scene, method, variant.values, seed),
@@ -181,7 +206,6 @@ def _job(
         seconds=request.seconds,
         out=os.fspath(out),
         judging=request.judging,
-        source=source,
     )
 
 

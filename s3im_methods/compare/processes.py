@@ -32,7 +32,7 @@ def start(job: Job, threads: int) -> BaseProcess:
         threads: How many it may use, unless the environment says otherwise; the same for all runs of this process.
     """
     shutil.rmtree(job.folder, ignore_errors=True)
-    # Which a file server may still show.
+    # A file server may show the folder for a while after it is removed.
     job.folder.mkdir(parents=True, exist_ok=True)
     job.log.touch()
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))

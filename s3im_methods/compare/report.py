@@ -11,7 +11,7 @@ from s3im_methods.compare.report_curves import curve_section
 from s3im_methods.compare.report_data import Results, read_results
 from s3im_methods.compare.report_pictures import picture_sections
 from s3im_methods.compare.report_tables import DASH, difference_table, runs_table, summary_table
-from s3im_methods.compare.tabulation import collect, fewest_seeds, what_a_mark_says, what_cannot_be_compared
+from s3im_methods.compare.tabulation import collect, columns, fewest_seeds, remarks, what_a_mark_says
 
 _MOST_PICTURE_BYTES = 13_000_000
 """Above this the pictures are made smaller, so that a page can still be sent by mail."""
@@ -121,8 +121,9 @@ def _alternatives(texts: Iterable[str]) -> str:
 
 def _how_to_read(results: Results) -> Node:
     lines = [
-        "The variants of a method were trained under the same conditions and are judged on the same held-out views, "
-        "which no run has trained on. Every number is a mean over those views."
+        "The variants of a method were trained under the same conditions and are judged on the same held-out views"
+        f"{'' if any(results.trained_on.values()) else ', which no run has trained on'}. Every number is a mean over "
+        "those views."
     ]
     losses = results.axes.get("loss", [])
     if "control" in losses:
@@ -137,8 +138,9 @@ def _how_to_read(results: Results) -> Node:
             "which a larger weight does too: what S3IM gains here may be no more than that. Add control to the axis "
             "loss to find out."
         )
-    lines.append(what_a_mark_says(fewest_seeds(collect(results), results.axes)))
-    lines += what_cannot_be_compared(results)
+    table = collect(results)
+    lines.append(what_a_mark_says(fewest_seeds(table, results.axes, columns(table))))
+    lines += remarks(results)
     lines.append("A dash stands for what was not measured.")
     return _section("reading", "How to read this", node("ul", *(node("li", line) for line in lines)))
 

@@ -69,6 +69,7 @@ class Results:
     seconds: float | None
     runs: list[Run] = field(default_factory=list)
     not_counted: dict[str, str] = field(default_factory=dict)
+    trained_on: dict[str, int] = field(default_factory=dict)
 
     @property
     def variants(self) -> list[Variant]:
@@ -101,6 +102,7 @@ def read_results(folder: Path) -> Results:
         seeds=[int(seed) for seed in asked.get("seeds") or []],
         steps=_integer(asked.get("steps")),
         seconds=_number(asked.get("seconds")),
+        trained_on={str(name): int(count) for name, count in (asked.get("trained_on") or {}).items()},
     )
     for place in sorted((folder / "runs").glob("*/")):
         raw = _json(place / "run.json")

@@ -3,12 +3,13 @@
 import contextlib
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from s3im_methods.errors import InputError
+
+_KINDS = {"command": str, "methods": list, "scenes": list, "seeds": list, "axes": dict, "fixed": dict}
 
 
 def read_about(out: Path) -> dict[str, Any] | None:
@@ -22,33 +23,41 @@ def read_about(out: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found["fixed"], dict):
+        if isinstance(found, dict) and all(isinstance(found.get(key), kind) for key, kind in _KINDS.items()):
             return found
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         pass
     raise InputError(
         f"'{path}' cannot be read: put the file back that s3im compare wrote, or give another --output-dir."
     )
 
 
-def refuse_others(out: Path, fixed: dict[str, Any]) -> None:
+def refuse_others(out: Path, fixed: dict[str, Any], sources: dict[str, str]) -> None:
     """Refuse a folder that holds something else.
 
     Args:
         out: The comparison's folder.
         fixed: What all its runs have in common.
+        sources: Of each scene what it is made of.
 
     Raises:
-        InputError: If the folder holds runs that were trained or judged otherwise.
+        InputError: If the folder holds runs that were trained or judged otherwise, or on another scene of that name.
     """
     earlier = read_about(out)
-    if earlier is None or earlier["fixed"] == fixed:
+    if earlier is None:
         return
-    changed = [key for key in fixed if earlier["fixed"].get(key) != fixed[key]]
-    raise InputError(
-        f"'{out}' holds runs with other {' and '.join(changed)}, made by: {earlier['command']}; give the same, "
-        "or another --output-dir."
-    )
+    if earlier["fixed"] != fixed:
+        changed = [key for key in fixed if earlier["fixed"].get(key) != fixed[key]]
+        raise InputError(
+            f"'{out}' holds runs with other {' and '.join(changed)}, made by: {earlier['command']}; give the same, "
+            "or another --output-dir."
+        )
+    for scene, source in sources.items():
+        if earlier.get("sources", {}).get(scene, source) != source:
+            raise InputError(
+                f"'{out}' holds runs on another scene '{scene}', or that scene has changed since, or is split or "
+                "scaled otherwise now: give another --output-dir."
+            )
 
 
 def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -56,8 +65,8 @@ def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         out: The comparison's folder.
-        about: command, methods, scenes, seeds, axes, steps, seconds, fixed, and sources: of each scene what it is made
-            of.
+        about: command, methods, scenes, seeds, axes, steps, seconds, fixed, and of each scene in sources what it is
+            made of, in trained_on how many of the views that are judged are trained on too.
 
     Returns:
         What was written.
@@ -65,16 +74,9 @@ def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: If the folder holds runs that were trained or judged otherwise, or on another scene of that name.
     """
-    refuse_others(out, about["fixed"])
+    refuse_others(out, about["fixed"], about["sources"])
     earlier = read_about(out)
     if earlier is not None:
-        sources = earlier.get("sources", {})
-        for scene, source in about["sources"].items():
-            if sources.get(scene, source) != source:
-                raise InputError(
-                    f"'{out}' holds runs on another scene '{scene}', or that scene has changed since: give another "
-                    "--output-dir."
-                )
         about = {
             **about,
             **{key: _joined(earlier[key], about[key]) for key in ("methods", "scenes", "seeds")},
@@ -82,7 +84,7 @@ def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
                 axis: _joined(earlier["axes"].get(axis, []), about["axes"].get(axis, []))
                 for axis in _joined(list(earlier["axes"]), list(about["axes"]))
             },
-            "sources": {**sources, **about["sources"]},
+            **{key: {**earlier.get(key, {}), **about[key]} for key in ("sources", "trained_on")},
         }
     staging = out / ".compare.json"
     staging.write_text(json.dumps(about, indent=1), encoding="utf-8")
@@ -92,35 +94,38 @@ def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def only_one(out: Path) -> Iterator[None]:
-    """Work in a comparison's folder while no other comparison does; one that stays empty is removed again.
+    """Work in a comparison's folder while no other comparison does.
 
     Args:
-        out: The comparison's folder, which is made if need be.
+        out: The comparison's folder, which is made if need be, and removed again where nothing came into it.
 
     Raises:
         InputError: If another one is at work there, or nothing can be written there.
     """
+    is_new = not out.exists()
+    path = out / ".lock"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        folder = os.open(out, os.O_RDONLY)
+        lock = path.open("w")
     except OSError as error:
         raise InputError(f"Nothing can be written to '{out}' ({error.strerror}): give another --output-dir.") from None
-    try:
-        # It goes with our process, however that ends.
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise InputError(
-            f"Another s3im compare is at work in '{out}': wait until it has ended, or give another --output-dir."
-        ) from None
-    try:
-        if not os.access(out, os.W_OK | os.X_OK):
-            raise InputError(f"Nothing can be written to '{out}' (permission denied): give another --output-dir.")
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            out.rmdir()
-        os.close(folder)
+    with lock:
+        try:
+            # The lock goes with our process, however that ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another s3im compare is at work in '{out}': wait until it has ended, or give another --output-dir."
+            ) from None
+        except OSError:
+            # Not every file server has locks; there, nobody watches.
+            pass
+        try:
+            yield
+        finally:
+            if is_new and list(out.iterdir()) == [path]:
+                path.unlink()
+                out.rmdir()
 
 
 def _joined(first: list, second: list) -> list:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from s3im_methods.compare.axes import SceneEdit
 from s3im_methods.compare.corruption import Corruption, corrupt
+from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.few_views import keep_views
 from s3im_methods.errors import InputError
 
@@ -39,19 +40,25 @@ def scene_name(path: Path) -> str:
 
 
 def source_of(path: Path, images: Sequence[str]) -> str:
-    """What a scene is made of, so that another one of the same name is noticed, or a change: of its files with the
-    poses the content, of some images the sizes.
+    """What a scene is made of, so that another one of the same name is noticed, or a change.
+
+    That is its poses, as its JSON files have them, and the sizes of its images' files.
 
     Args:
         path: The scene, a folder or its JSON file.
-        images: Files of its images.
+        images: Files of its images; poses in other files than JSON are not looked at.
     """
-    listed = [path] if path.suffix == ".json" else [*path.glob("transforms*.json"), *path.glob("meta_data.json")]
-    found = hashlib.sha256()
-    for file in sorted(listed):
-        found.update(file.read_bytes())
-    found.update(repr([(Path(image).name, os.stat(image).st_size) for image in images]).encode())
-    return found.hexdigest()
+    listed = [path]
+    if path.suffix != ".json":
+        listed = [path / "transforms.json"]
+        if not listed[0].exists():
+            listed = sorted([*path.glob("transforms_*.json"), *path.glob("meta_data.json")])
+    poses = [json.loads(file.read_text(encoding="utf-8")) for file in listed]
+    for each in poses:
+        # nerfstudio writes this into the file when it makes the points.
+        each.pop("ply_file_path", None)
+    sizes = sorted((Path(image).name, os.stat(image).st_size if os.path.exists(image) else 0) for image in images)
+    return hashlib.sha256(json.dumps([poses, sizes], sort_keys=True).encode()).hexdigest()
 
 
 def edited_path(path: Path, edit: SceneEdit, folder: Path) -> Path:
@@ -68,43 +75,53 @@ def edited_path(path: Path, edit: SceneEdit, folder: Path) -> Path:
     return root / path.name if path.suffix == ".json" else root
 
 
-def make_edited(dataparser: Any, edit: SceneEdit, target: Path) -> None:
-    """Write the changed scene, unless it is there.
+def make_edited(dataparser: Any, edit: SceneEdit, target: Path, source: str) -> None:
+    """Write the changed scene, unless it is there and of the same source.
 
     Args:
         dataparser: The data parser's configuration, whose ``data`` is the given scene.
         edit: What changes.
         target: As :func:`edited_path` says.
+        source: What the given scene is made of, by :func:`source_of`.
 
     Raises:
         InputError: If the scene has no more training views than are asked for, or its splits cannot be listed.
     """
-    source = Path(dataparser.data)
-    is_file = source.suffix == ".json"
-    source_root, root = (source.parent, target.parent) if is_file else (source, target)
-    if (root / _DONE).exists():
+    given = Path(dataparser.data)
+    is_file = given.suffix == ".json"
+    source_root, root = (given.parent, target.parent) if is_file else (given, target)
+    done = root / _DONE
+    # One that was written before its source was noted is as good.
+    if done.exists() and done.read_text(encoding="utf-8") in ("", source):
         return
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    files = {split: _images(dataparser, split) for split in ("train", "val", "test")}
+    files = {split: [Path(name) for name in images_of(dataparser, split)] for split in ("train", "val", "test")}
     training = files["train"]
     if edit.views is not None:
         if edit.views >= len(training):
             raise InputError(
-                f"The scene '{source}' has {len(training)} training views, and the axis views asks for {edit.views}: "
+                f"The scene '{given}' has {len(training)} training views, and the axis views asks for {edit.views}: "
                 "give fewer, or all."
             )
-        kept = keep_views(dataparser.setup().get_dataparser_outputs(split="train"), edit.views)
+        kept = keep_views(with_frames(dataparser).setup().get_dataparser_outputs(split="train"), edit.views)
         training = [Path(name) for name in kept.image_filenames]
     replaced = {} if edit.corruption is None else {_inside(path, source_root): edit.corruption for path in training}
     _link_tree(source_root, root, replaced)
     if edit.views is not None:
         _keep_training_views(dataparser, source_root, root, {**files, "train": training})
-    (root / _DONE).touch()
+    done.write_text(source, encoding="utf-8")
 
 
-def _images(dataparser: Any, split: str) -> list[Path]:
-    return [Path(name) for name in dataparser.setup().get_dataparser_outputs(split=split).image_filenames]
+def images_of(dataparser: Any, split: str) -> list[str]:
+    """The image files of a split.
+
+    Args:
+        dataparser: The data parser's configuration, with its scene.
+        split: Such as "train".
+    """
+    outputs = with_frames(dataparser).setup().get_dataparser_outputs(split=split)
+    return [str(name) for name in outputs.image_filenames]
 
 
 def _inside(path: Path, root: Path) -> Path:

@@ -22,11 +22,14 @@ class Failure:
 
 
 def is_done(job: Job) -> bool:
-    """Whether the run has been made; a result that cannot be read is none."""
+    """Whether the run has been made; half a file, as a power failure leaves it, is no result."""
     try:
         return json.loads(job.result.read_text(encoding="utf-8"))["id"] == job.id
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return False
+    except OSError:
+        # It is there, and not ours to make anew.
+        return True
 
 
 def failure_of(job: Job, exit_code: int | None) -> Failure | None:
@@ -39,7 +42,7 @@ def failure_of(job: Job, exit_code: int | None) -> Failure | None:
     if is_done(job):
         return None
     if exit_code == -signal.SIGKILL:
-        return Failure(job, "It was killed, as the system does where memory runs out: give fewer --jobs.")
+        return Failure(job, "It was killed, as the system does where memory runs out: free some, or give fewer --jobs.")
     if exit_code is not None and exit_code < 0:
         return Failure(job, f"It was ended by {signal.Signals(-exit_code).name}.")
     return Failure(job, last_line(job.log))

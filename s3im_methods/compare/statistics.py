@@ -198,7 +198,7 @@ def best(metric: str, candidates: Mapping[Variant, Mapping[int, float]]) -> Vari
 def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> list[tuple[Variant, Variant]]:
     """Which variants to compare: those that differ in one axis only, with that axis's first value.
 
-    On the axis ``loss`` that is ``none`` where it is among them, whatever call brought it. There S3IM has the control
+    On the axis ``loss`` that is ``none`` where it was run, whatever call brought it. There S3IM has the control
     as a second reference, because a gain counts over the control only, and SSIM on real patches (``patch``) as a third;
     ``both`` together are compared with each of the two.
 
@@ -223,14 +223,18 @@ def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> lis
             if axis not in settings:
                 continue
             own = settings[axis]
-            references = list(values[:1])
+            first, *more = values[:1]
             if axis == "loss":
-                references = [_WITHOUT if _WITHOUT in values else values[0], *_MORE_REFERENCES.get(own, ())]
-            for reference in dict.fromkeys(references):
-                other = tuple((name, reference if name == axis else value) for name, value in variant)
+                more = list(_MORE_REFERENCES.get(own, ()))
+                first = _WITHOUT if _with(variant, axis, _WITHOUT) in present else first
+            for other in dict.fromkeys(_with(variant, axis, value) for value in (first, *more)):
                 if other != variant and other in present:
                     found.append((variant, other))
     return found
+
+
+def _with(variant: Variant, axis: str, value: str) -> Variant:
+    return tuple((name, value if name == axis else own) for name, own in variant)
 
 
 def variant_name(variant: Variant) -> str:

@@ -34,7 +34,8 @@ def mesh_metrics(
         Nothing where the model has no signed distance or the scene no true mesh.
 
     Raises:
-        InputError: If there is no surface.
+        NoSurfaceError: If there is no surface, or no camera sees it.
+        InputError: If the true mesh cannot be read, or the mesh does not fit into the memory.
     """
     reference = true_mesh(scene)
     if reference is None or not hasattr(pipeline.model, "surface_value"):

@@ -16,9 +16,9 @@ from s3im_methods.compare.tabulation import (
     differences,
     fewest_seeds,
     judged,
+    remarks,
     seeds_of,
     what_a_mark_says,
-    what_cannot_be_compared,
 )
 
 _MAIN = ("psnr", "ssim", "lpips", "depth_abs_rel", "chamfer", "f_score", "train_seconds", "peak_memory_mb")
@@ -40,7 +40,7 @@ def write_table(folder: Path) -> str:
     """
     results = read_results(folder)
     table = collect(results)
-    text = markdown(table, results.axes) + "".join(f"\n{line}\n" for line in what_cannot_be_compared(results))
+    text = markdown(table, results.axes) + "".join(f"\n{line}\n" for line in remarks(results))
     (folder / "results.csv").write_text(comma_separated(table, results.axes), encoding="utf-8")
     (folder / "results.md").write_text(text, encoding="utf-8")
     return text
@@ -58,7 +58,7 @@ def markdown(table: Table, axes: Mapping[str, Sequence[str]]) -> str:
     names = main_metrics(columns(table))
     parts = [_values_table(table, axes, names), _VALUES]
     if different := _difference_table(table, axes, judged(names)):
-        parts += [different, f"{_DIFFERENCES} {what_a_mark_says(fewest_seeds(table, axes))}"]
+        parts += [different, f"{_DIFFERENCES} {what_a_mark_says(fewest_seeds(table, axes, names))}"]
     return "\n\n".join(parts) + "\n"
 
 

@@ -111,13 +111,27 @@ def decimals(values: Iterable[float], significant: int = 4) -> int:
     return min(8, max(0, significant - 1 - math.floor(math.log10(largest)))) if largest else 2
 
 
-def what_cannot_be_compared(results: Results) -> list[str]:
-    """Sentences about runs that were judged against different truths, have no mesh, or were not made alike.
+def remarks(results: Results) -> list[str]:
+    """What a reader must know of the runs: other truths, views that are trained on, no mesh, other versions.
 
     Args:
         results: What was read; views without a picture of their truth say nothing.
     """
-    return [*_different_truths(results), *_without_mesh(results), *_made_otherwise(results)]
+    return [
+        *_different_truths(results),
+        *_trained_on(results),
+        *_without_mesh(results),
+        *_made_otherwise(results),
+    ]
+
+
+def _trained_on(results: Results) -> list[str]:
+    return [
+        f"{scene}: {count} of the views that runs are judged by are trained on too, so that its numbers say how well "
+        "views are fitted, not how new ones are seen."
+        for scene, count in results.trained_on.items()
+        if count
+    ]
 
 
 def _without_mesh(results: Results) -> list[str]:
@@ -125,7 +139,7 @@ def _without_mesh(results: Results) -> list[str]:
     if not found:
         return []
     return [
-        f"{len(found)} of {len(results.runs)} runs have no mesh, so that its metrics are those of the others alone. "
+        f"{len(found)} of {len(results.runs)} runs have no mesh, so that metrics of meshes are those of the others. "
         f"The first is {found[0].id}: {found[0].no_mesh}"
     ]
 
@@ -133,7 +147,7 @@ def _without_mesh(results: Results) -> list[str]:
 def _made_otherwise(results: Results) -> list[str]:
     found = []
     versions = dict.fromkeys(
-        ", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in results.runs
+        ", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in results.runs if run.versions
     )
     if len(versions) > 1:
         found.append(
@@ -164,17 +178,16 @@ def _different_truths(results: Results) -> list[str]:
     ]
 
 
-def fewest_seeds(table: Table, axes: Mapping[str, Sequence[str]]) -> int:
-    """Over how many seeds the differences go, the least that is more than one; else what the groups have.
+def fewest_seeds(table: Table, axes: Mapping[str, Sequence[str]], metrics: Iterable[str]) -> int:
+    """Over how many seeds the differences go that have the fewest, but more than one; 1 where none has more.
 
     Args:
         table: All numbers.
         axes: From each axis to its values, in order.
+        metrics: Which of them are shown.
     """
-    names = judged(columns(table))
-    counts = [value.count for each in differences(table, axes, names) for value in each.values.values()]
-    several = [count for count in counts if count > 1]
-    return min(several) if several else max(counts, default=max((len(seeds_of(m)) for m in table.values()), default=0))
+    found = differences(table, axes, judged(metrics))
+    return min((n for each in found for value in each.values.values() if (n := value.count) > 1), default=1)
 
 
 def what_a_mark_says(seeds: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from s3im_methods.bench.machine import installed_versions, peak_memory_mb
 from s3im_methods.compare.job import Job
-from s3im_methods.errors import InputError
+from s3im_methods.errors import NoSurfaceError
 
 
 def make_run(job: Job) -> dict[str, Any]:
@@ -64,8 +64,8 @@ def make_run(job: Job) -> dict[str, Any]:
             metrics |= mesh_metrics(
                 pipeline, Path(job.scene_path), job.folder, judging.mesh_resolution, judging.mesh_thresholds
             )
-        except InputError as error:
-            # Which is a result too: a training that has no surface yet.
+        except NoSurfaceError as error:
+            # A training that has no surface yet has its pictures all the same; to make it again would change nothing.
             no_mesh = str(error)
             print(no_mesh, flush=True)
     return {

@@ -168,7 +168,7 @@ def _check_data(config: S3IMPipelineConfig) -> None:
 
 def _check_batch(config: S3IMPipelineConfig) -> None:
     s3im = config.model.s3im  # type: ignore[attr-defined]
-    # Which refuses what is out of range.
+    # To build it is to refuse what is out of range.
     s3im.build()
     rays: int = config.datamanager.train_num_rays_per_batch  # type: ignore[attr-defined]
     window = s3im.kernel_size**2

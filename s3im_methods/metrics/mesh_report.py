@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 from PIL import Image
 
-from s3im_methods.errors import InputError
+from s3im_methods.errors import InputError, NoSurfaceError
 from s3im_methods.metrics.surface import OneWay, SurfacePoints, SurfaceScores, one_way, sample_surface, surface_scores
 from s3im_methods.metrics.surface_alignment import Alignment, align
 from s3im_methods.metrics.surface_file import load_surface
@@ -104,7 +104,8 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
         settings: How.
 
     Raises:
-        InputError: If a file is no mesh that can be measured, or no camera sees any of it.
+        InputError: If a file is no mesh that can be measured, or no camera sees any of the reference.
+        NoSurfaceError: If no camera sees any of the predicted mesh.
     """
     predicted_mesh, reference_mesh = load_surface(predicted_path), load_surface(reference_path)
     # Different seeds: with one, equal meshes would be given equal points, and no distance at all.
@@ -120,9 +121,12 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
     measured_predicted, measured_reference = predicted, reference
     if settings.scene is not None:
         measured_predicted, measured_reference = _seen(settings, predicted_mesh, predicted, reference_mesh, reference)
-        for some, path in ((measured_predicted, predicted_path), (measured_reference, reference_path)):
+        for some, path, error in (
+            (measured_predicted, predicted_path, NoSurfaceError),
+            (measured_reference, reference_path, InputError),
+        ):
             if len(some.points) == 0:
-                raise InputError(
+                raise error(
                     f"No training camera of '{settings.scene}' sees any of '{path}': give a mesh in the coordinates of "
                     "that scene's transforms.json, or leave out --scene."
                 )

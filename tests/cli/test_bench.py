@@ -114,8 +114,8 @@ def test_what_could_not_be_measured_or_written_is_refused_first(folder, tmp_path
     (tmp_path / "file").touch()
     for flags, sentence in {
         ("--device", "cuda"): "--device is cuda, and torch finds no CUDA here: give cpu.",
-        ("--output", str(tmp_path)): f"--output {tmp_path} is a folder: give a file.",
-        ("--output", str(tmp_path / "file" / "x")): f"--output {tmp_path / 'file' / 'x'} cannot be written (",
+        ("--output", str(tmp_path)): f"--output {tmp_path} cannot be written: give a file where files can be written.",
+        ("--output", str(tmp_path / "file" / "x")): f"--output {tmp_path / 'file' / 'x'} cannot be written: give",
     }.items():
         with pytest.raises(SystemExit) as refusal:
             main(["bench", "--benchmarks", str(folder), "--only", "s3im", *flags])

@@ -10,7 +10,7 @@ import pytest
 
 from s3im_methods.compare.axes import parse_axis, parse_setting
 from s3im_methods.compare.job import Job
-from s3im_methods.compare.plan import Request, axes_of, plan, run_id
+from s3im_methods.compare.plan import Request, axes_of, look_at_scenes, plan, run_id
 from s3im_methods.errors import InputError
 
 METHODS = ("s3im-nerfacto-lite", "s3im-tensorf-lite")
@@ -82,8 +82,8 @@ def test_what_could_not_be_trained_is_refused(room, tmp_path):
     assert "S3IM's weight (--pipeline.model.s3im.loss-mult) is -1" in refusal(
         request_for(room, axes=("weight=1,-1",)), tmp_path
     )
-    assert refusal(request_for(room, axes=("kernel=4,0",)), tmp_path)
-    assert refusal(request_for(room, axes=("repeat=0",)), tmp_path)
+    assert "kernel_size" in refusal(request_for(room, axes=("kernel=4,0",)), tmp_path)
+    assert "repeat_time" in refusal(request_for(room, axes=("repeat=0",)), tmp_path)
     assert refusal(request_for(room, room), tmp_path) == f"A scene is given twice in {room} {room}: give each once."
     other = tmp_path / "other" / "room"
     other.parent.mkdir()
@@ -131,16 +131,26 @@ def test_variants_with_other_held_out_views_are_refused(room, tmp_path):
     )
 
 
-def test_views_that_are_trained_on_are_not_held_out(room, tmp_path):
+def test_views_that_are_trained_on_are_counted(room, tmp_path):
     scene = linked(room, tmp_path / "scene")
     meta = json.loads((room / "transforms.json").read_text())
     meta["test_filenames"] = [*meta["test_filenames"], meta["train_filenames"][0]]
     (scene / "transforms.json").write_text(json.dumps(meta))
-    assert refusal(request_for(scene), tmp_path / "out") == (
-        "1 of the 4 views of the scene 'scene' that runs would be judged by are trained on too, first "
-        f"'{scene / meta['train_filenames'][0]}': split the scene otherwise, such as with "
-        "--set pipeline.datamanager.dataparser.eval-mode=interval."
-    )
+    found = look_at_scenes(request_for(scene, room))
+    assert {name: (len(facts.held_out), facts.trained_on) for name, facts in found.items()} == {
+        "scene": (4, 1),
+        "room": (3, 0),
+    }
+
+
+def test_a_scene_of_which_some_images_have_depth(room, tmp_path):
+    """nerfstudio's own parser refuses it."""
+    scene = linked(room, tmp_path / "scene")
+    meta = json.loads((room / "transforms.json").read_text())
+    del meta["frames"][0]["depth_file_path"]
+    (scene / "transforms.json").write_text(json.dumps(meta))
+    jobs = plan(request_for(scene, methods=("s3im-depth-nerfacto-lite",), axes=("views=3,all",)), tmp_path / "out")
+    assert len(jobs) == 4
 
 
 def test_what_a_scene_is_made_of(room, tmp_path):
@@ -148,26 +158,40 @@ def test_what_a_scene_is_made_of(room, tmp_path):
     meta = (room / "transforms.json").read_text()
     (scene / "transforms.json").write_text(meta)
 
-    def source() -> str:
-        (found,) = {job.source for job in plan(request_for(scene, axes=("views=3,all",)), tmp_path / "out")}
-        shutil.rmtree(tmp_path / "out")
-        return found
+    def source(path: Path = scene) -> str:
+        (facts,) = look_at_scenes(request_for(path)).values()
+        return facts.source
 
     first = source()
-    assert first == source() == plan(request_for(room), tmp_path / "out")[0].source
-    (scene / "transforms.json").write_text(meta.replace('"fl_x":', ' "fl_x":'))
+    assert first == source() == source(room) == source(scene / "transforms.json")
+    # What is not read, and how it is written, is not looked at.
+    (scene / "transforms_other.json").write_text("{}")
+    (scene / "transforms.json").write_text(json.dumps(json.loads(meta), indent=3))
+    assert source() == first
+    (scene / "transforms.json").write_text(json.dumps({**json.loads(meta), "fl_x": 30.5}))
     changed = source()
     assert changed != first
     (scene / "images").unlink()
     shutil.copytree(room / "images", scene / "images")
-    with (scene / "images" / "test_0001.png").open("ab") as file:
+    with (scene / "images" / "train_0001.png").open("ab") as file:
         file.write(b" ")
     assert source() not in (first, changed)
 
 
+def test_a_changed_scene_of_another_source_is_not_taken_for_ours(room, tmp_path):
+    """What a refused or interrupted call has left."""
+    scene = linked(room, tmp_path / "a" / "room")
+    meta = json.loads((room / "transforms.json").read_text())
+    (scene / "transforms.json").write_text(json.dumps({**meta, "fl_x": 30.5}))
+    for path, focal in ((scene, 30.5), (room, meta["fl_x"])):
+        (job, _) = plan(request_for(path, axes=("views=3",)), tmp_path / "out")
+        found = json.loads((Path(job.arguments[2]) / "transforms.json").read_text())
+        assert found["fl_x"] == focal
+
+
 def linked(room: Path, scene: Path) -> Path:
     """The room but for its transforms.json."""
-    scene.mkdir()
+    scene.mkdir(parents=True)
     for name in ("images", "depths", "points.ply"):
         (scene / name).symlink_to(room / name)
     return scene

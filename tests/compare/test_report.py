@@ -204,6 +204,16 @@ def test_what_was_not_measured_is_a_dash(tmp_path):
     assert differences["s3im − none"][1:] == ["–"] * 4  # noqa: RUF001
 
 
+def test_views_that_are_trained_on_are_called_so(tmp_path):
+    folder = write_comparison(tmp_path)
+    about = json.loads((folder / "compare.json").read_text())
+    for count, claimed in ((0, True), (2, False)):
+        (folder / "compare.json").write_text(json.dumps({**about, "trained_on": {"fox": count, "lego": 0}}))
+        said = page_of(folder).text
+        assert ("which no run has trained on" in said) is claimed
+        assert ("fox: 2 of the views that runs are judged by are trained on too" in said) is not claimed
+
+
 def test_runs_that_were_not_made_alike_are_named(tmp_path):
     folder = write_comparison(tmp_path)
     quiet = page_of(folder).text
@@ -215,7 +225,7 @@ def test_runs_that_were_not_made_alike_are_named(tmp_path):
     said = page_of(folder).text
     assert "Runs were made with different versions (" in said and "s3im_methods 0.2.0" in said
     assert (
-        f"runs have no mesh, so that its metrics are those of the others alone. The first is {run['id']}: There" in said
+        f"runs have no mesh, so that metrics of meshes are those of the others. The first is {run['id']}: There" in said
     )
     # Of equal steps it does not matter how fast they were made.
     assert "Runs of equal time" not in said

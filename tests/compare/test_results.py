@@ -1,5 +1,7 @@
 """compare.json over several calls for one folder, and that one at a time works there."""
 
+import errno
+import fcntl
 import json
 import re
 
@@ -20,6 +22,7 @@ def about(**changed) -> dict:
         "seconds": None,
         "fixed": {"steps": 10, "judging": {"curve_points": 4}},
         "sources": {"fox": "one fox"},
+        "trained_on": {"fox": 0},
         **changed,
     }
 
@@ -52,7 +55,8 @@ def test_another_scene_of_the_same_name_is_refused(tmp_path):
     with pytest.raises(InputError) as error:
         write_about(tmp_path, about(sources={"fox": "another fox"}))
     assert str(error.value) == (
-        f"'{tmp_path}' holds runs on another scene 'fox', or that scene has changed since: give another --output-dir."
+        f"'{tmp_path}' holds runs on another scene 'fox', or that scene has changed since, or is split or scaled "
+        "otherwise now: give another --output-dir."
     )
     # Folders of before scenes were told apart.
     without = {name: value for name, value in about().items() if name != "sources"}
@@ -60,7 +64,7 @@ def test_another_scene_of_the_same_name_is_refused(tmp_path):
     assert write_about(tmp_path, about())["sources"] == {"fox": "one fox"}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"fixed": 1}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"fixed": {}}'])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
     (tmp_path / "compare.json").write_text(content)
     with pytest.raises(InputError, match=r"compare\.json' cannot be read: put the file back"):
@@ -81,10 +85,23 @@ def test_two_comparisons_cannot_work_in_one_folder(tmp_path):
         assert (out / "compare.json").exists()
 
 
-def test_a_folder_that_stays_empty_is_removed(tmp_path):
+def test_a_folder_that_stays_empty_is_removed_unless_it_was_there(tmp_path):
     with only_one(tmp_path / "out"):
         assert (tmp_path / "out").is_dir()
     assert not (tmp_path / "out").exists()
+    (tmp_path / "theirs").mkdir()
+    with only_one(tmp_path / "theirs"):
+        pass
+    assert (tmp_path / "theirs").is_dir()
+
+
+def test_where_there_are_no_locks_a_comparison_goes_on(tmp_path, monkeypatch):
+    def without(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    with only_one(tmp_path):
+        pass
 
 
 def test_a_file_in_the_folders_place(tmp_path):

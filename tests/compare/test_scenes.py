@@ -34,7 +34,7 @@ def parse(config, path: Path, split: str):
 
 def edited(config, scene: Path, edit: SceneEdit, out: Path) -> Path:
     target = edited_path(scene, edit, out)
-    make_edited(config(data=scene), edit, target)
+    make_edited(config(data=scene), edit, target, "source")
     check_scene(config(data=target))
     return target
 
@@ -129,16 +129,16 @@ def test_what_is_there_stays_and_what_is_half_done_is_made_anew(room, tmp_path):
     target = edited(NerfstudioDataParserConfig, room, SceneEdit(corruption=NOISE), tmp_path)
     image = target / "images" / "train_0000.png"
     image.unlink()
-    make_edited(NerfstudioDataParserConfig(data=room), SceneEdit(corruption=NOISE), target)
+    make_edited(NerfstudioDataParserConfig(data=room), SceneEdit(corruption=NOISE), target, "source")
     assert not image.exists()
     (target / ".done").unlink()
-    make_edited(NerfstudioDataParserConfig(data=room), SceneEdit(corruption=NOISE), target)
+    make_edited(NerfstudioDataParserConfig(data=room), SceneEdit(corruption=NOISE), target, "source")
     assert image.exists()
 
 
 def test_more_views_than_there_are(room, tmp_path):
     with pytest.raises(InputError) as error:
-        make_edited(NerfstudioDataParserConfig(data=room), SceneEdit(views=8), tmp_path / "x")
+        make_edited(NerfstudioDataParserConfig(data=room), SceneEdit(views=8), tmp_path / "x", "source")
     assert str(error.value) == (
         f"The scene '{room}' has 8 training views, and the axis views asks for 8: give fewer, or all."
     )

@@ -61,7 +61,7 @@ def test_a_run_that_is_killed_says_so(fake_worker, tmp_path):
     """The system does so where memory runs out; the last line of its log is not the reason."""
     jobs = [job(tmp_path, "a", "killed"), job(tmp_path, "b", "ended")]
     kill, end = (failure.reason for failure in make_runs(jobs, 1, lambda line: None))
-    assert kill == "It was killed, as the system does where memory runs out: give fewer --jobs."
+    assert kill == "It was killed, as the system does where memory runs out: free some, or give fewer --jobs."
     assert end == "It was ended by SIGTERM."
 
 

@@ -141,7 +141,8 @@ def test_s3im_is_compared_with_none_control_and_real_patches():
         *[(BOTH, NONE), (BOTH, S3IM), (BOTH, PATCH)],
     ]
     assert pairs([S3IM, CONTROL], {"loss": ["control", "s3im"]}) == [(S3IM, CONTROL)]
-    # Where a later call brings none, it is the reference still.
+    # Where a later call brings none, it is the reference, but only where it was run.
+    assert pairs([CONTROL, PATCH], {"loss": ["control", "patch", "none"]}) == [(PATCH, CONTROL)]
     assert pairs([S3IM, CONTROL, NONE], {"loss": ["s3im", "control", "none"]}) == [
         (S3IM, NONE),
         (S3IM, CONTROL),

@@ -16,7 +16,7 @@ from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.judge import write_picture
 from s3im_methods.compare.plan import Request, plan
 from s3im_methods.compare.schedule import make_runs
-from s3im_methods.errors import InputError
+from s3im_methods.errors import InputError, NoSurfaceError
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel
 
 STEPS = 12
@@ -145,13 +145,20 @@ def test_the_mesh_of_a_surface_method_is_judged(room, tmp_path):
 
 
 def test_a_run_without_a_surface_keeps_its_other_results(room, tmp_path, monkeypatch):
-    def no_surface(*arguments):
-        raise InputError("There is no surface.")
+    raised: list[InputError] = [NoSurfaceError("There is no surface."), InputError("It does not fit into memory.")]
 
-    monkeypatch.setattr("s3im_methods.compare.surfaces.mesh_metrics", no_surface)
-    run = make(job_for(room, tmp_path, "s3im-neus-facto-lite", judging=Judging(curve_points=1, held_out_views=1)))
+    def no_mesh(*arguments):
+        raise raised[0]
+
+    monkeypatch.setattr("s3im_methods.compare.surfaces.extract_mesh", no_mesh)
+    judging = Judging(curve_points=1, held_out_views=1)
+    run = make(job_for(room, tmp_path, "s3im-neus-facto-lite", judging=judging))
     assert run["no_mesh"] == "There is no surface." and {"psnr", "ssim"} <= set(run["metrics"])
     assert "chamfer" not in run["metrics"]
+    # What another try may mend is a failure.
+    del raised[0]
+    with pytest.raises(InputError, match="It does not fit into memory"):
+        make(job_for(room, tmp_path / "again", "s3im-neus-facto-lite", judging=judging))
 
 
 def test_depth_is_judged_by_the_sensor_whatever_was_learned_from(room, tmp_path):

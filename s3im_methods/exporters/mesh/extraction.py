@@ -8,7 +8,7 @@ import numpy as np
 from nerfstudio.cameras.cameras import Cameras
 from numpy.typing import NDArray
 
-from s3im_methods.errors import InputError
+from s3im_methods.errors import InputError, NoSurfaceError
 from s3im_methods.exporters.mesh.appearance import surface_colours, vertex_normals
 from s3im_methods.exporters.mesh.components import largest_components
 from s3im_methods.exporters.mesh.depth_fusion import FusedDepth, render_views
@@ -91,8 +91,8 @@ def extract_mesh(
         budget: Memory that may be used; by default what the machine has left.
 
     Raises:
-        InputError: If the model has nothing to take a surface from, there is none in the box, or it does not fit into
-            the memory.
+        InputError: If the model has nothing to take a surface from, or it does not fit into the memory.
+        NoSurfaceError: If there is none in the box.
     """
     budget = budget or MemoryBudget.of_this_machine()
     device = cameras.device
@@ -108,7 +108,7 @@ def extract_mesh(
     level_set = LevelSet(field, level, frame, grid.voxel, device)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:
-        raise InputError(_nothing(settings, level_set, seen))
+        raise NoSurfaceError(_nothing(settings, level_set, seen))
     what = "fused distance" if settings.method == "depth-fusion" else field.kind
     say(f"Level {level:.4g} of the {what}, which runs from {level_set.lowest:.4g} to {level_set.highest:.4g}.")
     surface, parts = largest_components(surface, settings.components)

@@ -9,7 +9,7 @@ from nerfstudio.cameras.cameras import Cameras
 from numpy.typing import NDArray
 from torch import Tensor
 
-from s3im_methods.errors import InputError
+from s3im_methods.errors import InputError, NoSurfaceError
 from s3im_methods.exporters.mesh.volume import ScalarField
 from s3im_methods.exporters.mesh.world_frame import WorldFrame
 
@@ -36,7 +36,7 @@ def seen_surface(model: Any, cameras: Cameras, count: int = 16384, seed: int = 0
         ``[N, 3]``, scene units.
 
     Raises:
-        InputError: If no ray meets anything.
+        NoSurfaceError: If no ray meets anything.
     """
     generator = torch.Generator().manual_seed(seed)
     view = torch.randint(len(cameras), (count,), generator=generator)
@@ -51,7 +51,7 @@ def seen_surface(model: Any, cameras: Cameras, count: int = 16384, seed: int = 0
     found = torch.cat(points)
     found = found[torch.isfinite(found).all(dim=-1)]
     if len(found) == 0:
-        raise InputError("The training cameras see nothing but empty space in this run: train it longer.")
+        raise NoSurfaceError("The training cameras see nothing but empty space in this run: train it longer.")
     return found
 
 
