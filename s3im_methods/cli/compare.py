@@ -80,7 +80,6 @@ class CompareCommand:
         from s3im_methods.compare.schedule import is_done, make_runs
         from s3im_methods.errors import InputError
 
-        refuse_others(self.output_dir, request.fixed(), {})
         earlier = read_about(self.output_dir) or {"axes": {}}
         request = replace(request, axes=in_order_of(request.axes, list(earlier["axes"])))
         scenes = look_at_scenes(request)

@@ -135,7 +135,6 @@ def _run_here(job_text: str, threads: int, folder: str) -> tuple[str | None, flo
     job = Job.from_json(job_text)
     process = start(job, threads)
     process.join()
-    exit_code = process.exitcode
     end(process)
-    failure = failure_of(job, exit_code)
+    failure = failure_of(job, process.exitcode)
     return (None if failure is None else failure.reason), time.monotonic() - began

@@ -97,8 +97,11 @@ def look_at_scenes(request: Request) -> dict[str, SceneFacts]:
     for name, path in zip(names, request.scenes, strict=True):
         for method in request.methods:
             for variant in chosen:
-                facts = _checked(request, path, method, variant)
-                if facts.held_out != found.setdefault(name, facts).held_out:
+                held_out, training = _checked_splits(request, path, method, variant)
+                if name not in found:
+                    both, all_images = set(held_out) & set(training), {*held_out, *training}
+                    found[name] = SceneFacts(held_out, len(both), source_of(path, sorted(all_images)))
+                if held_out != found[name].held_out:
                     raise InputError(
                         f"Not all variants have the same held-out views of the scene '{name}', so that their results "
                         "could not be compared: leave out the axis or method that splits the scene otherwise."
@@ -164,7 +167,8 @@ def _dataparser(config: Any, path: Path) -> Any:
     return dataparser
 
 
-def _checked(request: Request, path: Path, method: str, variant: Variant) -> SceneFacts:
+def _checked_splits(request: Request, path: Path, method: str, variant: Variant) -> tuple[list[str], list[str]]:
+    """Image files of the views that the variant is judged by, and of those that it is trained on."""
     from s3im_methods.data.check_scene import check_scene
     from s3im_methods.engine.pipeline import S3IMPipelineConfig, check_pipeline
 
@@ -176,9 +180,7 @@ def _checked(request: Request, path: Path, method: str, variant: Variant) -> Sce
         check_scene(dataparser)
     # nerfstudio's parsers print what concerns a single training.
     with contextlib.redirect_stdout(io.StringIO()):
-        held_out, training = images_of(dataparser, "test"), images_of(dataparser, "train")
-    both = set(held_out) & set(training)
-    return SceneFacts(held_out, len(both), source_of(path, sorted({*held_out, *training})))
+        return images_of(dataparser, "test"), images_of(dataparser, "train")
 
 
 def _data(request: Request, path: Path, name: str, method: str, variant: Variant, out: Path, source: str) -> Path:

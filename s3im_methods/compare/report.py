@@ -11,7 +11,16 @@ from s3im_methods.compare.report_curves import curve_section
 from s3im_methods.compare.report_data import Results, read_results
 from s3im_methods.compare.report_pictures import picture_sections
 from s3im_methods.compare.report_tables import DASH, difference_table, runs_table, summary_table
-from s3im_methods.compare.tabulation import collect, columns, fewest_seeds, remarks, what_a_mark_says
+from s3im_methods.compare.tabulation import (
+    Table,
+    collect,
+    columns,
+    differences,
+    fewest_seeds,
+    judged,
+    remarks,
+    what_a_mark_says,
+)
 
 _MOST_PICTURE_BYTES = 13_000_000
 """Above this the pictures are made smaller, so that a page can still be sent by mail."""
@@ -57,11 +66,11 @@ def write_report(folder: Path) -> Path:
 def _page(results: Results) -> str:
     methods = list(dict.fromkeys(run.method for run in results.runs))
     scenes = list(dict.fromkeys(run.scene for run in results.runs))
-    parts = [_how_to_read(results)]
+    table = collect(results)
+    parts = [_how_to_read(results, table)]
     if not results.runs:
         parts.append(_section("summary", "Results", node("p", "No run is finished yet.", class_="empty")))
     else:
-        table = collect(results)
         summaries = [summary_table(results, table, method) for method in methods]
         differences = [found for each in methods if (found := difference_table(results, table, each))]
         parts.append(_section("summary", "Results", node("p", _SUMMARY), *summaries))
@@ -97,9 +106,7 @@ def _header(results: Results, sections: Sequence[Node]) -> Node:
         "seeds": ", ".join(map(str, results.seeds)),
         "training": budget,
         "device": _alternatives(run.device for run in results.runs),
-        "versions": _alternatives(
-            ", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in results.runs
-        ),
+        "versions": _alternatives(run.software for run in results.runs),
         "runs": f"{len(results.runs)} counted, {len(results.not_counted)} not",
     }
     listed = [part for name, text in facts.items() for part in (node("dt", name), node("dd", text or DASH))]
@@ -119,7 +126,7 @@ def _alternatives(texts: Iterable[str]) -> str:
     return " | ".join(dict.fromkeys(text for text in texts if text))
 
 
-def _how_to_read(results: Results) -> Node:
+def _how_to_read(results: Results, table: Table) -> Node:
     lines = [
         "The variants of a method were trained under the same conditions and are judged on the same held-out views"
         f"{'' if any(results.trained_on.values()) else ', which no run has trained on'}. Every number is a mean over "
@@ -138,8 +145,7 @@ def _how_to_read(results: Results) -> Node:
             "which a larger weight does too: what S3IM gains here may be no more than that. Add control to the axis "
             "loss to find out."
         )
-    table = collect(results)
-    lines.append(what_a_mark_says(fewest_seeds(table, results.axes, columns(table))))
+    lines.append(what_a_mark_says(fewest_seeds(differences(table, results.axes, judged(columns(table))))))
     lines += remarks(results)
     lines.append("A dash stands for what was not measured.")
     return _section("reading", "How to read this", node("ul", *(node("li", line) for line in lines)))

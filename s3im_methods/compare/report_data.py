@@ -51,6 +51,11 @@ class Run:
     no_mesh: str | None = None
 
     @property
+    def software(self) -> str:
+        """The versions that made it, in one line."""
+        return ", ".join(f"{name} {version}" for name, version in self.versions.items())
+
+    @property
     def group(self) -> Group:
         """The runs that it shares everything with but the seed."""
         return Group(self.scene, self.method, self.variant)

@@ -78,9 +78,8 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
             for entry in ended:
                 running.remove(entry)
                 job, process, began = entry
-                exit_code = process.exitcode
                 end(process)
-                failure = failure_of(job, exit_code)
+                failure = failure_of(job, process.exitcode)
                 progress.ended(job, time.monotonic() - began, failure)
                 failures += [failure] if failure else []
             if not ended:

@@ -223,11 +223,11 @@ def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> lis
             if axis not in settings:
                 continue
             own = settings[axis]
-            first, *more = values[:1]
+            references = list(values[:1])
             if axis == "loss":
-                more = list(_MORE_REFERENCES.get(own, ()))
-                first = _WITHOUT if _with(variant, axis, _WITHOUT) in present else first
-            for other in dict.fromkeys(_with(variant, axis, value) for value in (first, *more)):
+                references = [_WITHOUT] if _with(variant, axis, _WITHOUT) in present else references
+                references += _MORE_REFERENCES.get(own, ())
+            for other in dict.fromkeys(_with(variant, axis, value) for value in references):
                 if other != variant and other in present:
                     found.append((variant, other))
     return found

@@ -9,6 +9,7 @@ from s3im_methods.compare.report_data import read_results
 from s3im_methods.compare.statistics import Group, Summary, summarise, variant_name
 from s3im_methods.compare.tabulation import (
     COSTS,
+    Difference,
     Table,
     collect,
     columns,
@@ -57,8 +58,9 @@ def markdown(table: Table, axes: Mapping[str, Sequence[str]]) -> str:
         return "No run is finished yet.\n"
     names = main_metrics(columns(table))
     parts = [_values_table(table, axes, names), _VALUES]
-    if different := _difference_table(table, axes, judged(names)):
-        parts += [different, f"{_DIFFERENCES} {what_a_mark_says(fewest_seeds(table, axes, names))}"]
+    rows = differences(table, axes, judged(names))
+    if different := _difference_table(rows, judged(names)):
+        parts += [different, f"{_DIFFERENCES} {what_a_mark_says(fewest_seeds(rows))}"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -123,8 +125,7 @@ def _values_table(table: Table, axes: Mapping[str, Sequence[str]], names: Sequen
     return _table(["scene", "method", *axes, "n", *names], lines)
 
 
-def _difference_table(table: Table, axes: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
-    rows = differences(table, axes, names)
+def _difference_table(rows: Sequence[Difference], names: Sequence[str]) -> str:
     # A standard error needs the digits too.
     digits = {name: decimals((row.values[name].mean for row in rows), significant=3) for name in names}
     lines = []

@@ -146,9 +146,7 @@ def _without_mesh(results: Results) -> list[str]:
 
 def _made_otherwise(results: Results) -> list[str]:
     found = []
-    versions = dict.fromkeys(
-        ", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in results.runs if run.versions
-    )
+    versions = dict.fromkeys(run.software for run in results.runs if run.software)
     if len(versions) > 1:
         found.append(
             f"Runs were made with different versions ({'; '.join(versions)}): a difference between them may be the "
@@ -178,16 +176,9 @@ def _different_truths(results: Results) -> list[str]:
     ]
 
 
-def fewest_seeds(table: Table, axes: Mapping[str, Sequence[str]], metrics: Iterable[str]) -> int:
-    """Over how many seeds the differences go that have the fewest, but more than one; 1 where none has more.
-
-    Args:
-        table: All numbers.
-        axes: From each axis to its values, in order.
-        metrics: Which of them are shown.
-    """
-    found = differences(table, axes, judged(metrics))
-    return min((n for each in found for value in each.values.values() if (n := value.count) > 1), default=1)
+def fewest_seeds(rows: Iterable[Difference]) -> int:
+    """Over how many seeds the differences go that have the fewest, but more than one; 1 where none has more."""
+    return min((n for row in rows for value in row.values.values() if (n := value.count) > 1), default=1)
 
 
 def what_a_mark_says(seeds: int) -> str:

@@ -11,7 +11,7 @@ from s3im_methods.data.depth.listing import list_depth
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
-from s3im_methods.metrics.depth import abs_rel, delta, rmse
+from s3im_methods.metrics.depth import depth_metrics
 from s3im_methods.models.depth_supervision import DepthFacts, measured_depth
 
 
@@ -30,12 +30,12 @@ class TrueDepth:
             self._dataset = DepthDataset(outputs, manager.config.camera_res_scale_factor, config)
 
     def metrics(self, index: int, camera: Cameras, rendered: dict[str, Tensor]) -> dict[str, float]:
-        """``_abs_rel``, ``_rmse`` in scene units, ``_rmse_metres`` and ``_delta1`` of ``depth`` and ``expected_depth``.
+        """What :func:`~s3im_methods.metrics.depth.depth_metrics` says of a view.
 
         Args:
             index: Number among the test views.
             camera: Its camera, ``[1]``.
-            rendered: The model's outputs, of which these two are used: distances along the ray, ``[H, W, 1]``.
+            rendered: The model's outputs, whose depths are distances along the ray, ``[H, W, 1]``.
 
         Returns:
             Nothing where the scene has no depth, the view none that is known, or the model renders none.
@@ -47,14 +47,4 @@ class TrueDepth:
         truth = measured_depth(self._dataset[index], slopes, facts)
         if not bool((torch.isfinite(truth) & (truth > 0)).any()):
             return {}
-        metrics = {}
-        for name in ("depth", "expected_depth"):
-            if name in rendered:
-                found = rendered[name].to(truth.device)
-                metrics |= {f"{name}_{short}": measure(found, truth).item() for short, measure in _MEASURES.items()}
-                if facts.metres_per_unit is not None:
-                    metrics[f"{name}_rmse_metres"] = metrics[f"{name}_rmse"] * facts.metres_per_unit
-        return metrics
-
-
-_MEASURES = {"abs_rel": abs_rel, "rmse": rmse, "delta1": delta}
+        return depth_metrics(rendered, truth, facts.metres_per_unit)

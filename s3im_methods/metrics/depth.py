@@ -7,6 +7,8 @@ With d the rendered and D the true depth, over the pixels with D > 0 and finite:
 Each is NaN where no pixel has a truth, so that a view without one cannot pass for a perfect one.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -75,6 +77,31 @@ def delta(predicted: Tensor, target: Tensor, threshold: float = 1.25) -> Tensor:
     """
     predicted, target = _known(predicted, target)
     return ((predicted < threshold * target) & (target < threshold * predicted)).to(target.dtype).mean()
+
+
+def depth_metrics(rendered: Mapping[str, Tensor], target: Tensor, metres_per_unit: float | None) -> dict[str, float]:
+    """``_abs_rel``, ``_rmse``, ``_rmse_metres`` and ``_delta1`` of ``depth`` (the median) and ``expected_depth``.
+
+    Args:
+        rendered: A model's outputs, of which these two are measured where they are there, in scene units.
+        target: Measured depth, in scene units.
+        metres_per_unit: What a scene unit is; None where it is not known, and there is no ``_rmse_metres`` then.
+
+    Example:
+        >>> found = depth_metrics({"depth": torch.tensor([2.0])}, torch.tensor([4.0]), metres_per_unit=3.0)
+        >>> found["depth_abs_rel"], found["depth_rmse"], found["depth_rmse_metres"], found["depth_delta1"]
+        (0.5, 2.0, 6.0, 0.0)
+    """
+    found = {}
+    for name in ("depth", "expected_depth"):
+        if name in rendered:
+            depth = rendered[name].to(target.device)
+            found[f"{name}_abs_rel"] = abs_rel(depth, target).item()
+            found[f"{name}_rmse"] = rmse(depth, target).item()
+            if metres_per_unit is not None:
+                found[f"{name}_rmse_metres"] = found[f"{name}_rmse"] * metres_per_unit
+            found[f"{name}_delta1"] = delta(depth, target).item()
+    return found
 
 
 def _known(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

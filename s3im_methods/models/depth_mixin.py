@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from s3im_methods.losses.depth import depth_loss
-from s3im_methods.metrics.depth import abs_rel, delta, rmse
+from s3im_methods.metrics.depth import depth_metrics
 from s3im_methods.metrics.depth_picture import depth_picture
 from s3im_methods.models.depth_alignment import DepthAlignment
 from s3im_methods.models.depth_supervision import DepthFacts, depth_targets, measured_depth
@@ -116,12 +116,6 @@ class DepthSupervisionMixin(_Base):
         if "depth_image" not in batch:
             return metrics, images
         truth = measured_depth(batch, outputs.get("directions_norm"), self.depth_facts)
-        for name in ("depth", "expected_depth"):
-            rendered = outputs[name].to(truth.device)
-            metrics[f"{name}_abs_rel"] = abs_rel(rendered, truth).item()
-            metrics[f"{name}_rmse"] = rmse(rendered, truth).item()
-            if self.depth_facts.metres_per_unit is not None:
-                metrics[f"{name}_rmse_metres"] = metrics[f"{name}_rmse"] * self.depth_facts.metres_per_unit
-            metrics[f"{name}_delta1"] = delta(rendered, truth).item()
+        metrics.update(depth_metrics(outputs, truth, self.depth_facts.metres_per_unit))
         images["depth"] = depth_picture(truth, outputs["depth"], outputs["accumulation"])
         return metrics, images

@@ -70,7 +70,7 @@ def interrupted(jobs, at_once, say):
 
 def test_tables_and_page_are_written_whatever_happens(room, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
-    given = ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(out)]
+    given = asked(room, out)
     where = f"This table is in {out / 'results.md'}; curves and pictures are in {out / 'report.html'}."
 
     def call(*flags: str) -> str:
@@ -105,37 +105,31 @@ def all_done(jobs, at_once, say):
     return []
 
 
+def asked(scene: Path, out: Path) -> list[str]:
+    return ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(scene), "--output-dir", str(out)]
+
+
 def test_a_second_call_finds_the_runs_of_the_first_whatever_the_order_of_the_axes(room, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", all_done)
-    given = ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(tmp_path / "out")]
     for axes, said in {
         ("loss=none", "views=3"): "1 runs, of which 0",
         ("views=3", "loss=none"): "1 runs, of which 1",
     }.items():
-        main([*given, "--seeds", "1", "--axes", *axes])
+        main([*asked(room, tmp_path / "out"), "--seeds", "1", "--axes", *axes])
         assert said in capsys.readouterr().out
 
 
 def test_one_comparison_at_a_time_works_in_a_folder(room, tmp_path, monkeypatch):
     monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", all_done)
-    given = ["compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(tmp_path)]
     with only_one(tmp_path), pytest.raises(SystemExit) as refusal:
-        main(given)
+        main(asked(room, tmp_path))
     assert str(refusal.value).startswith(f"Another s3im compare is at work in '{tmp_path}'")
 
 
 def test_the_scene_of_a_folder_may_not_change(room, tmp_path, monkeypatch):
     monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", all_done)
     scene = shutil.copytree(room, tmp_path / "room")
-    given = [
-        "compare",
-        "--methods",
-        "s3im-nerfacto-lite",
-        "--scenes",
-        str(scene),
-        "--output-dir",
-        str(tmp_path / "out"),
-    ]
+    given = asked(scene, tmp_path / "out")
     main([*given, "--seeds", "1"])
     meta = json.loads((scene / "transforms.json").read_text())
     (scene / "transforms.json").write_text(json.dumps({**meta, "fl_x": meta["fl_x"] * 1.1}))
