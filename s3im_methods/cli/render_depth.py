@@ -57,7 +57,7 @@ class RenderDepthCommand:
 
 def _views(manager: Any, split: str) -> Any:
     """The split as it was for training: nerfstudio reads no image for rendering, and so knows no downscaled size."""
-    from s3im_methods.data.check_scene import check_scene
+    from s3im_methods.data.checks.scene import check_scene
     from s3im_methods.data.depth.nerfstudio_frames import with_frames
     from s3im_methods.data.few_views import keep_views
 

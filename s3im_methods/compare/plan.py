@@ -169,7 +169,7 @@ def _dataparser(config: Any, path: Path) -> Any:
 
 def _checked_splits(request: Request, path: Path, method: str, variant: Variant) -> tuple[list[str], list[str]]:
     """Image files of the views that the variant is judged by, and of those that it is trained on."""
-    from s3im_methods.data.check_scene import check_scene
+    from s3im_methods.data.checks.scene import check_scene
     from s3im_methods.engine.pipeline import S3IMPipelineConfig, check_pipeline
 
     config = read_arguments(_arguments(request, path, method, variant, request.seeds[0]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
-from s3im_methods.data.check_scene import check_scene
+from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
 
 

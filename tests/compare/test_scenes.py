@@ -13,7 +13,7 @@ from PIL import Image
 from s3im_methods.compare.axes import SceneEdit
 from s3im_methods.compare.corruption import Corruption, corrupt
 from s3im_methods.compare.scenes import edited_path, make_edited, scene_name
-from s3im_methods.data.check_scene import check_scene
+from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.few_views import keep_views
 from s3im_methods.errors import InputError
 

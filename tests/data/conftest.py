@@ -11,7 +11,7 @@ import pytest
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from PIL import Image
 
-from s3im_methods.data.check_scene import check_scene
+from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.errors import InputError
 
 

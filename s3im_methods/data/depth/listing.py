@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 
-from s3im_methods.data.check_depth import depth_fault
-from s3im_methods.data.check_files import Listed
+from s3im_methods.data.checks.depth import depth_fault
+from s3im_methods.data.checks.files import Listed
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError

@@ -4,7 +4,7 @@ from typing import Any
 
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 
-from s3im_methods.data.check_scene import check_scene
+from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.few_views import keep_views
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from nerfstudio.cameras.cameras import CAMERA_MODEL_TO_TYPE
 
-from s3im_methods.data.check_transforms import finite
+from s3im_methods.data.checks.transforms import finite
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
 
-from s3im_methods.data.check_files import Listed, check_image_modes
-from s3im_methods.data.check_poses import check_poses
-from s3im_methods.data.check_splits import FEWEST_TRAINING_VIEWS
-from s3im_methods.data.check_transforms import finite, read_frames, read_transforms
+from s3im_methods.data.checks.files import Listed, check_image_modes
+from s3im_methods.data.checks.poses import check_poses
+from s3im_methods.data.checks.splits import FEWEST_TRAINING_VIEWS
+from s3im_methods.data.checks.transforms import finite, read_frames, read_transforms
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -21,7 +21,7 @@ def check_blender_scene(config: BlenderDataParserConfig) -> None:
         config: The data parser's configuration, whose ``data`` exists.
 
     Raises:
-        InputError: See :func:`s3im_methods.data.check_scene.check_scene`.
+        InputError: See :func:`s3im_methods.data.checks.scene.check_scene`.
     """
     folder = Path(config.data)
     if not os.path.isdir(folder):

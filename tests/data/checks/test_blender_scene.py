@@ -6,7 +6,7 @@ import pytest
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 
-from s3im_methods.data.check_scene import check_scene
+from s3im_methods.data.checks.scene import check_scene
 
 
 @pytest.fixture

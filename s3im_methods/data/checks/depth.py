@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s3im_methods.data.check_files import UNKNOWN_FORMAT, Picture, read_picture
+from s3im_methods.data.checks.files import UNKNOWN_FORMAT, Picture, read_picture
 
 
 def depth_fault(path: Path) -> str | None:

@@ -6,9 +6,9 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
-from s3im_methods.data.blender_scene import check_blender_scene
-from s3im_methods.data.check_folder import check_exists
-from s3im_methods.data.nerfstudio_scene import check_nerfstudio_scene
+from s3im_methods.data.checks.blender_scene import check_blender_scene
+from s3im_methods.data.checks.folder import check_exists
+from s3im_methods.data.checks.nerfstudio_scene import check_nerfstudio_scene
 
 
 def check_scene(dataparser_config: DataParserConfig, with_depth: bool = True) -> None:

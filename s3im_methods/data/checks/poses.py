@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s3im_methods.data.check_transforms import finite
+from s3im_methods.data.checks.transforms import finite
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import MAX_AUTO_RESOLUTION, NerfstudioDataParserConfig
 
-from s3im_methods.data.check_cameras import check_cameras, downscaled
-from s3im_methods.data.check_depth import depth_fault
-from s3im_methods.data.check_files import Listed, Picture, check_image_modes, read_picture
-from s3im_methods.data.check_folder import find_transforms
-from s3im_methods.data.check_poses import check_poses
-from s3im_methods.data.check_splits import chosen_splits, listed_splits
-from s3im_methods.data.check_transforms import finite, named_file, read_frames, read_transforms
+from s3im_methods.data.checks.cameras import check_cameras, downscaled
+from s3im_methods.data.checks.depth import depth_fault
+from s3im_methods.data.checks.files import Listed, Picture, check_image_modes, read_picture
+from s3im_methods.data.checks.folder import find_transforms
+from s3im_methods.data.checks.poses import check_poses
+from s3im_methods.data.checks.splits import chosen_splits, listed_splits
+from s3im_methods.data.checks.transforms import finite, named_file, read_frames, read_transforms
 from s3im_methods.data.wording import are, quote, some
 from s3im_methods.errors import InputError
 
@@ -26,7 +26,7 @@ def check_nerfstudio_scene(config: NerfstudioDataParserConfig, with_depth: bool 
         with_depth: Whether to look at the depth maps.
 
     Raises:
-        InputError: See :func:`s3im_methods.data.check_scene.check_scene`.
+        InputError: See :func:`s3im_methods.data.checks.scene.check_scene`.
     """
     scene = _Scene(config)
     check_poses(scene.frames, scene.path)

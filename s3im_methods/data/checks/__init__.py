@@ -1,0 +1,1 @@
+"""Is a scene fit for training? One module a subject; ``scene`` calls the others."""
