@@ -17,6 +17,7 @@ _PATCH_SHARE = ("--pipeline.datamanager.pixel-sampler.patch-share", "0.5")
 _LOSSES: dict[str, tuple[Setting, ...]] = {
     "none": ((f"{_S3IM}.loss-mult", "0"),),
     "s3im": (),
+    "keep": ((f"{_S3IM}.balance", "keep"),),
     "control": ((f"{_S3IM}.role", "control"),),
     "patch": ((f"{_S3IM}.mode", "patch"), _PATCH_SHARE),
     "both": ((f"{_S3IM}.mode", "both"), _PATCH_SHARE),

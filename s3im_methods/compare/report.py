@@ -145,6 +145,11 @@ def _how_to_read(results: Results, table: Table) -> Node:
             "which a larger weight does too: what S3IM gains here may be no more than that. Add control to the axis "
             "loss to find out."
         )
+    if "keep" in losses:
+        lines.append(
+            "In the variant keep S3IM and the method's own colour loss are scaled together at every step, so that they "
+            "pull at the rendered colours no harder than the method alone. Its fair opponent is none."
+        )
     lines.append(what_a_mark_says(fewest_seeds(differences(table, results.axes, judged(columns(table))))))
     lines += remarks(results)
     lines.append("A dash stands for what was not measured.")

@@ -35,6 +35,11 @@ class S3IMConfig:
     """What S3IM does: loss adds it to the method's losses; control leaves it out, and instead multiplies the method's
     own loss of the colours, at every step, so that its gradient at the rendered colours is as long as with S3IM. What
     S3IM gains over the control is not just due to a stronger loss."""
+    balance: Literal["add", "keep"] = "add"
+    """How hard S3IM and the method's own loss of the colours pull together: add is their sum, several times as hard as
+    the method alone, as in the paper; keep scales both at every step so that their gradient at the rendered colours is
+    as long as the method's own, so that regularisers count as much as without S3IM and the weight only turns the
+    direction."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0
@@ -52,6 +57,11 @@ class S3IMConfig:
             if getattr(self, name) < 0:
                 flag = f"{_FLAG}.{name.replace('_', '-')}"
                 raise InputError(f"S3IM's {name} ({flag}) is {getattr(self, name)}: give 0 or more steps.")
+        if self.role == "control" and self.balance == "keep":
+            raise InputError(
+                f"A control of S3IM in balance is the method without S3IM: set {_FLAG}.loss-mult 0 for that, or "
+                f"{_FLAG}.balance add for the control of the sum."
+            )
         return S3IM(
             kernel_size=self.kernel_size,
             stride=self.stride,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.compat.lpips import lpips_without_download
-from s3im_methods.losses.control import control_factor
+from s3im_methods.losses.strength import balance_factor, control_factor
 from s3im_methods.models.s3im_term import S3IMTerm
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class S3IMMixin(_Base):
     ) -> dict[str, Tensor]:
         """The base model's losses and, in training, ``s3im_loss``: S3IM of the rendered against the true colours.
 
-        As a control there is no such term, and ``rgb_loss`` is as strong as both would be together.
+        As a control there is no such term, and ``rgb_loss`` is as strong as both would be together. In balance both are
+        there, made together as strong as ``rgb_loss`` alone.
         """
         losses = super().get_loss_dict(outputs, batch, metrics_dict)  # type: ignore[safe-super]
         if self.training and self.s3im.weight(self.train_step) > 0:
@@ -92,8 +93,12 @@ class S3IMMixin(_Base):
                 num_patches=batch.get("num_patches", 0),
                 patch_size=batch.get("patch_size", 0),
             )
+            own, colours = losses["rgb_loss"], outputs["rgb"]
             if self.s3im.config.role == "control":
-                losses["rgb_loss"] = losses["rgb_loss"] * control_factor(losses["rgb_loss"], s3im_loss, outputs["rgb"])
+                losses["rgb_loss"] = own * control_factor(own, s3im_loss, colours)
+            elif self.s3im.config.balance == "keep":
+                factor = balance_factor(own, s3im_loss, colours)
+                losses |= {"rgb_loss": own * factor, "s3im_loss": s3im_loss * factor}
             else:
                 losses["s3im_loss"] = s3im_loss
         return losses

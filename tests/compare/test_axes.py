@@ -70,7 +70,7 @@ def test_wrong_axes_get_a_sentence():
     wrong = {
         "los": "No axis 'los': give one of loss, weight, repeat, kernel, patch-share, views, corruption, or a field of "
         "the configuration with its values, such as pipeline.model.s3im.loss-mult=0.3,1.",
-        "loss=ssim": "The axis loss has no value 'ssim': give some of none, s3im, control, patch, both.",
+        "loss=ssim": "The axis loss has no value 'ssim': give some of none, s3im, keep, control, patch, both.",
         "weight=1,": "The axis 'weight=1,' lacks a value: give weight=VALUE,VALUE.",
         "weight=1,1": "The axis 'weight=1,1' has a value twice: give each once.",
         "pipeline.model.far-plane": "The axis 'pipeline.model.far-plane' lacks a value: give "

@@ -41,7 +41,7 @@ def test_a_method_keeps_its_own_data_parser():
 
 
 def test_every_named_axis_is_read_by_every_method_of_ours():
-    axes = ["loss=none,s3im,control,patch,both", "weight", "repeat", "kernel", "patch-share"]
+    axes = ["loss=none,s3im,keep,control,patch,both", "weight", "repeat", "kernel", "patch-share"]
     for method in ("s3im-nerfacto-lite", "s3im-depth-nerfacto-lite", "s3im-tensorf-lite", "s3im-neus-facto-lite"):
         for variant in (variant for text in axes for variant in variants([parse_axis(text)])):
             read_arguments(train_arguments(method, Path("scene"), 0, None, variant.settings, None))

@@ -70,3 +70,8 @@ def test_settings_out_of_range_are_refused(setting, message):
     with pytest.raises(InputError) as raised:
         replace(S3IMConfig(), **setting).build()
     assert str(raised.value) == f"S3IM's {message}"
+
+
+def test_a_control_of_s3im_in_balance_is_refused():
+    with pytest.raises(InputError, match="is the method without S3IM: set"):
+        S3IMConfig(role="control", balance="keep").build()

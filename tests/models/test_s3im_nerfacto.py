@@ -111,6 +111,17 @@ def test_the_control_pulls_at_the_colours_as_strongly_but_in_the_plain_losss_dir
     assert torch.equal(control["interlevel_loss"], with_s3im["interlevel_loss"])
 
 
+def test_in_balance_the_pull_has_the_sums_direction_and_the_plain_losss_length():
+    added, kept = gradients_at_the_colours(), gradients_at_the_colours(balance="keep")
+    plain = gradients_at_the_colours(start_step=1)["gradient"]
+    assert kept["gradient"].norm().item() == pytest.approx(plain.norm().item(), rel=1e-5)
+    factor = (kept["rgb_loss"] / added["rgb_loss"]).item()
+    assert 0 < factor < 0.5
+    torch.testing.assert_close(kept["gradient"], factor * added["gradient"], rtol=1e-4, atol=1e-9)
+    assert (kept["s3im_loss"] / added["s3im_loss"]).item() == pytest.approx(factor)
+    assert torch.equal(kept["interlevel_loss"], added["interlevel_loss"])
+
+
 def test_it_is_no_loss_of_evaluation():
     model = build(S3IMNerfactoModelConfig)
     model.eval()
