@@ -1,0 +1,1 @@
+"""Data parsers of this pack, one file layout a module."""

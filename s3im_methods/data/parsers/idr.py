@@ -1,0 +1,299 @@
+"""``idr-data``: the layout of IDR, NeuS, VolSDF and neurecon, and of MonoSDF's ready scenes.
+
+Images, and where there are any their masks, lie in folders (``image/`` or ``images/``, ``mask/`` or ``masks/``), or
+side by side as ``*_rgb.png`` and ``*_mask.npy``. A file ``cameras*.npz`` holds two 4 x 4 matrices per image:
+``world_mat_k`` projects the world to pixels, and ``scale_mat_k`` takes the unit sphere, in which these codes look for
+the surface, to the world. Scene units here are those of the unit sphere, times a factor that brings the cameras between
+-1 and 1; meshes and point clouds come back in the world.
+
+MonoSDF's scenes add ``*_depth.npy`` and ``*_normal.npy`` (or folders ``depths/`` and ``normals/``), which count as
+monocular depth and normals. Their images are the middle square of larger ones, whose intrinsics the file still holds.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from nerfstudio.cameras.camera_utils import auto_orient_and_center_poses
+from nerfstudio.cameras.cameras import Cameras, CameraType
+from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
+from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.plugins.registry_dataparser import DataParserSpecification
+from nerfstudio.utils.rich_utils import CONSOLE
+from numpy.typing import NDArray
+from PIL import Image
+
+from s3im_methods.data.parsers.projection_matrix import Camera, decompose_projection
+from s3im_methods.data.wording import quote
+from s3im_methods.errors import InputError
+
+SPHERE_KEY = "object_sphere"
+"""Of the metadata: centre and radius of the sphere that the data name, ``(x, y, z, radius)`` in scene units."""
+
+_CAMERA_FILES = ("cameras_sphere.npz", "cameras_large.npz", "cameras.npz")
+_PICTURES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG")
+# By how much the principal point of an uncropped image may lie off its middle, as a share of the side.
+_OFF_CENTRE = 0.1
+_MOST_SKEW = 1e-3
+# Of Replica, ScanNet, Tanks and Temples and DTU, and other common ones.
+_WHOLE_SIZES = np.array(
+    [
+        [1200, 680],
+        [1296, 968],
+        [640, 480],
+        [1920, 1080],
+        [1600, 1200],
+        [1280, 720],
+        [1024, 768],
+        [960, 540],
+        [3840, 2160],
+    ],
+    dtype=np.float64,
+)
+
+
+@dataclass
+class IDRDataParserConfig(DataParserConfig):
+    """Scenes in the layout of IDR, NeuS, VolSDF and MonoSDF."""
+
+    _target: type = field(default_factory=lambda: IDRDataParser)
+    """The class to instantiate."""
+    data: Path = Path()
+    """Folder with the images and cameras*.npz."""
+    cameras_file: str | None = None
+    """File with the cameras, in that folder; if not set, cameras_sphere.npz, cameras_large.npz or cameras.npz, the
+    first that is there."""
+    eval_interval: int = 8
+    """Every so many-th image is held out for evaluation; 0 trains on all of them, and evaluates on them too."""
+    crop: Literal["auto", "none", "center"] = "auto"
+    """Whether the images are the middle square of those that the cameras belong to, shrunk, as in MonoSDF's scenes;
+    auto takes square images for that where their principal point is not near the middle."""
+    orientation_method: Literal["up", "none"] = "up"
+    """Turn the scene so that z is what most cameras hold upwards, or leave it as it is."""
+
+
+class IDRDataParser(DataParser):
+    """See the module's docstring.
+
+    Args:
+        config: The configuration.
+    """
+
+    config: IDRDataParserConfig
+
+    def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
+        files = _Files.of(self.config.data)
+        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images)
+        if self.config.eval_interval < 0 or self.config.eval_interval == 1:
+            raise InputError(f"--eval-interval is {self.config.eval_interval}: give 2 or more, or 0 to hold out none.")
+        held_out = np.arange(len(cameras)) % (self.config.eval_interval or len(cameras) + 1) == 0
+        if not self.config.eval_interval:
+            chosen = np.arange(len(cameras))
+        else:
+            chosen = np.flatnonzero(~held_out if split == "train" else held_out)
+
+        with Image.open(files.images[0]) as picture:
+            size = picture.size
+        intrinsics = np.stack([camera.intrinsics for camera in cameras])
+        if self.config.crop != "none":
+            intrinsics = _of_the_crop(intrinsics, size, self.config.crop == "center", split == "train")
+        _check_intrinsics(intrinsics, size, self.config.data)
+
+        # OpenCV's axes, in the unit sphere's frame.
+        opencv = np.stack([np.column_stack([c.rotation.T, c.center]) for c in cameras])
+        opencv = np.concatenate([opencv, np.tile([[[0.0, 0, 0, 1]]], (len(opencv), 1, 1))], axis=1)
+        poses = torch.from_numpy(opencv * np.array([1.0, -1, -1, 1])).float()
+        poses, turn = auto_orient_and_center_poses(poses, method=self.config.orientation_method, center_method="none")
+        enlarge = 1.0 / float(poses[:, :3, 3].abs().max())
+        poses = poses[:, :3, :4].clone()
+        poses[:, :, 3] *= enlarge
+        per_unit = scale_mat[0, 0]
+        rotation = turn[:3, :3].double().numpy()
+        transform = torch.from_numpy(np.column_stack([rotation, -rotation @ scale_mat[:3, 3]]))
+
+        ks = torch.from_numpy(intrinsics[chosen]).float()
+        return DataparserOutputs(
+            image_filenames=[files.images[k] for k in chosen],
+            cameras=Cameras(
+                camera_to_worlds=poses[chosen],
+                fx=ks[:, 0, 0],
+                fy=ks[:, 1, 1],
+                # These codes give the top left pixel's centre the coordinates (0, 0), nerfstudio (0.5, 0.5).
+                cx=ks[:, 0, 2] + 0.5,
+                cy=ks[:, 1, 2] + 0.5,
+                width=size[0],
+                height=size[1],
+                camera_type=CameraType.PERSPECTIVE,
+            ),
+            scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])),
+            mask_filenames=[files.masks[k] for k in chosen] if files.masks else None,
+            dataparser_transform=transform.float(),
+            dataparser_scale=enlarge / per_unit,
+            metadata={
+                SPHERE_KEY: (0.0, 0.0, 0.0, enlarge),
+                **_priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float()),
+            },
+        )
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files of each image, in the images' order; empty where there are none."""
+
+    images: list[Path]
+    masks: list[Path]
+    depths: list[Path]
+    normals: list[Path]
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Files":
+        images = _listed(folder, ("image", "images", "rgb"), "_rgb", _PICTURES)
+        if not images:
+            raise InputError(
+                f"{quote(folder)} holds no images in image/ or images/, nor any named *_rgb.png: give --data the "
+                "folder of a scene in the layout of IDR, NeuS or MonoSDF."
+            )
+        extras = {
+            "masks": _listed(folder, ("mask", "masks"), "_mask", (*_PICTURES, ".npy")),
+            "depths": _listed(folder, ("depth", "depths"), "_depth", (".npy",)),
+            "normals": _listed(folder, ("normal", "normals"), "_normal", (".npy",)),
+        }
+        for name, paths in extras.items():
+            if paths and len(paths) != len(images):
+                raise InputError(
+                    f"{quote(folder)} holds {len(images)} images but {len(paths)} {name}, for instance "
+                    f"{quote(paths[0])}: give one for each image, or remove them."
+                )
+        return cls(images, **extras)
+
+
+def _listed(folder: Path, places: tuple[str, ...], mark: str, endings: tuple[str, ...]) -> list[Path]:
+    for place in places:
+        if (folder / place).is_dir():
+            return sorted(path for path in (folder / place).iterdir() if path.suffix in endings)
+    return sorted(path for ending in endings for path in folder.glob(f"*{mark}{ending}"))
+
+
+def _camera_file(config: IDRDataParserConfig) -> Path:
+    names = _CAMERA_FILES if config.cameras_file is None else (config.cameras_file,)
+    found = next((config.data / name for name in names if (config.data / name).is_file()), None)
+    if found is None:
+        raise InputError(
+            f"{quote(config.data)} holds no {' or '.join(names)}: give --data the scene's folder, or its file as "
+            "--cameras-file."
+        )
+    return found
+
+
+def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray[np.float64]]:
+    """Each image's camera in the unit sphere's frame, and the matrix from there to the world."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name].astype(np.float64) for name in stored.files}
+    except Exception as error:  # NumPy's reader raises errors of any kind on bytes that are no archive.
+        raise InputError(f"{quote(path)} is no whole archive of arrays: copy it again.") from error
+    numbers = sorted(int(m[1]) for m in (re.fullmatch(r"world_mat_(\d+)", name) for name in arrays) if m)
+    cameras = []
+    first_scale = arrays.get(f"scale_mat_{numbers[0]}", np.eye(4)) if numbers else np.eye(4)
+    for number in _numbers_of(images, numbers, path):
+        world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", np.eye(4))
+        if world.shape not in ((3, 4), (4, 4)) or scale.shape != (4, 4):
+            raise InputError(
+                f"world_mat_{number} or scale_mat_{number} in {quote(path)} is no 4 x 4 matrix: correct it."
+            )
+        if not np.allclose(scale, first_scale, rtol=1e-5, atol=1e-8):
+            raise InputError(
+                f"scale_mat_{number} in {quote(path)} differs from that of the first image: all cameras must share "
+                "one unit sphere."
+            )
+        try:
+            cameras.append(decompose_projection((world @ scale)[:3]))
+        except ValueError as error:
+            raise InputError(f"world_mat_{number} in {quote(path)} is no projection ({error}): correct it.") from error
+    uniform = np.diag(first_scale)[:3]
+    off = first_scale[:3, :3] - np.diag(uniform)
+    if uniform.min() <= 0 or np.ptp(uniform) > 1e-5 * uniform.max() or np.abs(off).max() > 1e-5 * uniform.max():
+        raise InputError(
+            f"scale_mat in {quote(path)} is not one scale and a shift: write it as in NeuS's preprocessing."
+        )
+    return cameras, first_scale
+
+
+def _numbers_of(images: list[Path], numbers: list[int], path: Path) -> list[int]:
+    """Which camera each image has: by order where there are as many, else by the number in its name."""
+    if len(images) == len(numbers):
+        return numbers
+    named = [int(found[-1]) if (found := re.findall(r"\d+", image.stem)) else -1 for image in images]
+    if len(set(named)) == len(named) and set(named) <= set(numbers):
+        return named
+    raise InputError(
+        f"{quote(path)} holds {len(numbers)} cameras (world_mat_0 and on) for {len(images)} images, and the images' "
+        f"names, for instance {quote(images[0].name)}, do not say which is whose: remove the ones without a partner."
+    )
+
+
+def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, say: bool) -> NDArray:
+    """Intrinsics of the middle square, shrunk to ``size``; unchanged where the image is no such crop."""
+    width, height = size
+    principal = intrinsics[:, :2, 2].mean(0)
+    centred = np.abs(principal / (np.array(size) / 2) - 1).max() < _OFF_CENTRE
+    if not is_known and (width != height or centred):
+        return intrinsics
+    if width != height:
+        raise InputError(
+            f"--crop center is for square images, and these have {width} x {height} pixels: set --crop none."
+        )
+    distance = np.abs(principal / (_WHOLE_SIZES / 2) - 1).max(-1)
+    is_common = distance.min() < _OFF_CENTRE / 2
+    whole = _WHOLE_SIZES[distance.argmin()] if is_common else np.round(2 * principal)
+    found = intrinsics.copy()
+    found[:, :2, 2] -= (whole - whole.min()) / 2
+    found[:, :2] *= width / whole.min()
+    if say:
+        CONSOLE.print(
+            f"{'' if is_common else '[yellow]'}The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, "
+            f"judged by their principal point{'' if is_common else ', which is no common size'}; these show the middle "
+            f"square at {width} x {height}, and intrinsics are changed to match (--crop none leaves them)."
+        )
+    return found
+
+
+def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path) -> None:
+    skew = np.abs(intrinsics[:, 0, 1] / intrinsics[:, 0, 0])
+    if skew.max() > _MOST_SKEW:
+        CONSOLE.print(
+            f"[yellow]{int((skew > _MOST_SKEW).sum())} of {len(skew)} cameras of {quote(folder)} have skew, up to "
+            f"{skew.max():.2g} of the focal length, which nerfstudio's cameras cannot have: it is left out."
+        )
+    outside = (intrinsics[:, :2, 2] < 0) | (intrinsics[:, :2, 2] > np.array(size))
+    if outside.any():
+        k = int(np.flatnonzero(outside.any(-1))[0])
+        raise InputError(
+            f"The principal point of camera {k} of {quote(folder)} is ({intrinsics[k, 0, 2]:.0f}, "
+            f"{intrinsics[k, 1, 2]:.0f}), outside its image of {size[0]} x {size[1]} pixels: these images are not "
+            "those that the cameras belong to, or set --crop center if they are their middle squares."
+        )
+
+
+def _priors(files: _Files, chosen: NDArray, opencv: torch.Tensor, transform: torch.Tensor) -> dict:
+    """What nerfstudio's dataset of sdfstudio's scenes reads: monocular depth and normals."""
+    if not (files.depths and files.normals):
+        if files.depths or files.normals:
+            have, lack = ("depth", "normals") if files.depths else ("normals", "depth")
+            CONSOLE.print(f"[yellow]The scene has monocular {have} without {lack}: neither is used.")
+        return {}
+    return {
+        "depth_filenames": [files.depths[k] for k in chosen],
+        "normal_filenames": [files.normals[k] for k in chosen],
+        "camera_to_worlds": opencv,
+        "transform": transform,
+        "include_mono_prior": True,
+    }
+
+
+idr_data = DataParserSpecification(
+    config=IDRDataParserConfig(), description="Scenes in the layout of IDR, NeuS, VolSDF and MonoSDF (cameras*.npz)."
+)

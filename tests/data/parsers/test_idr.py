@@ -1,0 +1,184 @@
+"""``idr-data``: projections, splits, crops, priors, and files that do not fit together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from PIL import Image
+from scipy.spatial.transform import Rotation
+
+from s3im_methods.data.parsers.idr import SPHERE_KEY, IDRDataParserConfig
+from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh.world_frame import world_frame
+
+COUNT = 6
+SCALE_MAT = np.array([[200.0, 0, 0, -30], [0, 200, 0, 10], [0, 0, 200, 600], [0, 0, 0, 1]])
+
+
+def intrinsics(size: tuple[int, int]) -> np.ndarray:
+    width, height = size
+    return np.array([[1.2 * width, 0, 0.51 * width], [0, 1.1 * width, 0.48 * height], [0, 0, 1.0]])
+
+
+def write(folder: Path, size: tuple[int, int] = (16, 12), whole: tuple[int, int] | None = None) -> dict:
+    """A scene of six cameras around the unit sphere; ``whole`` is the size that the cameras belong to."""
+    arrays = {}
+    (folder / "image").mkdir(parents=True)
+    (folder / "mask").mkdir()
+    for k in range(COUNT):
+        turn = Rotation.from_euler("yxz", [60 * k, 15, 3], degrees=True).as_matrix()
+        rotation = turn.T
+        center = SCALE_MAT[:3, :3] @ (turn @ [0, 0, -2.5 - 0.1 * k]) + SCALE_MAT[:3, 3]
+        world = np.eye(4)
+        # Real files hold any factor, of either sign.
+        world[:3] = (-1) ** k * (k + 0.5) * intrinsics(whole or size) @ np.column_stack([rotation, -rotation @ center])
+        arrays |= {f"world_mat_{k}": world, f"scale_mat_{k}": SCALE_MAT}
+        Image.new("RGB", size, (10 * k, 20, 30)).save(folder / "image" / f"{k:03d}.png")
+        Image.new("L", size, 255).save(folder / "mask" / f"{k:03d}.png")
+    np.savez(folder / "cameras_sphere.npz", **arrays)
+    return arrays
+
+
+def parse(folder: Path, split: str = "train", **settings) -> DataparserOutputs:
+    return IDRDataParserConfig(data=folder, **settings).setup().get_dataparser_outputs(split)
+
+
+@pytest.mark.parametrize("orientation", ["up", "none"])
+def test_rays_of_pixels_meet_the_world_points_that_project_there(tmp_path, orientation):
+    arrays = write(tmp_path)
+    outputs = parse(tmp_path, eval_interval=0, orientation_method=orientation)
+    frame = world_frame(outputs)
+    world = SCALE_MAT[:3, 3] + 100 * np.random.default_rng(0).normal(size=(20, 3))
+    for k in range(COUNT):
+        pixels = np.column_stack([world, np.ones(20)]) @ arrays[f"world_mat_{k}"][:3].T
+        pixels = pixels[:, :2] / pixels[:, 2:]
+        coords = torch.from_numpy(pixels[:, ::-1].copy() + 0.5).float()
+        rays = outputs.cameras.generate_rays(torch.full((20, 1), k), coords=coords)
+        towards = frame.to_scene(world) - rays.origins.numpy()
+        np.testing.assert_allclose(
+            rays.directions.numpy(), towards / np.linalg.norm(towards, axis=1, keepdims=True), atol=1e-5
+        )
+
+
+def test_scene_units_hold_the_cameras_and_the_world_comes_back(tmp_path):
+    write(tmp_path)
+    outputs = parse(tmp_path)
+    assert outputs.cameras.camera_to_worlds[..., 3].abs().max() <= 1 + 1e-6
+    x, y, z, radius = outputs.metadata[SPHERE_KEY]
+    frame = world_frame(outputs)
+    np.testing.assert_allclose(frame.to_world(np.array([[x, y, z]])), SCALE_MAT[None, :3, 3], atol=1e-3)
+    assert radius / frame.scale == pytest.approx(200, rel=1e-5)
+
+
+def test_splits(tmp_path):
+    write(tmp_path)
+    names = {
+        split: [p.name for p in parse(tmp_path, split, eval_interval=3).image_filenames] for split in ("train", "val")
+    }
+    assert names == {"train": ["001.png", "002.png", "004.png", "005.png"], "val": ["000.png", "003.png"]}
+    assert len(parse(tmp_path, "test", eval_interval=0).image_filenames) == COUNT
+    with pytest.raises(InputError, match="--eval-interval is 1"):
+        parse(tmp_path, eval_interval=1)
+
+
+def test_masks_follow_their_images(tmp_path):
+    write(tmp_path)
+    outputs = parse(tmp_path, "val", eval_interval=3)
+    assert outputs.mask_filenames is not None
+    assert [path.name for path in outputs.mask_filenames] == ["000.png", "003.png"]
+
+
+@pytest.mark.parametrize(("whole", "side"), [((1200, 680), 384), ((1920, 1080), 384), ((1600, 1200), 100)])
+def test_the_middle_square_of_larger_images_is_found(tmp_path, whole, side, capsys):
+    write(tmp_path, (side, side), whole)
+    outputs = parse(tmp_path, eval_interval=0)
+    scale, expected = side / min(whole), intrinsics(whole)
+    assert f"{whole[0]} x {whole[1]}" in capsys.readouterr().out
+    offset = (max(whole) - min(whole)) / 2
+    assert outputs.cameras.fx[0].item() == pytest.approx(scale * expected[0, 0], rel=1e-5)
+    assert outputs.cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] - offset) + 0.5, rel=1e-5)
+    assert outputs.cameras.cy[0].item() == pytest.approx(scale * expected[1, 2] + 0.5, rel=1e-5)
+
+
+def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path, capsys):
+    write(tmp_path, (100, 100), (900, 500))
+    outputs = parse(tmp_path, eval_interval=0)
+    assert "which is no common size" in " ".join(capsys.readouterr().out.split())
+    # The principal point is 2 % and 4 % off the middle.
+    assert outputs.cameras.fx[0].item() == pytest.approx(100 / 500 * intrinsics((900, 500))[0, 0], rel=0.05)
+
+
+def test_images_that_are_no_crop_keep_their_intrinsics(tmp_path):
+    write(tmp_path, (20, 20))
+    assert parse(tmp_path).cameras.cx[0].item() == pytest.approx(0.51 * 20 + 0.5, abs=1e-3)
+
+
+def test_monosdf_files_beside_each_other(tmp_path):
+    arrays = write(tmp_path / "first")
+    folder = tmp_path / "mono"
+    folder.mkdir()
+    np.savez(folder / "cameras.npz", **arrays)
+    for k in range(COUNT):
+        Image.new("RGB", (16, 12)).save(folder / f"{k:06d}_rgb.png")
+        np.save(folder / f"{k:06d}_depth.npy", np.ones((12, 16), np.float32))
+        np.save(folder / f"{k:06d}_normal.npy", np.full((3, 12, 16), 0.5, np.float32))
+    outputs = parse(folder, eval_interval=3)
+    assert outputs.metadata["include_mono_prior"]
+    assert [p.name for p in outputs.metadata["depth_filenames"]] == [f"{k:06d}_depth.npy" for k in (1, 2, 4, 5)]
+    assert len(outputs.metadata["camera_to_worlds"]) == 4
+
+
+def test_fewer_images_than_cameras_are_told_apart_by_their_numbers(tmp_path):
+    write(tmp_path)
+    whole = parse(tmp_path, eval_interval=0).cameras.camera_to_worlds
+    (tmp_path / "image" / "002.png").unlink()
+    (tmp_path / "mask" / "002.png").unlink()
+    rest = parse(tmp_path, eval_interval=0).cameras.camera_to_worlds
+    kept = whole[[0, 1, 3, 4, 5]]
+    torch.testing.assert_close(rest[:, :, :3] @ rest[0, :, :3].T, kept[:, :, :3] @ kept[0, :, :3].T, atol=1e-4, rtol=0)
+
+
+def broken(folder: Path, fault: str) -> None:
+    arrays = write(folder)
+    if fault == "no cameras":
+        (folder / "cameras_sphere.npz").unlink()
+    elif fault == "cut off":
+        (folder / "cameras_sphere.npz").write_bytes((folder / "cameras_sphere.npz").read_bytes()[:99])
+    elif fault == "no images":
+        (folder / "image").rename(folder / "photos")
+    elif fault == "a mask is missing":
+        (folder / "mask" / "003.png").unlink()
+    elif fault == "an image too many":
+        Image.new("RGB", (16, 12)).save(folder / "image" / "999.png")
+        Image.new("L", (16, 12)).save(folder / "mask" / "999.png")
+    else:
+        changed = dict(arrays)
+        if fault == "singular":
+            changed["world_mat_2"] = np.zeros((4, 4))
+        elif fault == "two spheres":
+            changed["scale_mat_2"] = 2 * SCALE_MAT
+        elif fault == "stretched":
+            changed |= {f"scale_mat_{k}": SCALE_MAT @ np.diag([1, 2, 1, 1]) for k in range(COUNT)}
+        np.savez(folder / "cameras_sphere.npz", **changed)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("no cameras", "holds no cameras_sphere.npz or"),
+        ("cut off", "is no whole archive"),
+        ("no images", "holds no images in image/"),
+        ("a mask is missing", "6 images but 5 masks"),
+        ("an image too many", "6 cameras"),
+        ("singular", "world_mat_2"),
+        ("two spheres", "scale_mat_2"),
+        ("stretched", "not one scale and a shift"),
+    ],
+)
+def test_files_that_do_not_fit_together_are_refused(tmp_path, fault, words):
+    broken(tmp_path, fault)
+    with pytest.raises(InputError) as raised:
+        parse(tmp_path)
+    assert words in str(raised.value)
