@@ -11,8 +11,9 @@ from s3im_methods.data.depth.listing import list_depth
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.metrics.depth import depth_metrics
-from s3im_methods.models.depth_supervision import DepthFacts, measured_depth
+from s3im_methods.models.depth_supervision import measured_depth
 
 
 class TrueDepth:
@@ -43,8 +44,8 @@ class TrueDepth:
         if self._dataset is None:
             return {}
         slopes = camera.generate_rays(camera_indices=0, keep_shape=True).metadata["directions_norm"]
-        facts = DepthFacts.of(self._dataset.metadata)
+        facts = SceneFacts.of(self._dataset.metadata)
         truth = measured_depth(self._dataset[index], slopes, facts)
         if not bool((torch.isfinite(truth) & (truth > 0)).any()):
             return {}
-        return depth_metrics(rendered, truth, facts.metres_per_unit)
+        return depth_metrics(rendered, truth, facts.depth_metres_per_unit)

@@ -14,7 +14,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from torch.utils.data import Dataset
 
-from s3im_methods.data.cut_out import cut_out_metadata
+from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
@@ -69,7 +69,7 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
     def __init__(self, config: VanillaDataManagerConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
-        self.train_dataset.metadata |= cut_out_metadata(self.train_dataset)
+        add_cut_out_facts(self.train_dataset)
 
     def setup_train(self) -> None:
         """Set up the loading of training images, and the rays of their pixels."""

@@ -8,14 +8,8 @@ import torch
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from PIL import Image
 
+from s3im_methods.data.scene_facts import add_facts
 from s3im_methods.data.scene_sphere import MARGIN, fit_scene_sphere
-
-TRANSPARENT_KEY = "has_transparent_background"
-"""Of the training set's metadata: whether its images show something that was cut out."""
-
-BOX_SCALE_KEY = "object_box_scale"
-"""Of the training set's metadata: by what to enlarge the scene's box so that it holds what was cut out, 1 to 2; None
-where nothing was, where the cameras do not look at one thing from outside, or where 2 is not enough."""
 
 _LOOKED_AT = 8
 _LEAST_SHARE = 0.05
@@ -23,19 +17,21 @@ _CLEAR_BELOW = 128
 _MOST_SCALE = 2.0
 
 
-def cut_out_metadata(dataset: InputDataset) -> dict[str, bool | float | None]:
-    """Look at some images, and at the cameras.
+def add_cut_out_facts(dataset: InputDataset) -> None:
+    """Look at some images, and at the cameras, and tell the model.
 
     Args:
-        dataset: The training set. Where its parser names a colour to blend transparent images with, they count as
-            opaque, and so do images that are gone.
-
-    Returns:
-        The values of both keys.
+        dataset: The training set, whose facts get ``has_transparent_background`` and ``object_box_scale``. Where its
+            parser names a colour to blend transparent images with, they count as opaque, and so do images that are
+            gone.
     """
     blended = dataset._dataparser_outputs.alpha_color is not None
     transparent = not blended and _are_cut_out(dataset.image_filenames)
-    return {TRANSPARENT_KEY: transparent, BOX_SCALE_KEY: _box_scale(dataset) if transparent else None}
+    add_facts(
+        dataset.metadata,
+        has_transparent_background=transparent,
+        object_box_scale=_box_scale(dataset) if transparent else None,
+    )
 
 
 def _are_cut_out(images: Sequence[Path]) -> bool:

@@ -8,6 +8,7 @@ from torch import Tensor
 from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.data.depth.maps import DepthMaps
 from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.scene_facts import add_facts
 
 DEPTH_KEYS = ("depth_image", "depth_sigma_scale", "depth_widening", "depth_confidence")
 
@@ -23,8 +24,8 @@ class DepthDataset(InputDataset):
       the settings' values for the others.
     - ``depth_confidence``, from 0 to 1, where the scene has confidence maps.
 
-    All images of a scene have the same of these keys. ``metadata`` holds ``depth_available`` (bool), ``depth_source``,
-    ``depth_is_euclidean`` (False), ``depth_metres_per_unit`` (float) and ``depth_alignment`` ("fixed" or "learned").
+    All images of a scene have the same of these keys. ``metadata`` holds what of
+    :class:`~s3im_methods.data.scene_facts.SceneFacts` is about depth.
 
     Args:
         dataparser_outputs: The split, as parsed.
@@ -47,13 +48,12 @@ class DepthDataset(InputDataset):
         learned = config.alignment == "learned" and self.depth_maps.has_monocular
         # The model gets the metadata: the frames' entries are none of its business.
         self.metadata.pop(METADATA_KEY, None)
-        self.metadata |= {
-            "depth_available": self.depth_maps.source != "none",
-            "depth_source": self.depth_maps.source,
-            "depth_is_euclidean": False,
-            "depth_metres_per_unit": self.depth_maps.metres_per_unit,
-            "depth_alignment": "learned" if learned else "fixed",
-        }
+        add_facts(
+            self.metadata,
+            depth_source=self.depth_maps.source,
+            depth_metres_per_unit=self.depth_maps.metres_per_unit,
+            depth_alignment="learned" if learned else "fixed",
+        )
 
     def get_metadata(self, data: dict) -> dict[str, Tensor]:
         """The depth of one image.

@@ -7,6 +7,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.sdfstudio_masks import with_masks
 from s3im_methods.data.surface_dataset import SurfaceDataset
 
@@ -55,7 +56,11 @@ class SurfaceDataManager(DepthDataManager):
         assert isinstance(dataset, SurfaceDataset)
         if self.config.use_masks and self.train_dataparser_outputs.mask_filenames:
             self.train_dataparser_outputs = replace(self.train_dataparser_outputs, mask_filenames=None)
-            if self.test_mode == "val" and self.local_rank == 0 and dataset.metadata["scene_kind"] == "room":
+            if (
+                self.test_mode == "val"
+                and self.local_rank == 0
+                and SceneFacts.of(dataset.metadata).scene_kind == "room"
+            ):
                 CONSOLE.print(
                     "[yellow]The scene's masks count as the foreground's, but its cameras do not look at one object "
                     "from outside: if the masks only hide what moved, set --pipeline.datamanager.use-masks False."

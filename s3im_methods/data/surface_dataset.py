@@ -16,6 +16,7 @@ from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
 from s3im_methods.data.normal_maps import NORMAL_KEY, scene_normals
+from s3im_methods.data.scene_facts import add_facts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.data.wording import quote
 
@@ -33,10 +34,8 @@ class SurfaceDataset(DepthDataset):
       nerfstudio's scenes list ``normal_file_path`` or sdfstudio's parser includes the monocular priors.
     - ``depth``, float32 ``[H, W]``, only with those priors: monocular depth up to scale and shift.
 
-    All images of a split have the same of these keys. ``metadata`` holds ``has_foreground_mask`` (bool: masks are
-    listed, or an image has a pixel that is not opaque), ``has_normals`` and ``has_monocular_depth`` (bool: there is
-    ``normal``, or ``depth``), ``scene_kind`` ("object" or "room", what the cameras suggest), and
-    ``scene_sphere_object`` and ``scene_sphere_room``, each (x, y, z, radius) in scene units.
+    All images of a split have the same of these keys. ``metadata`` holds what of
+    :class:`~s3im_methods.data.scene_facts.SceneFacts` is about foreground, normals, monocular depth and spheres.
 
     Args:
         dataparser_outputs: The split, as parsed.
@@ -75,14 +74,15 @@ class SurfaceDataset(DepthDataset):
         has_priors = bool(dataparser_outputs.metadata.get("include_mono_prior"))
         self._priors = SDFDataset(dataparser_outputs, scale_factor) if has_priors else None
         cameras = dataparser_outputs.cameras if train_cameras is None else train_cameras
-        self.metadata |= {
-            "has_foreground_mask": self.has_foreground_mask,
-            "has_normals": self._has_normals or has_priors,
-            "has_monocular_depth": has_priors,
-            "scene_kind": fit_scene_sphere(cameras, "auto").kind,
-            "scene_sphere_object": _four(cameras, "object"),
-            "scene_sphere_room": _four(cameras, "room"),
-        }
+        add_facts(
+            self.metadata,
+            has_foreground_mask=self.has_foreground_mask,
+            has_normals=self._has_normals or has_priors,
+            has_monocular_depth=has_priors,
+            scene_kind=fit_scene_sphere(cameras, "auto").kind,
+            object_sphere=fit_scene_sphere(cameras, "object"),
+            room_sphere=fit_scene_sphere(cameras, "room"),
+        )
 
     def get_numpy_image(self, image_idx: int) -> NDArray[np.uint8]:
         """The image as stored, with alpha where the scene has a foreground, ``[H, W, 3 or 4]``.
@@ -141,8 +141,3 @@ class SurfaceDataset(DepthDataset):
         depth = fit_size(depth.reshape(depth.shape[-2:]).numpy(), size, depth_name, image)
         normal = fit_size(normal.numpy(), size, normal_name, image, "normal map")
         return {"depth": torch.from_numpy(depth), "normal": torch.from_numpy(normal)}
-
-
-def _four(cameras: Cameras, kind: str) -> tuple[float, float, float, float]:
-    sphere = fit_scene_sphere(cameras, kind)  # type: ignore[arg-type]
-    return (*sphere.center, sphere.radius)

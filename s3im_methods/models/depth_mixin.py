@@ -16,11 +16,12 @@ from nerfstudio.models.base_model import Model
 from torch import Tensor
 from torch.nn import Parameter
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses.depth import depth_loss
 from s3im_methods.metrics.depth import depth_metrics
 from s3im_methods.metrics.depth_picture import depth_picture
 from s3im_methods.models.depth_alignment import DepthAlignment
-from s3im_methods.models.depth_supervision import DepthFacts, depth_targets, measured_depth
+from s3im_methods.models.depth_supervision import check_depth_facts, depth_targets, measured_depth
 
 if TYPE_CHECKING:
     _Base = Model
@@ -31,8 +32,8 @@ else:
 class DepthSupervisionMixin(_Base):
     """See the module's docstring.
 
-    The training set's metadata, among the model's ``kwargs``, are those that
-    :class:`~s3im_methods.models.depth_supervision.DepthFacts` reads.
+    The training set's metadata, among the model's ``kwargs``, may hold
+    :class:`~s3im_methods.data.scene_facts.SceneFacts`.
     """
 
     config: Any
@@ -41,9 +42,10 @@ class DepthSupervisionMixin(_Base):
     def populate_modules(self) -> None:
         """Build the base model and, where the data set asks for it, the alignment of monocular depth."""
         self.config.depth.check()
-        self.depth_facts = DepthFacts.of(self.kwargs.get("metadata") or {})
+        self.scene_facts = SceneFacts.of(self.kwargs.get("metadata"))
         super().populate_modules()  # type: ignore[safe-super]
-        self.depth_alignment = DepthAlignment(self.num_train_data) if self.depth_facts.learned_alignment else None
+        learned = self.scene_facts.depth_alignment == "learned"
+        self.depth_alignment = DepthAlignment(self.num_train_data) if learned else None
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """The base model's groups, and ``depth_alignment`` where the alignment is learned."""
@@ -62,7 +64,7 @@ class DepthSupervisionMixin(_Base):
                 that a run can be rendered where its depth maps are no more.
         """
         if self.config.depth.weight() > 0:
-            self.depth_facts.check(self.config.depth)
+            check_depth_facts(self.scene_facts, self.config.depth)
         return super().get_training_callbacks(training_callback_attributes)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class DepthSupervisionMixin(_Base):
     def _depth_loss(self, outputs: dict[str, Any], batch: dict[str, Any]) -> Tensor:
         config = self.config.depth
         targets = depth_targets(
-            batch, outputs.get("directions_norm"), self.depth_facts, config, self.train_step, self.depth_alignment
+            batch, outputs.get("directions_norm"), self.scene_facts, config, self.train_step, self.depth_alignment
         )
         # No sample can lie where a ray does not reach.
         reach = outputs["ray_samples_list"][-1].frustums.ends[:, -1, 0]
@@ -115,7 +117,7 @@ class DepthSupervisionMixin(_Base):
         metrics, images = super().get_image_metrics_and_images(outputs, batch)  # type: ignore[safe-super]
         if "depth_image" not in batch:
             return metrics, images
-        truth = measured_depth(batch, outputs.get("directions_norm"), self.depth_facts)
-        metrics.update(depth_metrics(outputs, truth, self.depth_facts.metres_per_unit))
+        truth = measured_depth(batch, outputs.get("directions_norm"), self.scene_facts)
+        metrics.update(depth_metrics(outputs, truth, self.scene_facts.depth_metres_per_unit))
         images["depth"] = depth_picture(truth, outputs["depth"], outputs["accumulation"])
         return metrics, images

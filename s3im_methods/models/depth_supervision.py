@@ -1,11 +1,11 @@
 """What a batch knows of its rays' depths, in the units in which depth losses and depth metrics compare."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 from s3im_methods.losses.depth import DepthLossConfig, DepthTargets, sigma_at
 from s3im_methods.models.depth_alignment import DepthAlignment
@@ -16,53 +16,33 @@ NO_DEPTH = (
 )
 
 
-@dataclass(frozen=True)
-class DepthFacts:
-    """What a data set says of its depth maps."""
+def check_depth_facts(facts: SceneFacts, config: DepthLossConfig) -> None:
+    """Refuse a depth loss that cannot be computed on a scene.
 
-    available: bool
-    """Whether it may have any; False only where it says that it has none."""
-    is_euclidean: bool
-    """Whether the maps hold distances along the ray; else they hold z-depths."""
-    metres_per_unit: float | None
-    """Length of a scene unit in metres, where it is known."""
-    learned_alignment: bool
-    """Whether scale and shift of monocular depth are to be learned."""
+    Args:
+        facts: Of the scene.
+        config: The depth loss's settings, whose weight is above 0.
 
-    @classmethod
-    def of(cls, metadata: dict[str, Any]) -> "DepthFacts":
-        """Read a data set's metadata: ``depth_available``, ``depth_is_euclidean``, ``depth_metres_per_unit`` and
-        ``depth_alignment``, each of which may be missing."""
-        return cls(
-            available=bool(metadata.get("depth_available", True)),
-            is_euclidean=bool(metadata.get("depth_is_euclidean", False)),
-            metres_per_unit=metadata.get("depth_metres_per_unit"),
-            learned_alignment=metadata.get("depth_alignment") == "learned",
+    Raises:
+        InputError: If there is no depth, or sigma is in metres and depth is not.
+    """
+    if not facts.depth_available:
+        raise InputError(NO_DEPTH)
+    if config.sigma_unit == "metres" and facts.depth_metres_per_unit is None:
+        raise InputError(
+            "The depth's sigma is in metres (--pipeline.model.depth.sigma-unit), but the length of this scene's "
+            "unit is not known: give it in scene units."
         )
 
-    def check(self, config: DepthLossConfig) -> None:
-        """Raise where a loss cannot be computed from such depth maps.
 
-        Raises:
-            InputError: If there is none, or sigma is in metres and the maps are not.
-        """
-        if not self.available:
-            raise InputError(NO_DEPTH)
-        if config.sigma_unit == "metres" and self.metres_per_unit is None:
-            raise InputError(
-                "The depth's sigma is in metres (--pipeline.model.depth.sigma-unit), but the length of this scene's "
-                "unit is not known: give it in scene units."
-            )
-
-
-def depth_along_ray(batch: dict[str, Any], directions_norm: Tensor | None, facts: DepthFacts) -> Tensor:
+def depth_along_ray(batch: dict[str, Any], directions_norm: Tensor | None, facts: SceneFacts) -> Tensor:
     """The true depth of a batch or an image, as the distance along its rays that models render.
 
     Args:
         batch: Its ``depth_image``, ``[*batch, 1]`` in scene units, is used; 0 where the depth is not known.
         directions_norm: Length of each ray's direction before it was normalised, ``[*batch, 1]``: of a pinhole camera,
             the distance along the ray per unit of z-depth. Needed unless depths are along the ray already.
-        facts: What the data set says of its depth.
+        facts: Of the scene.
 
     Returns:
         ``[*batch, 1]``, in scene units.
@@ -73,7 +53,7 @@ def depth_along_ray(batch: dict[str, Any], directions_norm: Tensor | None, facts
     if "depth_image" not in batch:
         raise InputError(NO_DEPTH)
     depth = batch["depth_image"]
-    if facts.is_euclidean:
+    if facts.depth_is_euclidean:
         return depth if directions_norm is None else depth.to(directions_norm.device)
     if directions_norm is None:
         raise InputError("z-depth needs its rays' directions_norm: generate them by nerfstudio's cameras.")
@@ -83,7 +63,7 @@ def depth_along_ray(batch: dict[str, Any], directions_norm: Tensor | None, facts
 def depth_targets(
     batch: dict[str, Any],
     directions_norm: Tensor | None,
-    facts: DepthFacts,
+    facts: SceneFacts,
     config: DepthLossConfig,
     step: int,
     alignment: DepthAlignment | None = None,
@@ -94,7 +74,7 @@ def depth_targets(
         batch: ``depth_image`` and, where the data set has them, ``depth_sigma_scale``, ``depth_widening`` and
             ``depth_confidence``, each ``[B, 1]``; and ``indices``, ``[B, 3]``, whose first column is the image.
         directions_norm: See :func:`depth_along_ray`.
-        facts: What the data set says of its depth.
+        facts: Of the scene.
         config: The depth loss's settings, for sigma.
         step: The training step.
         alignment: Learned correction of monocular depth, the pixels with a widening above 0.
@@ -113,11 +93,11 @@ def depth_targets(
     images = batch["indices"][:, 0].to(depth.device) if "indices" in batch else None
     if alignment is not None and widening is not None and images is not None:
         # Scale and shift are those of the map, so the shift of a z-depth grows with the ray's slope.
-        along = 1.0 if facts.is_euclidean or directions_norm is None else directions_norm[:, 0]
+        along = 1.0 if facts.depth_is_euclidean or directions_norm is None else directions_norm[:, 0]
         depth = alignment(depth / along, widening > 0, images) * along
     sigma = sigma_at(config.sigma, step)
     if config.sigma_unit == "metres":
-        sigma /= facts.metres_per_unit or 1.0
+        sigma /= facts.depth_metres_per_unit or 1.0
     return DepthTargets(
         depth,
         sigma if sigma_scale is None else sigma * sigma_scale,
@@ -127,13 +107,13 @@ def depth_targets(
     )
 
 
-def measured_depth(batch: dict[str, Any], directions_norm: Tensor | None, facts: DepthFacts) -> Tensor:
+def measured_depth(batch: dict[str, Any], directions_norm: Tensor | None, facts: SceneFacts) -> Tensor:
     """The depth of an image that a rendered one can be judged by: without its monocular pixels, which are guesses.
 
     Args:
         batch: ``depth_image`` and, where the data set has it, ``depth_widening``, each ``[H, W, 1]``.
         directions_norm: See :func:`depth_along_ray`.
-        facts: What the data set says of its depth.
+        facts: Of the scene.
 
     Returns:
         Distances along the ray, ``[H, W, 1]``, in scene units; 0 where the depth was not measured.

@@ -5,10 +5,11 @@ Settings that are None are taken from the preset, which ``style``, ``scene_kind`
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from nerfstudio.models.neus_facto import NeuSFactoModelConfig
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig
@@ -79,12 +80,12 @@ class S3IMNeuSFactoModelConfig(NeuSFactoModelConfig):
     """When the proposal networks learn: nerfacto learns ever more rarely, down to one step in proposal-update-every
     after proposal-warmup steps; every-step is nerfstudio's neus-facto."""
 
-    def sphere(self, metadata: dict[str, Any]) -> tuple[tuple[float, float, float], float]:
+    def sphere(self, facts: SceneFacts) -> tuple[tuple[float, float, float], float]:
         """Centre and radius of the sphere, for a preset that is filled in.
 
         Args:
-            metadata: The training set's, with ``scene_sphere_object`` and ``scene_sphere_room``, each a centre's three
-                coordinates and a radius; a unit sphere is taken where there are none.
+            facts: Of the scene; a unit sphere is taken where they have none.
         """
-        x, y, z, radius = metadata.get(f"scene_sphere_{self.scene_kind}", (0.0, 0.0, 0.0, 1.0))
-        return self.sphere_center or (x, y, z), self.sphere_radius or radius
+        found = facts.object_sphere if self.scene_kind == "object" else facts.room_sphere
+        center, radius = ((0.0, 0.0, 0.0), 1.0) if found is None else (found.center, found.radius)
+        return self.sphere_center or center, self.sphere_radius or radius

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 
@@ -70,25 +71,25 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
-def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S3IMNeuSFactoModelConfig:
+def with_preset(config: S3IMNeuSFactoModelConfig, facts: SceneFacts) -> S3IMNeuSFactoModelConfig:
     """The settings with every None replaced by what the preset says.
 
     Args:
         config: As the user gave it.
-        metadata: The training set's: ``scene_kind`` for auto, ``has_foreground_mask`` and ``depth_source``.
+        facts: Of the scene: its kind for auto, whether it has masks, and where its depth comes from.
 
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    kind = metadata.get("scene_kind", "object") if config.scene_kind == "auto" else config.scene_kind
+    kind = (facts.scene_kind or "object") if config.scene_kind == "auto" else config.scene_kind
     if (config.style, kind) not in PRESETS:
         raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
-    preset = _completed(dict(PRESETS[config.style, kind]), config, kind, metadata)
+    preset = _completed(dict(PRESETS[config.style, kind]), config, kind, facts)
     of_field = {name.removeprefix("sdf_field."): name for name in preset if name.startswith("sdf_field.")}
     sdf_field = replace(config.sdf_field, **_missing(config.sdf_field, {k: preset[v] for k, v in of_field.items()}))
     of_model = {name: value for name, value in preset.items() if name not in of_field.values()}
     # Of an object, a depth camera knows less than the photos' outlines say.
-    has_depth = config.style == "ours" and kind == "room" and metadata.get("depth_source") in _SENSORS
+    has_depth = config.style == "ours" and kind == "room" and facts.depth_source in _SENSORS
     depth = config.depth.decided(has_depth)
     result = replace(config, scene_kind=kind, sdf_field=sdf_field, depth=depth, **_missing(config, of_model))
     _check(result)
@@ -96,10 +97,10 @@ def with_preset(config: S3IMNeuSFactoModelConfig, metadata: dict[str, Any]) -> S
 
 
 def _completed(
-    preset: dict[str, Any], config: S3IMNeuSFactoModelConfig, kind: str, metadata: dict[str, Any]
+    preset: dict[str, Any], config: S3IMNeuSFactoModelConfig, kind: str, facts: SceneFacts
 ) -> dict[str, Any]:
     """The preset with what follows from other settings and from the data."""
-    masked = metadata.get("has_foreground_mask", False)
+    masked = facts.has_foreground_mask
     preset.setdefault("background_model", "none" if masked else "nerf++")
     model = config.background_model or preset["background_model"]
     if config.overwrite_near_far_plane:

@@ -40,7 +40,7 @@ class S3IMDepthNerfactoModel(DepthSupervisionMixin, S3IMNerfactoModel):
         config: The model's configuration.
         scene_box: The scene's bounds.
         num_train_data: Number of training images.
-        metadata: The training set's metadata; see :class:`~s3im_methods.models.depth_supervision.DepthFacts`.
+        metadata: The training set's metadata; see :class:`~s3im_methods.data.scene_facts.SceneFacts`.
     """
 
     config: S3IMDepthNerfactoModelConfig

@@ -15,7 +15,7 @@ from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 from torch import Tensor
 
 from s3im_methods.compat.proposals import ProposalSchedule
-from s3im_methods.data.cut_out import TRANSPARENT_KEY
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.encodings import (
     chosen_implementation,
     fuse_hash_encodings,
@@ -69,7 +69,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
 
     def populate_modules(self) -> None:
         """Choose background and implementation, then build nerfacto and the S3IM term."""
-        self.transparent = bool((self.kwargs.get("metadata") or {}).get(TRANSPARENT_KEY, False))
+        self.transparent = SceneFacts.of(self.kwargs.get("metadata")).has_transparent_background
         background = self.config.background_color or ("white" if self.transparent else "last_sample")
         kept = replace(self.config, background_color=background)
         self.implementation = chosen = chosen_implementation(self.config.implementation)

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import Module, Parameter, functional
 
 from s3im_methods.compat.proposals import ProposalSchedule
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
 from s3im_methods.encodings import fuse_hash_encodings, implementation_line
 from s3im_methods.fields.inverted_sphere_field import InvertedSphereField
@@ -52,8 +53,8 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
         config: The model's configuration.
         scene_box: The scene's bounds.
         num_train_data: Number of training images.
-        metadata: The training set's metadata: ``scene_kind``, ``scene_sphere_object``, ``scene_sphere_room`` and
-            ``has_foreground_mask`` choose the preset, as far as they are there.
+        metadata: The training set's metadata, whose :class:`~s3im_methods.data.scene_facts.SceneFacts` choose the
+            preset and the sphere.
     """
 
     config: S3IMNeuSFactoModelConfig
@@ -63,9 +64,9 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
 
     def populate_modules(self) -> None:
         """Fill in the preset, build nerfstudio's model, then put it into the scene's sphere."""
-        metadata = self.kwargs.get("metadata") or {}
-        config = with_preset(self.config, metadata)
-        self.sphere_center, self.sphere_radius = config.sphere(metadata)
+        facts = SceneFacts.of(self.kwargs.get("metadata"))
+        config = with_preset(self.config, facts)
+        self.sphere_center, self.sphere_radius = config.sphere(facts)
         config = replace(config, sphere_center=self.sphere_center, sphere_radius=self.sphere_radius)
         assert config.unit_share is not None and config.sdf_field.bias is not None
         self.unit_radius = self.sphere_radius * config.unit_share
@@ -164,7 +165,7 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             InputError: If the data set has not the depth or the normals to learn from.
         """
         config = self.config
-        check_priors(config.mono_normal_loss_mult, config.mono_depth_loss_mult, self.kwargs.get("metadata") or {})
+        check_priors(config.mono_normal_loss_mult, config.mono_depth_loss_mult, self.scene_facts)
         before = [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION]
         return [
             *super().get_training_callbacks(training_callback_attributes),

@@ -23,6 +23,7 @@ from nerfstudio.models.tensorf import TensoRFModel
 from torch import Tensor
 from torch import distributed as dist
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.encodings.octaves import OctaveEncoding
 from s3im_methods.encodings.resampling import Window
 from s3im_methods.encodings.tensor_grids import make_grid
@@ -54,7 +55,7 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
     decides_by_data = True
 
     def __init__(self, config: S3IMTensoRFModelConfig, **kwargs: Any) -> None:
-        config = with_preset(config, kwargs.get("metadata") or {})
+        config = with_preset(config, SceneFacts.of(kwargs.get("metadata")))
         super().__init__(config=config, **kwargs)
         self.side_after = dict(zip(config.upsampling_iters, self.upsampling_steps, strict=True))
         # nerfstudio's own upsampling looks here; ours takes its place.

@@ -5,12 +5,10 @@ Replica's rooms, and of the lego scene for objects; ``nerfstudio`` is nerfstudio
 measured best.
 """
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
-from types import MappingProxyType
 from typing import Any
 
-from s3im_methods.data.cut_out import BOX_SCALE_KEY, TRANSPARENT_KEY
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 
@@ -101,25 +99,24 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
-def with_preset(
-    config: S3IMTensoRFModelConfig, metadata: Mapping[str, Any] = MappingProxyType({})
-) -> S3IMTensoRFModelConfig:
+def with_preset(config: S3IMTensoRFModelConfig, facts: SceneFacts | None = None) -> S3IMTensoRFModelConfig:
     """The settings with every None replaced by what the preset says.
 
     Args:
         config: The settings.
-        metadata: The training set's, see :mod:`s3im_methods.data.cut_out`.
+        facts: Of the scene: what of them is about cut-out objects; None where nothing is known.
 
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    kind, box_scale = config.scene_kind, metadata.get(BOX_SCALE_KEY)
+    facts = facts or SceneFacts()
+    kind, box_scale = config.scene_kind, facts.object_box_scale
     if kind == "auto":
         kind = "room" if box_scale is None else "object"
     if (config.style, kind) not in PRESETS:
         raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
     preset = dict(PRESETS[config.style, kind])
-    if metadata.get(TRANSPARENT_KEY) and preset["background_color"] == "last_sample":
+    if facts.has_transparent_background and preset["background_color"] == "last_sample":
         # That would be before black, where the method collapses without S3IM.
         preset["background_color"] = "white"
     if kind == "object" and box_scale is not None:

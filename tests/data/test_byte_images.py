@@ -16,7 +16,7 @@ from PIL import Image
 
 from s3im_methods.data import byte_images
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig, ByteImages
-from s3im_methods.data.cut_out import TRANSPARENT_KEY
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -140,5 +140,5 @@ def test_another_pixel_sampler_gets_the_floats_it_expects(tmp_path):
 def test_what_is_cut_out_is_noted_for_the_model(tmp_path):
     _, blended = managers(blender_scene(tmp_path / "a", "white"))
     _, kept = managers(blender_scene(tmp_path / "b", None))
-    assert blended.train_dataset.metadata[TRANSPARENT_KEY] is False
-    assert kept.train_dataset.metadata[TRANSPARENT_KEY] is True
+    assert SceneFacts.of(blended.train_dataset.metadata).has_transparent_background is False
+    assert SceneFacts.of(kept.train_dataset.metadata).has_transparent_background is True

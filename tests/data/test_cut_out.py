@@ -11,7 +11,8 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from PIL import Image
 
-from s3im_methods.data.cut_out import BOX_SCALE_KEY, TRANSPARENT_KEY, cut_out_metadata
+from s3im_methods.data.cut_out import add_cut_out_facts
+from s3im_methods.data.scene_facts import SceneFacts
 
 
 def cameras(inward: bool, distance: float = 1.0) -> Cameras:
@@ -37,9 +38,15 @@ def dataset(folder, alphas, inward=True, distance=1.0, alpha_color=None) -> Any:
     return SimpleNamespace(
         image_filenames=[folder / f"{number}.png" for number in range(len(alphas))],
         cameras=cameras(inward, distance),
+        metadata={},
         scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])),
         _dataparser_outputs=SimpleNamespace(alpha_color=alpha_color),
     )
+
+
+def facts_of(data: Any) -> SceneFacts:
+    add_cut_out_facts(data)
+    return SceneFacts.of(data.metadata)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +65,8 @@ def dataset(folder, alphas, inward=True, distance=1.0, alpha_color=None) -> Any:
     ],
 )
 def test_what_is_said(tmp_path, given, transparent, scale):
-    assert cut_out_metadata(dataset(tmp_path, **given)) == {TRANSPARENT_KEY: transparent, BOX_SCALE_KEY: scale}
+    facts = facts_of(dataset(tmp_path, **given))
+    assert (facts.has_transparent_background, facts.object_box_scale) == (transparent, scale)
 
 
 def test_corners_of_a_straightened_photograph_are_no_background(tmp_path):
@@ -66,7 +74,7 @@ def test_corners_of_a_straightened_photograph_are_no_background(tmp_path):
     pixels = np.full((40, 40, 4), 255, np.uint8)
     pixels[:4, :4, 3] = pixels[-4:, :4, 3] = pixels[:4, -4:, 3] = pixels[-4:, -4:, 3] = 0
     Image.fromarray(pixels).save(tmp_path / "0.png")
-    assert not cut_out_metadata(data)[TRANSPARENT_KEY]
+    assert not facts_of(data).has_transparent_background
 
 
 @pytest.mark.parametrize(("angle", "least", "most"), [(40, 1.0, 1.0), (62, 1.0, 1.1), (80, 1.05, 1.3)])
@@ -85,5 +93,5 @@ def test_a_dome_of_cameras_as_the_parser_places_them(tmp_path, angle, least, mos
     origins = backward - backward.mean(0)
     poses = torch.cat([rotation, (origins / origins.abs().max())[..., None]], dim=-1)
     data.cameras = Cameras(poses, fx=focal, fy=focal, cx=16.0, cy=16.0, width=32, height=32)
-    scale = cut_out_metadata(data)[BOX_SCALE_KEY]
+    scale = facts_of(data).object_box_scale
     assert scale is not None and least <= scale <= most

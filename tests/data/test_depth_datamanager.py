@@ -12,6 +12,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.data.depth_dataset import DEPTH_KEYS
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -134,10 +135,10 @@ def test_a_listed_file_that_is_missing(change):
 def test_rendering_reads_no_depth_and_tells_the_model_what_training_did(change):
     data = change(lambda f: f.update(depth_file_path="nowhere.png"))
     manager, output = said(data, test_mode="inference")
-    assert manager.train_dataset.metadata["depth_available"] is True
+    assert SceneFacts.of(manager.train_dataset.metadata).depth_available is True
     assert "Depth" not in output
     gone, _ = said(data, test_mode="inference", monocular_folder="nowhere")
-    assert gone.train_dataset.metadata["depth_available"] is False
+    assert SceneFacts.of(gone.train_dataset.metadata).depth_available is False
 
 
 def test_no_depth_by_choice(written):

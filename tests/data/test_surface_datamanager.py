@@ -11,6 +11,7 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataPars
 from nerfstudio.utils.rich_utils import CONSOLE
 from PIL import Image
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.data.surface_datamanager import SurfaceDataManager, SurfaceDataManagerConfig
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
@@ -70,7 +71,7 @@ def test_batches_hold_the_foreground_of_their_pixels(written):
 def test_a_scene_without_depth_trains_without(bare):
     manager, output = said(bare)
     assert "Depth: none is used." in output and "yellow" not in output
-    assert manager.train_dataset.metadata["depth_available"] is False
+    assert SceneFacts.of(manager.train_dataset.metadata).depth_available is False
     assert manager.next_train(0)[1]["depth_image"].sum() == 0
 
 
@@ -100,11 +101,10 @@ def test_masks_restrict_the_pixels_by_choice(scene):
 def test_the_model_is_told_the_same_in_every_mode(written, test_mode):
     manager, _ = said(written, test_mode=test_mode, train_views=5)
     cameras = manager.train_dataparser_outputs.cameras
-    sphere = fit_scene_sphere(cameras, "object")
     for found in (manager.train_dataset, manager.eval_dataset):
-        assert found.metadata["scene_sphere_object"] == (*sphere.center, sphere.radius)
-        assert found.metadata["scene_kind"] == "object"
-        assert found.metadata["has_foreground_mask"] is True
+        facts = SceneFacts.of(found.metadata)
+        assert facts.object_sphere == fit_scene_sphere(cameras, "object")
+        assert (facts.scene_kind, facts.has_foreground_mask) == ("object", True)
     assert len(cameras) == 5
 
 

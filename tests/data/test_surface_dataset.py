@@ -14,6 +14,7 @@ from PIL import Image
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.few_views import keep_views
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.data.sdfstudio_masks import with_masks
 from s3im_methods.data.surface_dataset import SurfaceDataset
@@ -57,7 +58,7 @@ def alpha_scene(scene, *modes):
 
 def test_masks_become_alpha_and_leave_no_pixel_out(masked):
     found = dataset(masked.config())
-    assert found.metadata["has_foreground_mask"] is True
+    assert SceneFacts.of(found.metadata).has_foreground_mask is True
     for index in range(4):
         data = found[index]
         assert data.keys() == {"image_idx", "image", "depth_image", "fg_mask"}
@@ -84,7 +85,7 @@ def test_resolution_factor(masked):
 def test_without_masks_by_choice_it_is_nerfstudio(masked):
     found = dataset(masked.config(), use_masks=False)
     data = found[0]
-    assert found.metadata["has_foreground_mask"] is False
+    assert SceneFacts.of(found.metadata).has_foreground_mask is False
     assert data["mask"].dtype == torch.bool and "fg_mask" not in data
     assert data["image"].shape == (6, 8, 3)
 
@@ -96,7 +97,7 @@ def test_mask_colour_needs_no_mask_key(masked):
 def test_own_alpha_stays(scene):
     found = dataset(alpha_scene(scene, "RGBA").config())
     stored = np.array(Image.open(scene.folder / "images/1.png"))
-    assert found.metadata["has_foreground_mask"] is True
+    assert SceneFacts.of(found.metadata).has_foreground_mask is True
     assert found[1]["image"].numpy() == pytest.approx(stored / 255)
     assert found[1]["fg_mask"].numpy() == pytest.approx(stored[..., 3:] / 255)
 
@@ -118,12 +119,12 @@ def test_images_without_alpha_count_as_foreground_beside_others(scene):
 
 def test_no_foreground_means_three_channels(scene):
     found = dataset(alpha_scene(scene, "RGB").config())
-    assert found.metadata["has_foreground_mask"] is False
+    assert SceneFacts.of(found.metadata).has_foreground_mask is False
     assert found[0].keys() == {"image_idx", "image", "depth_image"}
     for k in range(6):
         Image.new("RGBA", (8, 6), (10, 20, 30, 255)).save(scene.folder / f"images/{k}.png")
     opaque = dataset(scene.config())
-    assert opaque.metadata["has_foreground_mask"] is False
+    assert SceneFacts.of(opaque.metadata).has_foreground_mask is False
     assert opaque[0]["image"].shape == (6, 8, 3)
 
 
@@ -141,20 +142,19 @@ def test_blender_images_keep_their_alpha(tmp_path):
     config = BlenderDataParserConfig(data=tmp_path)
     found = dataset(config)
     stored = np.array(Image.open(tmp_path / "train_1.png"))
-    assert found.metadata["has_foreground_mask"] is True
+    assert SceneFacts.of(found.metadata).has_foreground_mask is True
     assert found[1]["image"].numpy() == pytest.approx(stored / 255)
     assert dataset(config, use_masks=False)[1]["image"].shape == (6, 8, 3)
 
 
 def test_spheres_are_of_the_training_cameras(masked):
     train, test = outputs_of(masked.config()), outputs_of(masked.config(), "test")
-    metadata = SurfaceDataset(test, 1.0, NO_DEPTH, train_cameras=train.cameras).metadata
-    for kind in ("object", "room"):
-        sphere = fit_scene_sphere(train.cameras, kind)
-        assert metadata[f"scene_sphere_{kind}"] == (*sphere.center, sphere.radius)
-    assert metadata["scene_kind"] == "room"
-    assert SurfaceDataset(train, 1.0, NO_DEPTH).metadata["scene_sphere_room"] == metadata["scene_sphere_room"]
-    assert SurfaceDataset(test, 1.0, NO_DEPTH).metadata["scene_sphere_room"] != metadata["scene_sphere_room"]
+    facts = SceneFacts.of(SurfaceDataset(test, 1.0, NO_DEPTH, train_cameras=train.cameras).metadata)
+    assert facts.object_sphere == fit_scene_sphere(train.cameras, "object")
+    assert facts.room_sphere == fit_scene_sphere(train.cameras, "room")
+    assert facts.scene_kind == "room"
+    of_train, of_test = (SceneFacts.of(SurfaceDataset(split, 1.0, NO_DEPTH).metadata) for split in (train, test))
+    assert of_train.room_sphere == facts.room_sphere != of_test.room_sphere
 
 
 def test_listed_normals_come_in_scene_axes(tmp_path):
@@ -163,7 +163,7 @@ def test_listed_normals_come_in_scene_axes(tmp_path):
     path = folder / "transforms.json"
     meta = json.loads(path.read_text())
     without = dataset(NerfstudioDataParserConfig(data=folder))
-    assert "normal" not in without[0] and not without.metadata["has_normals"]
+    assert "normal" not in without[0] and not SceneFacts.of(without.metadata).has_normals
     world = {}
     for frame in meta["frames"][1:]:
         normal = np.load(folder / frame["normal_npy_path"])
@@ -176,7 +176,7 @@ def test_listed_normals_come_in_scene_axes(tmp_path):
     outputs = outputs_of(NerfstudioDataParserConfig(data=folder))
     found = SurfaceDataset(outputs, 1.0, NO_DEPTH)
     turn = outputs.dataparser_transform[:, :3].numpy()
-    assert found.metadata["has_normals"] and not found.metadata["has_monocular_depth"]
+    assert SceneFacts.of(found.metadata).has_normals and not SceneFacts.of(found.metadata).has_monocular_depth
     assert (found[0]["normal"] == 0).all() and found[0]["normal"].shape == (24, 32, 3)
     for index in range(1, 4):
         expected = world[found.image_filenames[index].name] @ turn.T
@@ -218,8 +218,8 @@ def sdfstudio(tmp_path):
 def test_sdfstudio_scenes(sdfstudio, priors):
     config = SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=priors)
     found, stock = dataset(config), SDFDataset(config.setup().get_dataparser_outputs("train"))
-    assert found.metadata["depth_available"] is False
-    assert found.metadata["has_normals"] is found.metadata["has_monocular_depth"] is priors
+    assert SceneFacts.of(found.metadata).depth_available is False
+    assert SceneFacts.of(found.metadata).has_normals is SceneFacts.of(found.metadata).has_monocular_depth is priors
     assert found[0].keys() == stock[0].keys() | {"depth_image"}
     for index in range(4):
         for key in ("depth", "normal") if priors else ():
@@ -229,7 +229,7 @@ def test_sdfstudio_scenes(sdfstudio, priors):
 def test_sdfstudio_masks(sdfstudio):
     config = SDFStudioDataParserConfig(data=sdfstudio, include_foreground_mask=True)
     found = dataset(config)
-    assert found.metadata["has_foreground_mask"] is True
+    assert SceneFacts.of(found.metadata).has_foreground_mask is True
     assert [int(found[k]["fg_mask"].sum()) for k in range(4)] == [48, 42, 36, 30]
     path = sdfstudio / "meta_data.json"
     meta = json.loads(path.read_text())
@@ -267,7 +267,7 @@ def test_priors_of_another_size(sdfstudio):
 )
 def test_real_scenes(real_scene, name, parser, has_foreground):
     found = dataset(parser(data=real_scene(name)))
-    assert found.metadata["has_foreground_mask"] is has_foreground
+    assert SceneFacts.of(found.metadata).has_foreground_mask is has_foreground
     data = found[0]
     assert data["image"].shape[-1] == (4 if has_foreground else 3)
     assert "mask" not in data

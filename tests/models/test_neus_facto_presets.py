@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.scene_sphere import SceneSphere
 from s3im_methods.errors import InputError
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.losses.depth import DepthLossConfig
@@ -16,7 +18,7 @@ KINDS = [(style, kind) for style in ("ours", "nerfstudio") for kind in ("object"
 
 @pytest.mark.parametrize(("style", "kind"), KINDS)
 def test_a_preset_leaves_nothing_open(style, kind):
-    config = with_preset(S3IMNeuSFactoModelConfig(style=style, scene_kind=kind), {})
+    config = with_preset(S3IMNeuSFactoModelConfig(style=style, scene_kind=kind), SceneFacts())
     for name in PRESETS[style, kind]:
         holder = config.sdf_field if name.startswith("sdf_field.") else config
         assert getattr(holder, name.removeprefix("sdf_field.")) is not None, name
@@ -25,7 +27,7 @@ def test_a_preset_leaves_nothing_open(style, kind):
 
 
 def test_ours_is_not_nerfstudios_where_that_does_not_converge():
-    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), {})
+    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), SceneFacts())
     assert (config.fg_mask_loss_mult, config.proposal_schedule) == (0.1, "nerfacto")
     field = config.sdf_field
     assert (field.sdf_at, field.fit_initial_sphere, field.beta_init) == ("midpoint", True, 0.3)
@@ -34,7 +36,7 @@ def test_ours_is_not_nerfstudios_where_that_does_not_converge():
 @pytest.mark.parametrize("method", [s3im_neus_facto, s3im_neus_facto_lite])
 def test_annealing_and_unlocking_end_in_the_first_half_of_the_run(method):
     half = method.config.max_num_iterations / 2
-    config = with_preset(method.config.pipeline.model, {})
+    config = with_preset(method.config.pipeline.model, SceneFacts())
     field = config.sdf_field
     assert config.cos_anneal_steps is not None and field.unlock_every is not None
     assert 0 < config.cos_anneal_steps < half
@@ -43,15 +45,15 @@ def test_annealing_and_unlocking_end_in_the_first_half_of_the_run(method):
 
 
 def test_a_rooms_grid_is_finest_among_the_cameras_and_its_rays_end_at_walls():
-    room = with_preset(S3IMNeuSFactoModelConfig(scene_kind="room"), {})
+    room = with_preset(S3IMNeuSFactoModelConfig(scene_kind="room"), SceneFacts())
     assert (room.bounds, room.unit_share, room.background_color) == ("near-far", 1 / 3, "last_sample")
-    scenes_object = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), {"has_foreground_mask": True})
+    scenes_object = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), SceneFacts(has_foreground_mask=True))
     assert (scenes_object.bounds, scenes_object.unit_share) == ("sphere", 1.0)
 
 
 @pytest.mark.parametrize("kind", ["object", "room"])
 def test_auto_is_what_the_cameras_say(kind):
-    config = with_preset(S3IMNeuSFactoModelConfig(), {"scene_kind": kind})
+    config = with_preset(S3IMNeuSFactoModelConfig(), SceneFacts(scene_kind=kind))
     assert config.scene_kind == kind
     assert config.sdf_field.inside_outside == (kind == "room")
 
@@ -60,31 +62,34 @@ def test_what_the_user_gives_stays():
     given = S3IMNeuSFactoModelConfig(
         scene_kind="object", bounds="near-far", background_model="none", sdf_field=S3IMSDFFieldConfig(bias=0.3)
     )
-    config = with_preset(given, {})
+    config = with_preset(given, SceneFacts())
     assert (config.bounds, config.background_model, config.sdf_field.bias) == ("near-far", "none", 0.3)
     assert given.sdf_field.beta_init is None
 
 
 @pytest.mark.parametrize(("masked", "model", "colour"), [(True, "none", "white"), (False, "nerf++", "black")])
 def test_masks_take_the_place_of_a_background(masked, model, colour):
-    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), {"has_foreground_mask": masked})
+    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), SceneFacts(has_foreground_mask=masked))
     assert (config.background_model, config.background_color) == (model, colour)
 
 
 @pytest.mark.parametrize(("style", "kind"), KINDS)
 def test_a_background_that_the_user_gives_has_black_behind_it(style, kind):
-    config = with_preset(S3IMNeuSFactoModelConfig(style=style, scene_kind=kind, background_model="grid"), {})
+    config = with_preset(S3IMNeuSFactoModelConfig(style=style, scene_kind=kind, background_model="grid"), SceneFacts())
     assert config.background_color == "black"
 
 
 def test_the_sphere_is_the_datas_unless_it_is_given():
-    metadata = {"scene_sphere_object": (1.0, 2.0, 3.0, 0.5), "scene_sphere_room": (0.0, 0.0, 0.0, 2.0)}
-    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), metadata)
-    assert config.sphere(metadata) == ((1.0, 2.0, 3.0), 0.5)
-    assert replace(config, sphere_radius=4.0).sphere(metadata) == ((1.0, 2.0, 3.0), 4.0)
-    assert config.sphere({}) == ((0.0, 0.0, 0.0), 1.0)
-    stock = with_preset(S3IMNeuSFactoModelConfig(style="nerfstudio"), metadata)
-    assert stock.sphere(metadata) == ((0.0, 0.0, 0.0), 1.0)
+    facts = SceneFacts(
+        object_sphere=SceneSphere((1.0, 2.0, 3.0), 0.5, "object"),
+        room_sphere=SceneSphere((0.0, 0.0, 0.0), 2.0, "room"),
+    )
+    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), facts)
+    assert config.sphere(facts) == ((1.0, 2.0, 3.0), 0.5)
+    assert replace(config, sphere_radius=4.0).sphere(facts) == ((1.0, 2.0, 3.0), 4.0)
+    assert config.sphere(SceneFacts()) == ((0.0, 0.0, 0.0), 1.0)
+    stock = with_preset(S3IMNeuSFactoModelConfig(style="nerfstudio"), facts)
+    assert stock.sphere(facts) == ((0.0, 0.0, 0.0), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -100,15 +105,15 @@ def test_the_sphere_is_the_datas_unless_it_is_given():
 )
 def test_a_rooms_sensor_depth_is_learned_from(style, kind, source, loss, weight):
     given = S3IMNeuSFactoModelConfig(style=style, scene_kind=kind)
-    config = with_preset(given, {"depth_source": source})
+    config = with_preset(given, SceneFacts(depth_source=source))
     assert (config.depth.kind, config.depth.weight()) == (loss, weight)
 
 
 def test_the_depth_loss_that_the_user_gives_stays():
     given = S3IMNeuSFactoModelConfig(scene_kind="object", depth=DepthLossConfig(kind="l1", loss_mult=0.5))
-    assert with_preset(given, {}).depth == given.depth
+    assert with_preset(given, SceneFacts()).depth == given.depth
     lighter = S3IMNeuSFactoModelConfig(scene_kind="room", depth=DepthLossConfig(kind="auto", loss_mult=0.2))
-    assert with_preset(lighter, {"depth_source": "sensor"}).depth.weight() == 0.2
+    assert with_preset(lighter, SceneFacts(depth_source="sensor")).depth.weight() == 0.2
 
 
 @pytest.mark.parametrize(
@@ -134,23 +139,23 @@ def test_the_depth_loss_that_the_user_gives_stays():
 )
 def test_what_contradicts_itself_is_refused_in_a_sentence(settings, names):
     with pytest.raises(InputError, match=names):
-        with_preset(S3IMNeuSFactoModelConfig(**{"scene_kind": "object", **settings}), {})
+        with_preset(S3IMNeuSFactoModelConfig(**{"scene_kind": "object", **settings}), SceneFacts())
 
 
 def test_a_background_outside_the_sphere_brings_the_sphere_and_black_with_it():
-    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="room", background_model="nerf++"), {})
+    config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="room", background_model="nerf++"), SceneFacts())
     assert (config.bounds, config.background_color, config.unit_share) == ("sphere", "black", 1.0)
 
 
 def test_nerfstudios_flag_for_near_and_far_planes_is_heard():
     given = S3IMNeuSFactoModelConfig(style="nerfstudio", overwrite_near_far_plane=True)
-    assert with_preset(given, {}).bounds == "near-far"
+    assert with_preset(given, SceneFacts()).bounds == "near-far"
 
 
 def test_without_unlocking_the_number_of_first_levels_does_not_matter():
-    with_preset(S3IMNeuSFactoModelConfig(sdf_field=S3IMSDFFieldConfig(num_levels=2, unlock_every=0)), {})
+    with_preset(S3IMNeuSFactoModelConfig(sdf_field=S3IMSDFFieldConfig(num_levels=2, unlock_every=0)), SceneFacts())
 
 
 def test_what_is_decided_once_stays_decided():
-    decided = with_preset(S3IMNeuSFactoModelConfig(), {"scene_kind": "room", "depth_source": "sensor"})
-    assert with_preset(decided, {"scene_kind": "object", "has_foreground_mask": True}) == decided
+    decided = with_preset(S3IMNeuSFactoModelConfig(), SceneFacts(scene_kind="room", depth_source="sensor"))
+    assert with_preset(decided, SceneFacts(scene_kind="object", has_foreground_mask=True)) == decided

@@ -1,5 +1,7 @@
 """S3IM-depth-nerfacto: without a depth loss S3IM-nerfacto to the last bit; with one, a loss of training alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
@@ -7,11 +9,12 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from short_training import losses_of_training
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig, SigmaScheduleConfig
 from s3im_methods.models.depth_alignment import DepthAlignment
-from s3im_methods.models.depth_supervision import DepthFacts, depth_targets, measured_depth
+from s3im_methods.models.depth_supervision import depth_targets, measured_depth
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 
@@ -30,13 +33,14 @@ SMALL = {
     "s3im": S3IMConfig(loss_mult=0.0),
     "far_plane": 4.0,
 }
-DEPTH = {"depth_available": True, "depth_is_euclidean": False, "depth_metres_per_unit": 4.0, "depth_alignment": "fixed"}
+DEPTH = SceneFacts(depth_source="sensor", depth_metres_per_unit=4.0)
+NO_DEPTH = SceneFacts(depth_source="none")
 
 
-def build(config_class: type[S3IMNerfactoModelConfig] = S3IMDepthNerfactoModelConfig, metadata=DEPTH, **settings):
+def build(config_class: type[S3IMNerfactoModelConfig] = S3IMDepthNerfactoModelConfig, facts=DEPTH, **settings):
     torch.manual_seed(0)
     return config_class(**{**SMALL, **settings}).setup(
-        scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata=dict(metadata)
+        scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={"scene_facts": facts}
     )
 
 
@@ -77,7 +81,7 @@ def without(targets: dict) -> dict:
 
 def test_kind_none_is_s3im_nerfacto_to_the_last_bit_and_needs_no_depth():
     base = training(build(S3IMNerfactoModelConfig))
-    model = build(depth=DepthLossConfig(kind="none"), metadata={"depth_available": False})
+    model = build(depth=DepthLossConfig(kind="none"), facts=NO_DEPTH)
     for expected, actual in zip(base, training(model, change=without), strict=True):
         assert expected.keys() == actual.keys()
         assert all(torch.equal(actual[name], value) for name, value in expected.items())
@@ -129,33 +133,32 @@ def test_levels():
 
 def test_without_depth_one_sentence_says_how_to_add_it():
     with pytest.raises(InputError, match="depth_file_path"):
-        training(build(metadata={"depth_available": False}))
+        training(build(facts=NO_DEPTH))
     with pytest.raises(InputError, match="depth_file_path"):
-        training(build(metadata={}), change=without)
-    model = build(metadata={"depth_available": False}).eval()
+        training(build(facts=SceneFacts()), change=without)
+    model = build(facts=NO_DEPTH).eval()
     assert model(batch()[0])["depth"].shape == (64, 1)
 
 
 def test_sigma_in_metres():
-    facts = DepthFacts.of(DEPTH)
     bundle, targets = batch()
     schedule = SigmaScheduleConfig(start=0.4, end=0.4, steps=0)
     in_scene, in_metres = (
         depth_targets(
-            targets, bundle.metadata["directions_norm"], facts, DepthLossConfig(sigma=schedule, sigma_unit=u), 0
+            targets, bundle.metadata["directions_norm"], DEPTH, DepthLossConfig(sigma=schedule, sigma_unit=u), 0
         )
         for u in ("scene", "metres")
     )
     assert in_scene.sigma == 0.4 and in_metres.sigma == pytest.approx(0.1)
     with pytest.raises(InputError, match="sigma-unit"):
-        training(build(metadata={}, depth=DepthLossConfig(sigma_unit="metres")))
+        training(build(facts=SceneFacts(), depth=DepthLossConfig(sigma_unit="metres")))
 
 
 def test_z_depth_becomes_distance_along_the_ray():
     bundle, targets = batch()
     norms = bundle.metadata["directions_norm"]
-    z = depth_targets(targets, norms, DepthFacts.of(DEPTH), DepthLossConfig(), 0)
-    along = depth_targets(targets, norms, DepthFacts.of({**DEPTH, "depth_is_euclidean": True}), DepthLossConfig(), 0)
+    z = depth_targets(targets, norms, DEPTH, DepthLossConfig(), 0)
+    along = depth_targets(targets, norms, replace(DEPTH, depth_is_euclidean=True), DepthLossConfig(), 0)
     assert torch.equal(z.depth, (targets["depth_image"] * norms)[:, 0])
     assert torch.equal(along.depth, targets["depth_image"][:, 0])
 
@@ -166,9 +169,7 @@ def test_sigma_widening_and_confidence_are_per_ray():
         f"depth_{name}": torch.rand(64, 1) + offset
         for name, offset in (("sigma_scale", 1), ("widening", 0), ("confidence", 0))
     }
-    found = depth_targets(
-        {**targets, **extras}, bundle.metadata["directions_norm"], DepthFacts.of(DEPTH), DepthLossConfig(), 10_000
-    )
+    found = depth_targets({**targets, **extras}, bundle.metadata["directions_norm"], DEPTH, DepthLossConfig(), 10_000)
     torch.testing.assert_close(found.sigma, DepthLossConfig().sigma.end * extras["depth_sigma_scale"][:, 0])
     assert torch.equal(found.widening, extras["depth_widening"][:, 0])  # type: ignore[arg-type]
     assert torch.equal(found.confidence, extras["depth_confidence"][:, 0])  # type: ignore[arg-type]
@@ -181,7 +182,7 @@ def monocular(targets: dict) -> dict:
 
 def test_alignment_is_learned_for_monocular_pixels_in_a_group_of_its_own():
     assert "depth_alignment" not in build().get_param_groups()
-    model = build(metadata={**DEPTH, "depth_alignment": "learned"}, depth=DepthLossConfig(kind="l1", loss_mult=1.0))
+    model = build(facts=replace(DEPTH, depth_alignment="learned"), depth=DepthLossConfig(kind="l1", loss_mult=1.0))
     (parameter,) = model.get_param_groups()["depth_alignment"]
     assert parameter.shape == (3, 2) and not parameter.any()
     training(model, steps=3)
@@ -196,7 +197,7 @@ def test_alignment_is_of_the_map_and_begins_as_the_identity():
     alignment = DepthAlignment(3)
     bundle, targets = batch()
     norms = bundle.metadata["directions_norm"]
-    arguments = (monocular(targets), norms, DepthFacts.of(DEPTH), DepthLossConfig(), 0, alignment)
+    arguments = (monocular(targets), norms, DEPTH, DepthLossConfig(), 0, alignment)
     depth = targets["depth_image"]
     torch.testing.assert_close(depth_targets(*arguments).depth, (depth * norms)[:, 0])
     alignment.log_scale_and_shift.data[:] = torch.tensor([2.0, 0.25]).log() * torch.tensor([1.0, 0.0])
@@ -229,7 +230,7 @@ def test_depth_metrics_in_scene_units_and_metres():
     assert metrics["expected_depth_rmse"] == pytest.approx(0.3, abs=1e-5)
     assert metrics["expected_depth_rmse_metres"] == pytest.approx(1.2, abs=1e-5)
     assert pictures["depth"].shape == (12, 32, 3)
-    without_unit = build(metadata={}).eval().get_image_metrics_and_images(*images())[0]
+    without_unit = build(facts=SceneFacts()).eval().get_image_metrics_and_images(*images())[0]
     assert without_unit.keys() == metrics.keys() - {"depth_rmse_metres", "expected_depth_rmse_metres"}
 
 
@@ -240,8 +241,7 @@ def test_depth_metrics_are_of_measured_pixels():
     outputs["depth"][:, 8:] = 77.0
     metrics, _ = build().eval().get_image_metrics_and_images(outputs, targets)
     assert metrics["depth_abs_rel"] == pytest.approx(0.1, abs=1e-5)
-    facts = DepthFacts.of(DEPTH)
-    assert not measured_depth(targets, outputs["directions_norm"], facts)[:, 8:].any()
+    assert not measured_depth(targets, outputs["directions_norm"], DEPTH)[:, 8:].any()
 
 
 def test_a_view_without_depth_has_no_depth_metrics():

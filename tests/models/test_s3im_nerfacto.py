@@ -13,6 +13,7 @@ from nerfstudio.models.nerfacto import NerfactoModelConfig
 from short_training import losses_of_training
 
 from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 from s3im_methods.models.surface_normals import density_normals
@@ -32,12 +33,12 @@ SMALL = {
 STEPS = 12
 
 
-def build(config_class, metadata=None, **settings):
+def build(config_class, facts=None, **settings):
     torch.manual_seed(0)
     # Our own model is to see to that by itself.
     with lpips_without_download() if config_class is NerfactoModelConfig else nullcontext():
         return config_class(**SMALL, **settings).setup(
-            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata=metadata or {}
+            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={"scene_facts": facts}
         )
 
 
@@ -217,11 +218,11 @@ def test_a_background_of_last_samples_is_opaque_as_nerfstudio_has_it():
     assert torch.equal(image[..., :3], outputs["rgb"]) and (image[..., 3] == 1).all()
 
 
-TRANSPARENT, OPAQUE = ({"has_transparent_background": value} for value in (True, False))
+TRANSPARENT, OPAQUE = (SceneFacts(has_transparent_background=value) for value in (True, False))
 
 
 @pytest.mark.parametrize(
-    ("metadata", "given", "background"),
+    ("facts", "given", "background"),
     [
         (TRANSPARENT, None, "white"),
         (OPAQUE, None, "last_sample"),
@@ -230,15 +231,15 @@ TRANSPARENT, OPAQUE = ({"has_transparent_background": value} for value in (True,
         (OPAQUE, "black", "black"),
     ],
 )
-def test_transparent_images_are_put_before_white_unless_told_otherwise(metadata, given, background):
-    model = build(S3IMNerfactoModelConfig, metadata, background_color=given)
+def test_transparent_images_are_put_before_white_unless_told_otherwise(facts, given, background):
+    model = build(S3IMNerfactoModelConfig, facts, background_color=given)
     assert model.renderer_rgb.background_color == model.config.background_color == background
-    assert (f"transparent images before {background}" in model.hardware_line()) == (metadata is TRANSPARENT)
+    assert (f"transparent images before {background}" in model.hardware_line()) == (facts is TRANSPARENT)
 
 
-def losses_of(metadata: dict | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
+def losses_of(facts: SceneFacts | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
     """The losses of a step on images with so many channels."""
-    model = build(S3IMNerfactoModelConfig, metadata, **settings).train(train)
+    model = build(S3IMNerfactoModelConfig, facts, **settings).train(train)
     bundle, _ = batch(0)
     outputs = model(bundle)
     targets = {"image": torch.rand(len(bundle), channels, generator=torch.Generator().manual_seed(0))}
@@ -266,7 +267,7 @@ def test_rays_that_meet_nothing_become_clear():
 
 
 @pytest.mark.parametrize(
-    ("metadata", "settings"),
+    ("facts", "settings"),
     [
         (OPAQUE, {}),
         (None, {}),
@@ -275,8 +276,8 @@ def test_rays_that_meet_nothing_become_clear():
         (TRANSPARENT, {"train": False}),
     ],
 )
-def test_there_is_no_loss_of_opacity_without_alpha_or_weight_or_training(metadata, settings):
-    assert "opacity_loss" not in losses_of(metadata, **settings)
+def test_there_is_no_loss_of_opacity_without_alpha_or_weight_or_training(facts, settings):
+    assert "opacity_loss" not in losses_of(facts, **settings)
 
 
 def test_what_a_run_is_saved_with_does_not_tie_it_to_this_machine():
@@ -294,7 +295,7 @@ def test_it_warns_of_objects_that_are_to_be_before_black():
 
 
 @pytest.mark.parametrize(
-    ("settings", "metadata"),
+    ("settings", "facts"),
     [
         ({"background_color": "black"}, TRANSPARENT),
         ({"background_color": "black", **IGNORED}, OPAQUE),
@@ -303,5 +304,5 @@ def test_it_warns_of_objects_that_are_to_be_before_black():
         ({"background_color": "black", "s3im": S3IMConfig(role="control"), **IGNORED}, TRANSPARENT),
     ],
 )
-def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, metadata):
-    assert build(S3IMNerfactoModelConfig, metadata, **settings).data_warnings(SimpleNamespace()) == []
+def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, facts):
+    assert build(S3IMNerfactoModelConfig, facts, **settings).data_warnings(SimpleNamespace()) == []

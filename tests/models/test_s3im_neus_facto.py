@@ -16,6 +16,8 @@ from nerfstudio.models.neus_facto import NeuSFactoModelConfig
 from short_training import losses_of_training
 
 from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.scene_sphere import SceneSphere
 from s3im_methods.encodings.sdf_hash_grid import SDFHashEncoding
 from s3im_methods.errors import InputError
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
@@ -46,18 +48,18 @@ WITHOUT = S3IMConfig(loss_mult=0.0)
 OBJECT = {"scene_kind": "object", "background_model": "none"}
 
 
-def build(config_class: Any = S3IMNeuSFactoModelConfig, metadata: dict | None = None, **settings):
+def build(config_class: Any = S3IMNeuSFactoModelConfig, facts: SceneFacts | None = None, **settings):
     torch.manual_seed(0)
     with lpips_without_download():
         return config_class(**{**SMALL, **settings}).setup(
-            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata=metadata or {}
+            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={"scene_facts": facts}
         )
 
 
-def ours(metadata: dict | None = None, sdf_field: dict | None = None, **settings):
+def ours(facts: SceneFacts | None = None, sdf_field: dict | None = None, **settings):
     settings = {"s3im": WITHOUT, **OBJECT, **settings}
     field = S3IMSDFFieldConfig(**{**FIELD, "implementation": "torch", **(sdf_field or {})})
-    return build(metadata=metadata, sdf_field=field, **settings)
+    return build(facts=facts, sdf_field=field, **settings)
 
 
 def batch(step: int = 0, rays: int = 32, distance: float = 3.0) -> tuple[RayBundle, dict]:
@@ -250,8 +252,7 @@ def test_monocular_depth_is_compared_as_z_depth():
 
 
 def test_sensor_depth_is_learned_and_judged():
-    metadata = {"depth_available": True, "depth_metres_per_unit": 2.0}
-    model = ours(metadata, depth=DepthLossConfig(kind="urban"))
+    model = ours(SceneFacts(depth_source="sensor", depth_metres_per_unit=2.0), depth=DepthLossConfig(kind="urban"))
     losses = training(model, steps=1, depth_image=lambda rays: torch.full((rays, 1), 1.5))
     assert losses[0]["depth_loss"] > 0
     model.eval()
@@ -365,12 +366,12 @@ def test_outside_a_bounding_sphere_the_surface_is_not_known():
 
 
 def test_the_data_say_which_preset_and_which_sphere():
-    metadata = {
-        "scene_kind": "room",
-        "scene_sphere_room": (0.0, 1.0, 0.0, 3.0),
-        "scene_sphere_object": (0.0, 0.0, 0.0, 1.0),
-    }
-    model = ours(metadata, scene_kind="auto")
+    facts = SceneFacts(
+        scene_kind="room",
+        room_sphere=SceneSphere((0.0, 1.0, 0.0), 3.0, "room"),
+        object_sphere=SceneSphere((0.0, 0.0, 0.0), 1.0, "object"),
+    )
+    model = ours(facts, scene_kind="auto")
     assert (model.sphere_center, model.sphere_radius) == ((0.0, 1.0, 0.0), 3.0)
     assert "room, in the sphere around (0, 1, 0) of radius 3" in model.hardware_line()
     assert model.surface_value(torch.tensor([[0.0, 1.0, 0.0]])).item() == pytest.approx(1.8, abs=0.25)
@@ -390,4 +391,4 @@ def test_it_says_what_of_its_sphere_does_not_suit_the_cameras():
 
 def test_a_batch_without_depth_is_refused_where_depth_is_to_be_learned():
     with pytest.raises(InputError, match="no depth to train on"):
-        training(ours({"depth_available": False}, depth=DepthLossConfig(kind="l1")), steps=1)
+        training(ours(SceneFacts(depth_source="none"), depth=DepthLossConfig(kind="l1")), steps=1)

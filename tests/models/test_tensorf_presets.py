@@ -2,6 +2,7 @@
 
 import pytest
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 from s3im_methods.models.tensorf_presets import with_preset
 
@@ -68,18 +69,16 @@ def test_a_scene_of_unknown_kind_is_a_room():
     ],
 )
 def test_cut_out_objects_are_objects_before_white(style, given, transparent, scale, expected):
-    metadata = {"has_transparent_background": transparent, "object_box_scale": scale}
-    found = with_preset(S3IMTensoRFModelConfig(style=style, scene_kind=given), metadata)
+    facts = SceneFacts(has_transparent_background=transparent, object_box_scale=scale)
+    found = with_preset(S3IMTensoRFModelConfig(style=style, scene_kind=given), facts)
     assert (found.scene_kind, found.background_color, found.box_scale) == expected
     # As config.yml has it, when the run is rendered without its images.
     assert with_preset(found) == found
 
 
 def test_a_background_that_the_user_gives_stays_behind_cut_out_objects():
-    metadata = {"has_transparent_background": True, "object_box_scale": None}
-    assert (
-        with_preset(S3IMTensoRFModelConfig(background_color="last_sample"), metadata).background_color == "last_sample"
-    )
+    config = S3IMTensoRFModelConfig(background_color="last_sample")
+    assert with_preset(config, SceneFacts(has_transparent_background=True)).background_color == "last_sample"
 
 
 def test_cp_has_no_total_variation():

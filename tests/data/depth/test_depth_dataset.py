@@ -8,13 +8,14 @@ from nerfstudio.data.datasets.depth_dataset import DepthDataset as StockDepthDat
 
 from s3im_methods.data.depth.along_ray import ray_norms
 from s3im_methods.data.depth_dataset import DepthDataset
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 
 SENSOR_KEYS = {"image_idx", "image", "depth_image"}
 
 
 def metres(dataset: DepthDataset, index: int = 0) -> np.ndarray:
-    return dataset[index]["depth_image"][..., 0].numpy() * dataset.metadata["depth_metres_per_unit"]
+    return dataset[index]["depth_image"][..., 0].numpy() * SceneFacts.of(dataset.metadata).depth_metres_per_unit
 
 
 def frame_of(room, dataset, index=0):
@@ -32,9 +33,8 @@ def test_sensor_depth_is_that_of_nerfstudio(room, split):
     assert ours[0].keys() == SENSOR_KEYS
     for index in range(len(ours)):
         assert torch.allclose(ours[index]["depth_image"], stock[index]["depth_image"])
-    assert ours.metadata["depth_available"] is True
-    assert ours.metadata["depth_is_euclidean"] is False
-    assert ours.metadata["depth_alignment"] == "fixed"
+    facts = SceneFacts.of(ours.metadata)
+    assert (facts.depth_source, facts.depth_is_euclidean, facts.depth_alignment) == ("sensor", False, "fixed")
     assert "depth_frames" not in ours.metadata
 
 
@@ -104,8 +104,8 @@ def test_monocular_depth_in_metres_needs_no_alignment(room):
 def test_learned_alignment_starts_from_the_fit(room):
     room.add_monocular(lambda z: 3 * z + 0.2)
     dataset = room.dataset(alignment="learned", source="monocular")
-    assert dataset.metadata["depth_alignment"] == "learned"
-    assert room.dataset(alignment="learned", source="sensor").metadata["depth_alignment"] == "fixed"
+    assert SceneFacts.of(dataset.metadata).depth_alignment == "learned"
+    assert SceneFacts.of(room.dataset(alignment="learned", source="sensor").metadata).depth_alignment == "fixed"
     assert metres(dataset) == pytest.approx(exact(room, dataset), rel=1e-2)
 
 
@@ -171,7 +171,7 @@ def test_scene_without_depth(room):
         f"There is no depth in '{room.folder}/transforms.json': add depth_file_path to"
     )
     nothing = room.dataset(source="none")
-    assert nothing.metadata["depth_available"] is False
+    assert SceneFacts.of(nothing.metadata).depth_source == "none"
     assert nothing[0]["depth_image"].sum() == 0
 
 
