@@ -16,7 +16,7 @@ from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
 from s3im_methods.data.normal_maps import NORMAL_KEY, scene_normals
-from s3im_methods.data.scene_facts import add_facts
+from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.data.wording import quote
 
@@ -80,7 +80,8 @@ class SurfaceDataset(DepthDataset):
             has_normals=self._has_normals or has_priors,
             has_monocular_depth=has_priors,
             scene_kind=fit_scene_sphere(cameras, "auto").kind,
-            object_sphere=fit_scene_sphere(cameras, "object"),
+            # Some parsers know it from the data.
+            object_sphere=SceneFacts.of(self.metadata).object_sphere or fit_scene_sphere(cameras, "object"),
             room_sphere=fit_scene_sphere(cameras, "room"),
         )
 
