@@ -44,6 +44,9 @@ class SDFHashEncoding(HashEncoding):
         InputError: If the interpolation or the implementation has another name.
     """
 
+    scalings: Tensor
+    _primes: Tensor
+
     def __init__(
         self,
         num_levels: int = 16,
