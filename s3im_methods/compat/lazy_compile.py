@@ -1,7 +1,7 @@
 """Functions that nerfstudio wants compiled are compiled when they are first called.
 
-``models/splatfacto.py`` decorates a function with ``torch.compile``, which imports torch's compiler there and then. Every
-ns-* command imports splatfacto, whatever it trains, and pays more than a second for it.
+``models/splatfacto.py`` decorates a function with ``torch.compile``, which imports torch's compiler there and then.
+Every ns-* command imports splatfacto, whatever it trains, and pays more than a second for it.
 """
 
 import functools

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LIBRARIES = (
-    "functorch gsplat kornia matplotlib mediapy nerfacc nerfstudio numba open3d pkg_resources pymeshlab requests skimage "
-    "sklearn tensorboard tensorly timm tinycudann torch torch_fidelity torchmetrics torchvision trimesh viser wandb xatlas"
-).split()
+    *("functorch", "gsplat", "kornia", "matplotlib", "mediapy", "nerfacc", "nerfstudio", "numba", "open3d"),
+    *("pkg_resources", "pymeshlab", "requests", "skimage", "sklearn", "tensorboard", "tensorly", "timm", "tinycudann"),
+    *("torch", "torch_fidelity", "torchmetrics", "torchvision", "trimesh", "viser", "wandb", "xatlas"),
+)
 """Packages that nerfstudio brings or looks for. What they call deprecated is deprecated in their own code."""
 
 _MODULES = rf"({'|'.join(LIBRARIES)})(\.|$)"
