@@ -1,6 +1,5 @@
 """``s3im demo``: the whole life of a run on a procedural room, one plain command after another."""
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -119,9 +118,7 @@ def _run(step: Step) -> None:
     _marker(step).unlink(missing_ok=True)
     if program == "ns-train" and any(_checkpoints(step).glob("step-*.ckpt")):
         arguments += ["--load-dir", str(_checkpoints(step))]
-    # nerfstudio 1.1.5 uses much that today's torch calls deprecated; a page of warnings would hide the progress.
-    environment = {"PYTHONWARNINGS": "ignore", **os.environ}
-    status = subprocess.run([executable, *arguments], env=environment, check=False).returncode
+    status = subprocess.run([executable, *arguments], check=False).returncode
     if status != 0:
         raise SystemExit(
             f"'{step.title}' failed with status {status}; run the command above by itself to look into it."

@@ -17,6 +17,7 @@ from nerfstudio.models.base_model import Model
 from torch import Tensor
 
 from s3im_methods.compat.chunks import render_in_chunks
+from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.losses.strength import balance_factor, control_factor
 from s3im_methods.models.s3im_term import S3IMTerm
@@ -44,7 +45,7 @@ class S3IMMixin(_Base):
 
     def populate_modules(self) -> None:
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
-        with lpips_without_download():
+        with lpips_without_download(), no_word_on_slow_modules():
             super().populate_modules()  # type: ignore[safe-super]
         self.s3im = S3IMTerm(self.config.s3im)
         self.train_step = 0
