@@ -26,7 +26,8 @@ def test_all_meshes_of_a_scene_count(tmp_path):
 
 TEXTS = {
     "quad.obj": "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf -4 -3 -2 -1\n",
-    "parts.obj": "o a\nv 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 3\no b\nv 0 0 5\nv 1 0 5\nv 1 1 5\nvn 0 0 1\nf 4//1 5//1 6//1\n",
+    "parts.obj": "o a\nv 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 3\n"
+    + "o b\nv 0 0 5\nv 1 0 5\nv 1 1 5\nvn 0 0 1\nf 4//1 5//1 6//1\n",
     "mixed.off": "OFF\n# by hand\n5 2 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n9 9 9\n4 0 1 2 3\n3 0 0 0\n",
     "facets.stl": "solid s\n"
     + "facet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 1 1 0\nendloop\nendfacet\n" * 2
