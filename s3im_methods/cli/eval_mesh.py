@@ -31,8 +31,8 @@ class EvalMeshCommand:
     seed: int = 0
     """Seed of the points."""
     align: Literal["none", "translation", "rigid", "similarity"] = "none"
-    """Move the prediction onto the reference first, by iterated closest points: its place, also its orientation, also
-    its size."""
+    """Move the prediction onto the reference first, by iterated closest points from many orientations: its place, also
+    its orientation, also its size."""
     scene: Path | None = None
     """Count only what the training cameras of this scene see (folder with transforms.json, or such a file); the meshes
     must be in its coordinates."""
@@ -85,6 +85,7 @@ class EvalMeshCommand:
             raise InputError(f"--seed is {self.seed}: give 0 or more.")
 
     def _print(self, report: "MeshReport") -> None:
+        from nerfstudio.utils.rich_utils import CONSOLE
         from rich.console import Console
         from rich.table import Table
 
@@ -121,12 +122,11 @@ class EvalMeshCommand:
             "the reference; equal surfaces would show about half of that as their distance."
         )
         if self.align != "none":
-            move = ", ".join(f"{value:.4g}" for value in report.transform[:3, 3])
-            size = abs(_determinant(report)) ** (1 / 3)
-            print(f"The prediction was aligned ({self.align}): moved by {move} {unit} after a scaling by {size:.5g}.")
-
-
-def _determinant(report: "MeshReport") -> float:
-    import numpy as np
-
-    return float(np.linalg.det(report.transform[:3, :3]))
+            move = ", ".join(f"{value:.4g}" for value in report.move.transform[:3, 3])
+            print(
+                f"The prediction was aligned ({self.align}): moved by {move} {unit} after a scaling by "
+                f"{report.move.scale:.5g} and a turn of {report.move.angle:.2f} degrees about the origin. The surfaces "
+                f"are {report.move.residual:.4g} {unit} apart after it."
+            )
+        for hint in report.hints:
+            CONSOLE.print(f"[yellow]{hint}")

@@ -25,6 +25,7 @@ from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManag
 from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
 from s3im_methods.errors import InputError
+from s3im_methods.exporters.ns_export.repairs import repair_export
 from s3im_methods.samplers import PatchAwarePixelSampler
 
 
@@ -67,6 +68,7 @@ class S3IMPipeline(VanillaPipeline):
         if hasattr(config.model, "adapt_to_data"):
             config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
         if test_mode != "val":
+            repair_export(config.model)
             explain_evaluation_loads()
             replace_marching_cubes(device)
             keep_voxels_in_front()

@@ -105,6 +105,8 @@ def extract_mesh(
         field, level = _fused(model, cameras, frame, settings, grid, say), 0.0
     else:
         level = default_level(field, points) if settings.level is None else settings.level
+        if field.kind == "density" and not level > 0:
+            raise InputError(f"--level is {level:g}, and this method has a density: give a level above 0.")
     level_set = LevelSet(field, level, frame, grid.voxel, device)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:
