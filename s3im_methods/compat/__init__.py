@@ -10,6 +10,7 @@
 | `texture`        | ns-export takes hours to texture a mesh on a CPU, and leaves out faces    | none filed |
 | `chunks`         | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
 | `ffmpeg`         | ns-render exits without a system-wide ffmpeg                              | none filed |
+| `masks`          | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
 | `proposals`      | a render between two steps delays the proposal networks' next update      | none filed |
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
@@ -20,6 +21,7 @@ and ``data.depth.nerfstudio_frames`` (a scene in which only some images have dep
 
 from s3im_methods.compat.checkpoints import allow_numpy_scalars
 from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
+from s3im_methods.compat.masks import read_masks_as_shown
 
 
 def apply() -> None:
@@ -30,3 +32,4 @@ def apply() -> None:
     """
     allow_numpy_scalars()
     put_ffmpeg_on_path()
+    read_masks_as_shown()
