@@ -9,6 +9,7 @@
 | `tsdf_walls`     | ns-export tsdf builds walls where the space that cameras have seen ends   | none filed |
 | `texture`        | ns-export takes hours to texture a mesh on a CPU, and leaves out faces    | none filed |
 | `chunks`         | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
+| `crop`           | a crop's rotation in whole numbers ends in an AssertionError              | none filed |
 | `ffmpeg`         | ns-render exits without a system-wide ffmpeg                              | none filed |
 | `masks`          | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
 | `proposals`      | a render between two steps delays the proposal networks' next update      | none filed |

@@ -16,6 +16,7 @@ from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.checkpoints import explain_evaluation_loads
+from s3im_methods.compat.crop import accept_whole_numbers
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
@@ -66,6 +67,7 @@ class S3IMPipeline(VanillaPipeline):
             check_pipeline(config)
         if hasattr(config.model, "adapt_to_data"):
             config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
+        accept_whole_numbers()
         if test_mode != "val":
             explain_evaluation_loads()
             replace_marching_cubes(device)

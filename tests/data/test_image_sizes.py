@@ -77,7 +77,7 @@ def test_what_is_no_factor(factor, tmp_path):
     for settings in (ByteImageDataManagerConfig, DepthDataManagerConfig, SurfaceDataManagerConfig):
         # Nothing is read before: the scene does not exist.
         parser = NerfstudioDataParserConfig(data=tmp_path / "gone")
-        with pytest.raises(InputError, match=r"^--pipeline.datamanager.camera-res-scale-factor is .*: give a number ab"):
+        with pytest.raises(InputError, match=r"^--pipeline.datamanager.camera-res-scale-factor is .*: give a"):
             settings(dataparser=parser, camera_res_scale_factor=factor).setup(device="cpu")
 
 
