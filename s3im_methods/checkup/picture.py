@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from s3im_methods.data.depth.picture import colour_depth
 from s3im_methods.checkup.placement import Placement, draw_placement
+from s3im_methods.data.depth.picture import colour_depth
 
 SAMPLES = 4
 _SIDE, _TILE, _MARGIN, _LINE = 560, 276, 6, 20

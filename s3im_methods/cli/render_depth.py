@@ -1,6 +1,6 @@
 """``s3im render-depth``: raw depth of a trained run in metres, one file per view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,11 +60,12 @@ def _views(manager: Any, split: str) -> Any:
     from s3im_methods.data.checks.scene import check_scene
     from s3im_methods.data.depth.nerfstudio_frames import with_frames
     from s3im_methods.data.few_views import keep_views
+    from s3im_methods.data.image_sizes import parse_split, scaled_cameras
 
     check_scene(manager.dataparser_config, with_depth=False)
-    outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split=split)
+    outputs = parse_split(with_frames(manager.dataparser_config).setup(), split)
     few = getattr(manager.config, "train_views", None)
     if split == "train" and few is not None:
         outputs = keep_views(outputs, few)
-    outputs.cameras.rescale_output_resolution(scaling_factor=manager.config.camera_res_scale_factor)
-    return outputs
+    cameras = scaled_cameras(outputs.cameras, manager.config.camera_res_scale_factor, outputs.image_filenames)
+    return replace(outputs, cameras=cameras)

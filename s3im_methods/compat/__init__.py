@@ -9,7 +9,9 @@
 | `tsdf_walls`       | ns-export tsdf builds walls where the space that cameras have seen ends   | none filed |
 | `texture`          | ns-export takes hours to texture a mesh on a CPU, and leaves out faces    | none filed |
 | `chunks`           | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
+| `crop`             | a crop's rotation in whole numbers ends in an AssertionError              | none filed |
 | `ffmpeg`           | ns-render exits without a system-wide ffmpeg                              | none filed |
+| `masks`            | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
 | `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
 | `stack`            | every ns-* command reads the source of all its callers, 26 times          | none filed |
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
@@ -35,7 +37,9 @@ def apply() -> None:
     from s3im_methods.compat.checkpoints import allow_numpy_scalars
     from s3im_methods.compat.early import start
     from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
+    from s3im_methods.compat.masks import read_masks_as_shown
 
     start()
     allow_numpy_scalars()
     put_ffmpeg_on_path()
+    read_masks_as_shown()

@@ -15,6 +15,9 @@ from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from torch.utils.data import Dataset
 
 from s3im_methods.data.cut_out import add_cut_out_facts
+from s3im_methods.data.image_sizes import check_factor, parse_split, whole_downscale_factor, with_own_sizes
+from s3im_methods.data.look_at_files import look_at_files
+from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
@@ -52,7 +55,7 @@ class ByteImages(Dataset):
         return getattr(self._dataset, name)
 
 
-class ByteImageDataManager(VanillaDataManager[InputDataset]):
+class ByteImageDataManager(VanillaDataManager[SceneImages]):
     """See the module's docstring. Images stay floats where the parser names a background colour to blend them with, and
     for another pixel sampler than ours. Where a table can hold the rays of the pixels, they come from it.
 
@@ -67,9 +70,35 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
     config: VanillaDataManagerConfig
 
     def __init__(self, config: VanillaDataManagerConfig, *args: Any, **kwargs: Any) -> None:
+        check_factor(config.camera_res_scale_factor)
+        whole_downscale_factor(config.dataparser)
         super().__init__(config, *args, **kwargs)
         # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
         add_cut_out_facts(self.train_dataset)
+
+    def create_train_dataset(self) -> SceneImages:
+        """The training views."""
+        self.train_dataparser_outputs = with_own_sizes(self.train_dataparser_outputs, self.dataparser)
+        return SceneImages(self.train_dataparser_outputs, self.config.camera_res_scale_factor)
+
+    def create_eval_dataset(self) -> SceneImages:
+        """The evaluation views; before training, a look at the files of both."""
+        dataset = SceneImages(parse_split(self.dataparser, self.test_split), self.config.camera_res_scale_factor)
+        self.look_at_files(dataset)
+        return dataset
+
+    def look_at_files(self, evaluation: SceneImages) -> None:
+        """Look at all views' files, where training is to begin.
+
+        Args:
+            evaluation: The evaluation views; the training views are there already.
+
+        Raises:
+            InputError: If the masks leave no pixel to learn from.
+        """
+        if self.test_mode == "val":
+            ignores_masks = bool(self.config.pixel_sampler.ignore_mask)
+            look_at_files(self.train_dataset, evaluation, ignores_masks, is_loud=self.local_rank == 0)
 
     def setup_train(self) -> None:
         """Set up the loading of training images, and the rays of their pixels."""
@@ -88,8 +117,8 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
 
     @contextmanager
     def _as_bytes(self, name: Literal["train_dataset", "eval_dataset"]) -> Iterator[None]:
-        dataset: InputDataset = getattr(self, name)
-        blended = dataset._dataparser_outputs.alpha_color is not None or dataset.mask_color
+        dataset: SceneImages = getattr(self, name)
+        blended = dataset._dataparser_outputs.alpha_color is not None or dataset.paint is not None
         if blended or not isinstance(self.config.pixel_sampler, PatchAwarePixelSamplerConfig):
             yield
             return

@@ -13,6 +13,7 @@ from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import DepthSurvey, survey
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import keep_views
+from s3im_methods.data.image_sizes import parse_split, with_own_sizes
 from s3im_methods.errors import InputError
 
 
@@ -80,6 +81,7 @@ class DepthDataManager(ByteImageDataManager):
 
     def create_train_dataset(self) -> DepthDataset:
         """The training views, of which ``train_views`` are kept, with their depth looked at once."""
+        self.train_dataparser_outputs = with_own_sizes(self.train_dataparser_outputs, self.dataparser)
         if self.config.train_views is not None:
             self.train_dataparser_outputs = keep_views(self.train_dataparser_outputs, self.config.train_views)
         dataset = self._dataset("train")
@@ -95,11 +97,13 @@ class DepthDataManager(ByteImageDataManager):
 
     def create_eval_dataset(self) -> DepthDataset:
         """The evaluation views with their depth."""
-        return self._dataset(self.test_split)
+        dataset = self._dataset(self.test_split)
+        self.look_at_files(dataset)
+        return dataset
 
     def _dataset(self, split: str) -> DepthDataset:
         is_train = split == "train"
-        outputs = self.train_dataparser_outputs if is_train else self.dataparser.get_dataparser_outputs(split=split)
+        outputs = self.train_dataparser_outputs if is_train else parse_split(self.dataparser, split)
         if self.test_mode == "inference":
             return self._without_files(outputs)
         dataset = self.make_dataset(outputs, self.config.depth)

@@ -1,6 +1,7 @@
 """nerfstudio's images for surface methods: foreground as alpha, normals, depth, and the sphere of the scene."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
-from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
+from s3im_methods.data.foreground import add_alpha, any_transparent
+from s3im_methods.data.masks import read_mask
 from s3im_methods.data.normal_maps import NORMAL_KEY, scene_normals
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
@@ -60,14 +62,12 @@ class SurfaceDataset(DepthDataset):
         train_cameras: Cameras | None = None,
     ) -> None:
         self.use_masks = use_masks
-        self.mask_filenames = dataparser_outputs.mask_filenames if use_masks else None
+        self.foreground_filenames = dataparser_outputs.mask_filenames if use_masks else None
         if use_masks:
             dataparser_outputs = replace(dataparser_outputs, mask_filenames=None, alpha_color=None)
         super().__init__(dataparser_outputs, scale_factor, depth)
-        if use_masks:
-            self.mask_color = None
         self.has_foreground_mask = use_masks and (
-            bool(self.mask_filenames) or any_transparent(dataparser_outputs.image_filenames)
+            bool(self.foreground_filenames) or any_transparent(dataparser_outputs.image_filenames)
         )
         self._frames: FrameList | None = dataparser_outputs.metadata.get(METADATA_KEY)
         self._has_normals = self._frames is not None and any(NORMAL_KEY in f for f in self._frames.all_frames)
@@ -85,6 +85,29 @@ class SurfaceDataset(DepthDataset):
             room_sphere=fit_scene_sphere(cameras, "room"),
         )
 
+    @property
+    def listed_masks(self) -> list[Path]:
+        """The masks that the split lists, of the foreground or of what is trained on."""
+        return self.foreground_filenames or super().listed_masks
+
+    @property
+    def mask_role(self) -> str:
+        """What a white pixel of a mask is."""
+        return "foreground" if self.use_masks else super().mask_role
+
+    def colour_warnings(self, ignores_masks: bool) -> list[str]:
+        """What of the colours given for masked images has no effect, a sentence each.
+
+        Args:
+            ignores_masks: Whether pixels are drawn off the masks too.
+        """
+        if self.use_masks and self._dataparser_outputs.metadata.get("mask_color") is not None:
+            return [
+                "--mask-color has no effect, because what the masks leave out is learned as background: drop it, or "
+                "set --pipeline.datamanager.use-masks False."
+            ]
+        return super().colour_warnings(ignores_masks)
+
     def get_numpy_image(self, image_idx: int) -> NDArray[np.uint8]:
         """The image as stored, with alpha where the scene has a foreground, ``[H, W, 3 or 4]``.
 
@@ -99,7 +122,8 @@ class SurfaceDataset(DepthDataset):
             return image
         if not self.has_foreground_mask:
             return image[..., :3]
-        mask = read_mask(self.mask_filenames[image_idx], image.shape[:2]) if self.mask_filenames else None
+        files = self.foreground_filenames
+        mask = read_mask(files[image_idx], image.shape[:2]) if files else None
         return add_alpha(image, mask)
 
     def get_metadata(self, data: dict) -> dict[str, Tensor]:

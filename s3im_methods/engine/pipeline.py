@@ -1,7 +1,7 @@
 """nerfstudio's pipeline, with checked input, data parallelism on CPUs too, and averages over what can be measured."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,6 +16,7 @@ from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.checkpoints import explain_evaluation_loads
+from s3im_methods.compat.crop import accept_whole_numbers
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
@@ -67,6 +68,7 @@ class S3IMPipeline(VanillaPipeline):
             check_pipeline(config)
         if hasattr(config.model, "adapt_to_data"):
             config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
+        accept_whole_numbers()
         if test_mode != "val":
             repair_export(config.model)
             explain_evaluation_loads()
@@ -194,10 +196,14 @@ def _check_batch(config: S3IMPipelineConfig) -> None:
 
 
 def _check_masks(manager: DataManager) -> None:
-    # Before the first batch, because in ParallelDataManager that is drawn by a process whose errors nobody sees.
-    sampler = getattr(manager, "train_pixel_sampler", None)
-    if isinstance(sampler, PatchAwarePixelSampler):
-        sampler.check(manager.train_dataparser_outputs, manager.config.camera_res_scale_factor)  # type: ignore[attr-defined]
+    # Before the first batch, because in ParallelDataManager that is drawn by a process whose errors nobody sees, and
+    # in evaluation it is drawn after hundreds of steps.
+    for name in ("train", "eval"):
+        sampler, dataset = (getattr(manager, f"{name}_{what}", None) for what in ("pixel_sampler", "dataset"))
+        if isinstance(sampler, PatchAwarePixelSampler) and dataset is not None:
+            outputs = dataset._dataparser_outputs
+            masks = getattr(dataset, "mask_filenames", outputs.mask_filenames)
+            sampler.check(replace(outputs, mask_filenames=masks), manager.config.camera_res_scale_factor)  # type: ignore[attr-defined]
 
 
 def _check_depth(manager: DataManager, far_plane: float | None) -> None:

@@ -20,6 +20,7 @@ from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.losses.strength import balance_factor, control_factor
+from s3im_methods.models.crop import cut_to_crop, empty_where_missed
 from s3im_methods.models.s3im_term import S3IMTerm
 
 if TYPE_CHECKING:
@@ -105,8 +106,16 @@ class S3IMMixin(_Base):
         return losses
 
     def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
-        """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory."""
-        return render_in_chunks(self, camera_ray_bundle)
+        """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory.
+
+        Rays that have bounds already, which are those of a crop's box, show nothing outside of them.
+        """
+        if camera_ray_bundle.nears is None or camera_ray_bundle.fars is None:
+            return render_in_chunks(self, camera_ray_bundle)
+        rays, hits = cut_to_crop(camera_ray_bundle, self.collider)
+        outputs = render_in_chunks(self, rays)
+        empty_where_missed(outputs, hits, rays.fars, self.renderer_rgb.background_color)  # type: ignore[arg-type]
+        return outputs
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]

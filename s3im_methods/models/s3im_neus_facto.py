@@ -32,6 +32,7 @@ from s3im_methods.fields.sdf_field import S3IMSDFField
 from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.losses.depth.scale_shift import scale_shift_invariant_loss
 from s3im_methods.losses.normals import known_normals_loss
+from s3im_methods.models.crop import is_cropping
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.monocular_priors import check_priors
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
@@ -211,7 +212,8 @@ class S3IMNeuSFactoModel(DepthSupervisionMixin, S3IMMixin, NeuSFactoModel):
             "normals": (functional.normalize(normal, dim=-1) * accumulation + 1) / 2,
             "directions_norm": ray_bundle.metadata["directions_norm"],
         }
-        if self.config.background_model != "none":
+        # A crop shows its own colour behind the box.
+        if self.config.background_model != "none" and not is_cropping():
             outputs |= self._add_background(ray_bundle, outputs["rgb"], left)
         if self.training:
             # Only in training: else the viewer offers them as a picture, which it cannot draw.

@@ -9,13 +9,13 @@ from s3im_methods.data.checks.cameras import check_cameras, downscaled
 from s3im_methods.data.checks.depth import depth_fault
 from s3im_methods.data.checks.files import Listed, Picture, check_image_modes, read_picture
 from s3im_methods.data.checks.folder import find_transforms
+from s3im_methods.data.checks.orientation import turned_hint
 from s3im_methods.data.checks.poses import check_poses
 from s3im_methods.data.checks.splits import chosen_splits, listed_splits
 from s3im_methods.data.checks.transforms import finite, named_file, read_frames, read_transforms
+from s3im_methods.data.image_sizes import are_near
 from s3im_methods.data.wording import are, quote, some
 from s3im_methods.errors import InputError
-
-_MASK_MODES = ("1", "L", "P", "I", "I;16", "F")
 
 
 def check_nerfstudio_scene(config: NerfstudioDataParserConfig, with_depth: bool = True) -> None:
@@ -41,7 +41,8 @@ def check_nerfstudio_scene(config: NerfstudioDataParserConfig, with_depth: bool 
     _check_sizes(scene, images, pictures, sizes)
     _check_modes(images, pictures, splits)
     if scene.all_have("mask_path"):
-        _check_masks(scene.listed("mask_path", "mask", "masks_"), images, pictures)
+        _check_masks(scene, scene.listed("mask_path", "mask", "masks_"), images, pictures)
+        _check_mask_colour(config)
     elif config.mask_color is not None:
         raise InputError(
             f"--mask-color is set but {quote(scene.path)} lists no masks: add mask_path or drop that flag."
@@ -149,19 +150,19 @@ def _check_distinct(scene: _Scene, paths: list[Path]) -> None:
 
 
 def _check_sizes(scene: _Scene, images: Listed, pictures: list[Picture], sizes: list[tuple[int, int]]) -> None:
-    # One pixel more than the camera stops training with an IndexError, one less stops evaluation.
+    # Training would read past the image's border, or evaluation compare images of two sizes.
     wanted = [downscaled(size, scene.factor) for size in sizes]
-    bad = [i for i, picture in enumerate(pictures) if picture.size != wanted[i]]
+    bad = [i for i, picture in enumerate(pictures) if not are_near(picture.size, wanted[i], scene.factor)]
     if bad:
         remedy = ": put the original back, or correct w, h, fl_x, fl_y, cx and cy"
         if scene.factor > 1:
-            remedy = (
-                f" (w x h divided by {scene.factor} and rounded down): write the downscaled copies anew in that size"
-            )
+            remedy = f" (w x h divided by {scene.factor}): write the downscaled copies anew in that size"
+        first = bad[0]
         images.refuse(
             bad,
             f"not of the size that {quote(scene.path)} gives",
-            f" with {_pixels(pictures[bad[0]].size)} instead of {_pixels(wanted[bad[0]])} pixels{remedy}",
+            f" with {_pixels(pictures[first].size)} instead of {_pixels(wanted[first])} pixels"
+            + (turned_hint(images.paths[first], pictures[first].size, wanted[first]) or remedy),
         )
 
 
@@ -177,23 +178,26 @@ def _check_modes(images: Listed, pictures: list[Picture], splits: list[list[int]
             )
 
 
-def _check_masks(masks: Listed, images: Listed, pictures: list[Picture]) -> None:
+def _check_masks(scene: _Scene, masks: Listed, images: Listed, pictures: list[Picture]) -> None:
     found = masks.check_pictures()
-    bad = [i for i, mask in enumerate(found) if mask.mode not in _MASK_MODES]
+    bad = [i for i, mask in enumerate(found) if not are_near(mask.size, pictures[i].size, scene.factor)]
     if bad:
-        masks.refuse(
-            bad,
-            "not of one channel",
-            f" (Pillow's mode {found[bad[0]].mode}): save it as an 8-bit grey image, 0 for pixels to leave out",
-        )
-    bad = [i for i, mask in enumerate(found) if mask.size != pictures[i].size]
-    if bad:
+        mask, image = found[bad[0]].size, pictures[bad[0]].size
+        # The image may be what is to be turned, with a mask drawn in a viewer.
+        hint = turned_hint(images.paths[bad[0]], image, mask) or turned_hint(masks.paths[bad[0]], mask, image)
         masks.refuse(
             bad,
             "not of its image's size",
-            f" with {_pixels(found[bad[0]].size)} where {quote(images.paths[bad[0]])} has "
-            f"{_pixels(pictures[bad[0]].size)} pixels: save it in the image's size",
+            f" with {_pixels(mask)} where {quote(images.paths[bad[0]])} has {_pixels(image)} pixels"
+            + (": save it in the image's size" if hint is None else hint),
         )
+
+
+def _check_mask_colour(config: NerfstudioDataParserConfig) -> None:
+    colour = config.mask_color
+    if colour is not None and not all(0 <= value <= 1 for value in colour):
+        given = " ".join(f"{value:g}" for value in colour)
+        raise InputError(f"--mask-color is {given}: give red, green and blue from 0 to 1, 1 1 1 for white.")
 
 
 def _pixels(size: tuple[int, int]) -> str:

@@ -13,6 +13,7 @@ from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.data.image_sizes import parse_split
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class DepthReport:
         parsed = with_frames(parser).setup()
         places: dict[Path, tuple[DepthDataset, int]] = {}
         for split in ("train", "val", "test"):
-            dataset = DepthDataset(parsed.get_dataparser_outputs(split), 1.0, config)
+            dataset = DepthDataset(parse_split(parsed, split), 1.0, config)
             dataset.depth_maps.check_files()
             for index, image in enumerate(dataset.image_filenames):
                 places.setdefault(image, (dataset, index))
