@@ -28,6 +28,8 @@ class ReportRow:
         farthest: Largest depth in metres.
         invalid: How many stored values were NaN, infinite or negative.
         fit: The alignment of its monocular map in words, or why it was left out, or nothing.
+        constants: How often each constant that means no reading was stored.
+        name: The image's path below the folder that all images share.
     """
 
     image: Path
@@ -38,12 +40,15 @@ class ReportRow:
     farthest: float
     invalid: int
     fit: str
+    constants: dict[float, int]
+    name: str
 
     def cells(self) -> tuple[str, ...]:
         """The row's cells, in the order of :data:`COLUMNS`."""
         metres = [f"{value:.3f}" if self.coverage else "-" for value in (self.nearest, self.median, self.farthest)]
         shares = [f"{100 * share:.1f}" for share in (self.coverage, self.monocular)]
-        return self.image.name, *shares, *metres, str(self.invalid), self.fit
+        none = [f"{value:g} x {count}" for value, count in self.constants.items()]
+        return self.name, *shares, *metres, ", ".join([str(self.invalid), *none]), self.fit
 
 
 COLUMNS = ("image", "cover %", "mono %", "min m", "median m", "max m", "invalid", "alignment")
@@ -87,7 +92,9 @@ class DepthReport:
             for index, image in enumerate(dataset.image_filenames):
                 places.setdefault(image, (dataset, index))
         self._places = [places[image] for image in sorted(places)]
-        self.source = self._places[0][0].depth_maps.source
+        self._names = dict(zip(sorted(places), names_below(sorted(places)), strict=True))
+        self._maps = self._places[0][0].depth_maps
+        self.source = self._maps.source
 
     def __len__(self) -> int:
         return len(self._places)
