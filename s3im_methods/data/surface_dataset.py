@@ -14,11 +14,14 @@ from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
+from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
-from s3im_methods.data.normal_maps import NORMAL_KEY, scene_normals
+from s3im_methods.data.normal_maps import NORMAL_KEY, facing_away, scene_normals
 from s3im_methods.data.scene_sphere import fit_scene_sphere
-from s3im_methods.data.wording import quote
+from s3im_methods.data.wording import quote, some, which
 
+# So many normal maps tell in which axes all are.
+_MOST_NORMALS = 8
 SURFACE_KEYS = ("fg_mask", "depth", "normal")
 
 
@@ -120,6 +123,32 @@ class SurfaceDataset(DepthDataset):
         if self._priors is not None:
             values |= self._sized_priors(index)
         return values
+
+    def odd_normals(self) -> str | None:
+        """A warning where normal maps show surfaces from behind, as in other axes than OpenCV's they do.
+
+        Raises:
+            InputError: If one of the maps that are looked at cannot be used.
+        """
+        if not self._has_normals:
+            return None
+        assert self._frames is not None
+        listed = [index for index, frame in enumerate(self._frames.frames) if frame.get(NORMAL_KEY) is not None]
+        looked_at = [listed[place] for place in spread_evenly(min(_MOST_NORMALS, len(listed)), len(listed))]
+        away = {
+            index: share
+            for index in looked_at
+            if (share := facing_away(self._normals(index).numpy(), self.cameras[index])) is not None
+        }
+        odd = [index for index, share in away.items() if share > 0.5]
+        if 2 * len(odd) <= len(away):
+            return None
+        name = self._frames.frames[odd[0]][NORMAL_KEY]
+        return (
+            f"In {some(len(odd), len(away), 'normal map')}, {which(len(odd))} {quote(name)}, most normals point away "
+            "from the camera in OpenCV's axes (x right, y down, z forward). They look like OpenGL's (y up, z "
+            "backward): if so, negate their y and z."
+        )
 
     def _normals(self, index: int) -> Tensor:
         assert self._frames is not None

@@ -68,7 +68,7 @@ def one_channel(stored: np.ndarray) -> np.ndarray | None:
     """
     while stored.ndim > 2 and 1 in (stored.shape[0], stored.shape[-1]):
         stored = stored[..., 0] if stored.shape[-1] == 1 else stored[0]
-    if stored.ndim == 3 and stored.shape[0] in (3, 4) and stored.shape[2] not in (3, 4):
+    if stored.ndim == 3 and stored.shape[0] in (3, 4) and stored.shape[2] > 4:
         stored = np.moveaxis(stored, 0, -1)
     if stored.ndim == 3 and stored.shape[2] in (3, 4):
         # A fourth channel is opacity, and says nothing of depth. One colour all over may be any colour picture.

@@ -222,9 +222,7 @@ def _entry(frame: dict, key: str, source: Path) -> Path | None:
     return source.parent / name
 
 
-def _in_folder(
-    root: Path, name: str | None, flag: str, wanted: list[str], noun: str
-) -> Callable[[str], Path | None]:
+def _in_folder(root: Path, name: str | None, flag: str, wanted: list[str], noun: str) -> Callable[[str], Path | None]:
     if name is None:
         return lambda image: None
     folder = root / name

@@ -236,13 +236,14 @@ class DepthMaps:
         return reason
 
     def _projected(self, index: int, camera: Cameras) -> np.ndarray:
-        points, visible = self._points.visible_in(self.images[index])
+        assert self.listing.frames is not None
+        points, visible = self._points.visible_in(self.listing.frames.frames[index]["file_path"])
         return project_points(points, camera, visible) * np.float32(self.metres_per_unit)
 
     @cached_property
     def _points(self) -> SparsePoints:
         assert self.listing.frames is not None
-        return load_points(self.listing.frames, self.images, self._transform, 1.0 / self.metres_per_unit)
+        return load_points(self.listing.frames, self._transform, 1.0 / self.metres_per_unit)
 
     def _fitted(self, values: np.ndarray, size: tuple[int, int], path: object, index: int) -> np.ndarray:
         return fit_size(values, size, quote(path), quote(self.images[index]))

@@ -1,6 +1,7 @@
 """Can a unit be right? Depth against the cameras' distances, against the other views, and against sparse points."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,7 @@ millimetres, for which set --pipeline.datamanager.depth.unit 0.001.
     ratio = median / baseline if baseline > 0 else 1.0
     if 1 / _FAR_FROM_BASELINE <= ratio <= _FAR_FROM_BASELINE:
         return None
-    said = (
-        f"The median depth is {median:.3g} metres where the cameras are at most {baseline:.3g} metres apart: "
-    )
+    said = f"The median depth is {median:.3g} metres where the cameras are at most {baseline:.3g} metres apart: "
     factor = min(_FACTORS, key=lambda factor: abs(np.log(ratio * factor)))
     if unit is None or not 1 / _FAR_FROM_BASELINE <= ratio * factor <= _FAR_FROM_BASELINE:
         return f"{said}if that is wrong, set {_FLAG}."
@@ -53,7 +52,7 @@ def mixed_units(medians: Sequence[float], images: Sequence[Path]) -> str | None:
         images: Their images.
     """
     order = sorted((median, place) for place, median in enumerate(medians) if median > 0)
-    steps = [(after[0] / before[0], k) for k, (before, after) in enumerate(zip(order, order[1:], strict=False), 1)]
+    steps = [(after[0] / before[0], k) for k, (before, after) in enumerate(pairwise(order), 1)]
     step, first = max(steps, default=(1.0, 0))
     if step < _GAP:
         return None

@@ -11,8 +11,10 @@ from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth.maps import DepthMap
 from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.survey import survey
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.data.wording import names_below
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,15 @@ class DepthReport:
         check_scene(parser, with_depth=False)
         parsed = with_frames(parser).setup()
         places: dict[Path, tuple[DepthDataset, int]] = {}
-        for split in ("train", "val", "test"):
-            dataset = DepthDataset(parsed.get_dataparser_outputs(split), 1.0, config)
+        datasets = [DepthDataset(parsed.get_dataparser_outputs(s), 1.0, config) for s in ("train", "val", "test")]
+        for dataset in datasets:
             dataset.depth_maps.check_files()
             for index, image in enumerate(dataset.image_filenames):
                 places.setdefault(image, (dataset, index))
         self._places = [places[image] for image in sorted(places)]
         self._names = dict(zip(sorted(places), names_below(sorted(places)), strict=True))
-        self._maps = self._places[0][0].depth_maps
-        self.source = self._maps.source
+        self._training = datasets[0]
+        self.source = self._training.depth_maps.source
 
     def __len__(self) -> int:
         return len(self._places)
@@ -106,7 +108,11 @@ class DepthReport:
             InputError: If a depth map cannot be used.
         """
         for dataset, index in self._places:
-            yield _row(dataset.image_filenames[index], dataset.depth_maps.get(index))
+            yield self._row(dataset.image_filenames[index], dataset.depth_maps.get(index))
+
+    def lines(self) -> list[str]:
+        """What training would say of the depth: how its files are read, and what is odd about them."""
+        return survey(self._training.depth_maps, self._training.cameras).lines()
 
     def views(self, most: int) -> list[ReportView]:
         """Some of the images with their depth, evenly spread.
@@ -119,15 +125,15 @@ class DepthReport:
             dataset, index = self._places[place]
             depth = dataset.depth_maps.get(index)
             colour = dataset.get_numpy_image(index)[..., :3]
-            views.append(ReportView(_row(dataset.image_filenames[index], depth), colour, depth.metres))
+            views.append(ReportView(self._row(dataset.image_filenames[index], depth), colour, depth.metres))
         return views
 
-
-def _row(image: Path, depth: DepthMap) -> ReportRow:
-    valid = depth.metres[depth.metres > 0]
-    nearest, median, farthest = np.quantile(valid, [0.0, 0.5, 1.0]).tolist() if len(valid) else (0.0, 0.0, 0.0)
-    monocular = float(depth.monocular.mean())
-    return ReportRow(image, depth.coverage, monocular, nearest, median, farthest, depth.invalid, _fit(depth))
+    def _row(self, image: Path, depth: DepthMap) -> ReportRow:
+        valid = depth.metres[depth.metres > 0]
+        nearest, median, farthest = np.quantile(valid, [0.0, 0.5, 1.0]).tolist() if len(valid) else (0.0, 0.0, 0.0)
+        monocular, name = float(depth.monocular.mean()), self._names[image]
+        found = depth.coverage, monocular, nearest, median, farthest, depth.invalid, _fit(depth), depth.constants, name
+        return ReportRow(image, *found)
 
 
 def _fit(depth: DepthMap) -> str:

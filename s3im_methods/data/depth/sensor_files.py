@@ -102,7 +102,7 @@ class SensorFiles:
         """How the files are read, and what of that is a guess, in one sentence."""
         unit, kinds = self.unit, self._samples.bits
         parts = [
-            f"{_kind(bits)} count {self._floating(unit) if bits == 0 else unit.whole:g} metres each "
+            f"{_kind(bits)} count {_metres(unit.whole if bits else self._floating(unit))} each "
             f"({self._why(unit, bits)})"
             for bits in kinds
         ]
@@ -176,6 +176,10 @@ class SensorFiles:
 def _spread(things: Sequence) -> list:
     count = min(len(things), _MOST_SAMPLES)
     return [things[place * len(things) // count] for place in range(count)]
+
+
+def _metres(factor: float) -> str:
+    return "1 metre" if factor == 1 else f"{factor:g} metres"
 
 
 def _kind(bits: int) -> str:

@@ -194,6 +194,4 @@ class _Row:
 def _summary(depth: DepthMap) -> _Row:
     valid = depth.metres[depth.metres > 0]
     nearest, median = (float(valid.min()), float(np.median(valid))) if len(valid) else (0.0, 0.0)
-    return _Row(
-        depth.coverage, nearest, median, depth.invalid, depth.out_of_range, depth.unaligned, depth.constants
-    )
+    return _Row(depth.coverage, nearest, median, depth.invalid, depth.out_of_range, depth.unaligned, depth.constants)

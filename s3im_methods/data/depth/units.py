@@ -57,7 +57,7 @@ def unit_of(config: DepthSourceConfig, parser_factor: float, said: Mapping[str, 
     Example:
         >>> unit = unit_of(DepthSourceConfig(), 1e-3, {"depth_unit": "1/5000 world unit, z-depth"})
         >>> unit.whole, unit.floating, unit.source
-        (0.0002, 0.0002, "depth_unit '1/5000 world unit, z-depth' of the scene")
+        (0.0002, 0.0002, 'depth_unit of the scene')
     """
     unit, remarks = _from_file(said)
     is_distance, where = _measure(said)
@@ -82,7 +82,7 @@ def _from_file(said: Mapping[str, Any]) -> tuple[DepthUnit, list[str]]:
         value = said.get(key)
         if value is None:
             continue
-        where = f"{key} {quote(value)} of the scene"
+        where = f"{key} of the scene"
         factor = _in_words(value) if isinstance(value, str) else finite(value)
         if isinstance(value, int | float) and factor is not None:
             factor = float(value)
@@ -110,10 +110,12 @@ def _in_words(text: str) -> float | None:
 
 def _measure(said: Mapping[str, Any]) -> tuple[bool, str]:
     for key in _DISTANCE_KEYS:
-        if said.get(key) is True:
-            return True, f"{key} of the scene"
+        if isinstance(said.get(key), bool):
+            return said[key], f"{key} of the scene"
     for key in _TEXT_KEYS:
         text = said.get(key)
         if isinstance(text, str) and re.search(r"euclid|along (the|its) ray|ray (length|distance|depth)", text.lower()):
-            return True, f"{key} {quote(text)} of the scene"
+            return True, f"{key} of the scene"
+        if isinstance(text, str) and re.search(r"z[- ]?depth|viewing axis|optical axis", text.lower()):
+            return False, f"{key} of the scene"
     return False, ""
