@@ -16,6 +16,15 @@ from s3im_methods.errors import InputError
 NORMAL_KEY = "normal_file_path"
 # OpenCV's camera looks along z with y down, nerfstudio's along -z with y up.
 _OPENCV_TO_NERFSTUDIO = np.array([1.0, -1.0, -1.0])
+# What each number of a file is in OpenCV's axes, by what else it may have meant.
+_CONVENTIONS = {"OpenCV": (1, 1, 1), "OpenGL": (1, -1, -1), "inwards": (-1, -1, -1)}
+_REMEDIES = {
+    "OpenGL": "They look like OpenGL's (y up, z backward): if so, negate their y and z",
+    "inwards": "They look like normals that point into the surfaces: if so, negate them",
+}
+_OTHER_AXES = "They may be in OpenGL's axes or the world's: turn them into those of each camera"
+# Networks err at edges, but no more than that.
+_MOST_AWAY, _FITS = 0.25, 0.05
 _EXR_CHANNELS = (("X", "Y", "Z"), ("R", "G", "B"), ("x", "y", "z"), ("r", "g", "b"))
 # Resizing may leave a little below 0 of what was written from 0 up.
 _OVERSHOOT = 0.05
@@ -51,7 +60,7 @@ def scene_normals(path: Path, camera: Cameras, image: Path) -> NDArray[np.float3
     return np.divide(normals, length, out=np.zeros_like(normals), where=length > 1e-6).astype(np.float32)
 
 
-def facing_away(normals: NDArray[np.float32], camera: Cameras) -> float | None:
+def facing_away(normals: NDArray[np.float32], camera: Cameras) -> dict[str, float]:
     """Share of the normals that no visible surface can have, because they point away from the camera.
 
     Args:
@@ -59,13 +68,30 @@ def facing_away(normals: NDArray[np.float32], camera: Cameras) -> float | None:
         camera: Their camera.
 
     Returns:
-        From 0 to 1, or None where there are no normals.
+        From 0 to 1, by what the file may have meant: "OpenCV" as it was read, and what else is in use. Nothing where
+        there are no normals.
     """
     known = np.abs(normals).sum(axis=-1) > 0
     if not known.any():
-        return None
+        return {}
+    rotation = camera.camera_to_worlds.cpu().numpy()[:3, :3]
     rays = camera.reshape((1,)).generate_rays(camera_indices=0).directions.cpu().numpy()
-    return float(((normals * rays).sum(axis=-1)[known] > 0).mean())
+    products = (normals @ rotation)[known] * (rays @ rotation)[known]
+    return {name: float((products @ np.array(signs) > 0).mean()) for name, signs in _CONVENTIONS.items()}
+
+
+def odd_axes(shares: list[dict[str, float]]) -> tuple[list[int], str] | None:
+    """Which maps show surfaces from behind, and what that suggests; None unless most of them do.
+
+    Args:
+        shares: What :func:`facing_away` says of some maps of a scene.
+    """
+    odd = [place for place, share in enumerate(shares) if share and share["OpenCV"] > _MOST_AWAY]
+    if not odd or 2 * len(odd) <= sum(bool(share) for share in shares):
+        return None
+    means = {name: np.mean([shares[place][name] for place in odd]) for name in _REMEDIES}
+    likely = min(means, key=lambda name: means[name])
+    return odd, _REMEDIES[likely] if means[likely] <= _FITS else _OTHER_AXES
 
 
 def _read(path: Path) -> NDArray:

@@ -16,7 +16,7 @@ from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
-from s3im_methods.data.normal_maps import NORMAL_KEY, facing_away, scene_normals
+from s3im_methods.data.normal_maps import NORMAL_KEY, facing_away, odd_axes, scene_normals
 from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.data.wording import quote, some, which
 
@@ -135,19 +135,15 @@ class SurfaceDataset(DepthDataset):
         assert self._frames is not None
         listed = [index for index, frame in enumerate(self._frames.frames) if frame.get(NORMAL_KEY) is not None]
         looked_at = [listed[place] for place in spread_evenly(min(_MOST_NORMALS, len(listed)), len(listed))]
-        away = {
-            index: share
-            for index in looked_at
-            if (share := facing_away(self._normals(index).numpy(), self.cameras[index])) is not None
-        }
-        odd = [index for index, share in away.items() if share > 0.5]
-        if 2 * len(odd) <= len(away):
+        shares = [facing_away(self._normals(index).numpy(), self.cameras[index]) for index in looked_at]
+        found = odd_axes(shares)
+        if found is None:
             return None
-        name = self._frames.frames[odd[0]][NORMAL_KEY]
+        odd, remedy = found
+        name = self._frames.frames[looked_at[odd[0]]][NORMAL_KEY]
         return (
-            f"In {some(len(odd), len(away), 'normal map')}, {which(len(odd))} {quote(name)}, most normals point away "
-            "from the camera in OpenCV's axes (x right, y down, z forward). They look like OpenGL's (y up, z "
-            "backward): if so, negate their y and z."
+            f"In {some(len(odd), len(shares), 'normal map')}, {which(len(odd))} {quote(name)}, many normals point away "
+            f"from the camera in OpenCV's axes (x right, y down, z forward). {remedy}."
         )
 
     def _normals(self, index: int) -> Tensor:

@@ -41,25 +41,24 @@ def pair_by_path(names: Sequence[str], find: Find, noun: str, remedy: str) -> di
     for name, parts in split.items():
         for start in range(len(parts)):
             things = find(parts[start:-1], parts[-1])
-            if len(things) > 1:
+            if len(things) > 1 and name not in found:
                 raise InputError(
                     f"Both {quote(things[0])} and {quote(things[1])} could be the {noun} of {quote(name)}: {remedy}."
                 )
-            if things:
-                claims[things[0]].append(name)
-                if name not in found:
-                    found[name] = things[0]
-                    if start <= common:
-                        complete.add(name)
+            for thing in things:
+                claims[thing].append(name)
+            if things and name not in found:
+                found[name] = things[0]
+                if start <= common:
+                    complete.add(name)
     for name, thing in list(found.items()):
         claimants = [other for other in claims[thing] if other != name]
         owners = [other for other in claimants if other in complete and found[other] == thing]
         if owners and name not in complete:
             del found[name]
         elif rivals := owners if name in complete else claimants:
-            raise InputError(
-                f"{quote(thing)} could be the {noun} of {quote(rivals[0])} and of {quote(name)}: {remedy}."
-            )
+            one, other = sorted((name, rivals[0]), key=names.index)
+            raise InputError(f"{quote(thing)} could be the {noun} of {quote(one)} and of {quote(other)}: {remedy}.")
     return found
 
 

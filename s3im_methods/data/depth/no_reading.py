@@ -19,8 +19,8 @@ _ISOLATED = 100.0
 _REMOTE = 1000.0
 # Fewer others than this share may be noise near 0, beside which any wall is isolated.
 _OTHERS = 0.05
-# A largest value on so small or so large a share of the map is no plateau.
-_PLATEAU, _MOST = 0.005, 0.9
+# A largest value on fewer pixels, or on so small or so large a share of the map, is no plateau.
+_FEWEST, _PLATEAU, _MOST = 8, 0.005, 0.9
 # A plateau that all cameras share means none if it lies so many times as far as the rest, and as the cameras are apart.
 _BEYOND = 5.0
 
@@ -127,8 +127,8 @@ def plateau_of(stored: StoredMap, pose: NDArray[np.float64], unit: float) -> Pla
     if not len(readings):
         return None
     top = readings.max()
-    share = float((readings == top).mean())
-    if not _PLATEAU <= share <= _MOST:
+    count = int((readings == top).sum())
+    if not max(_FEWEST, _PLATEAU * len(readings)) <= count <= _MOST * len(readings):
         return None
     axis = -pose[:3, 2] / max(float(np.linalg.norm(pose[:3, 2])), 1e-12)
     below = float(readings[readings < top].max())

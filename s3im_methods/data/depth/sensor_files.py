@@ -63,7 +63,8 @@ class SensorFiles:
         if found is not None:
             raise InputError(
                 f"The depth map {quote(found.path)} holds 8-bit numbers, which reach a quarter of a metre in "
-                f"millimetres: set {_FLAG}.unit to the metres per stored value, or write 16-bit maps in millimetres."
+                f"millimetres: set {_FLAG}.unit to metres per stored value, write 16-bit maps in millimetres, or train "
+                f"without depth by {_FLAG}.source none."
             )
 
     def read(self, index: int) -> tuple[np.ndarray, Reading, bool]:

@@ -63,7 +63,7 @@ class DepthSurvey:
         found = [
             f"Depth from {self.source}: {some(self.with_depth, self.views, 'training view')} with depth, "
             f"{100 * self.coverage:.0f} % of their pixels, median {self.median:.3g} metres."
-            + (f" In its files {self.how_read}" if self.how_read else "")
+            + (f" In the sensor's files {self.how_read}" if self.how_read else "")
         ]
         if self.with_depth < self.views:
             missing = self.views - self.with_depth
@@ -101,9 +101,11 @@ class DepthSurvey:
             return
         unit = "set --pipeline.datamanager.depth.unit to the metres per stored value"
         if not self.with_depth:
-            left = f": {self.out_of_range} readings lie beyond the limits" if self.out_of_range else ""
-            if not left and self.invalid:
-                left = f": {self.invalid} stored values are NaN, infinite or negative"
+            left = ""
+            if self.out_of_range:
+                left = f": {self.out_of_range} readings lie beyond the limits or have low confidence"
+            elif lost := self.invalid + sum(self.constants.values()):
+                left = f": {lost} stored values are NaN, infinite, negative or constants for no reading"
             raise InputError(
                 f"No pixel of the {self.views} training views has usable depth{left}; look at it with "
                 f"`s3im depth-report`, {unit}, or correct the near and far limits."
