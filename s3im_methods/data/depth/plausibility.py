@@ -11,7 +11,7 @@ from s3im_methods.data.wording import quote
 _FLAG = "--pipeline.datamanager.depth.unit"
 # Rooms and turntables lie between 0.25 and 2.5, two views of them included: so a unit wrong by a factor of 100 never
 # passes, and captures with a baseline several times shorter or longer still do.
-_FAR_FROM_BASELINE, _USUAL = 20.0, 0.8
+_FAR_FROM_BASELINE, USUAL = 20.0, 0.8
 # Metres that would be other units, as seen from those in which the values are read.
 _FACTORS = (1e-3, 1e-2, 1e2, 1e3)
 _NAMES = {1e-3: "millimetres", 1e-2: "centimetres", 1.0: "metres"}
@@ -38,7 +38,7 @@ millimetres, for which set --pipeline.datamanager.depth.unit 0.001.
     if 1 / _FAR_FROM_BASELINE <= ratio <= _FAR_FROM_BASELINE:
         return None
     said = f"The median depth is {median:.3g} metres where the cameras are at most {baseline:.3g} metres apart: "
-    factor = min(_FACTORS, key=lambda factor: abs(np.log(ratio * factor / _USUAL)))
+    factor = min(_FACTORS, key=lambda factor: abs(np.log(ratio * factor / USUAL)))
     if unit is None or not 1 / _FAR_FROM_BASELINE <= ratio * factor <= _FAR_FROM_BASELINE:
         return f"{said}if that is wrong, set {_FLAG}."
     return f"{said}the values look like {_named(unit * factor)}, for which set {_FLAG} {unit * factor:.3g}."

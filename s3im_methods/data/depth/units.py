@@ -8,6 +8,7 @@ from typing import Any
 from s3im_methods.data.checks.transforms import finite
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.wording import quote
+from s3im_methods.errors import InputError
 
 PARSER_DEFAULT = 1e-3
 _UNIT_FLAG = "--pipeline.datamanager.depth.unit"
@@ -34,6 +35,7 @@ class DepthUnit:
         distance_source: Where that is from, in words; nothing where it is the default.
         remarks: What in the file is contradicted or not understood, one sentence each.
         by_user: Whether the unit is the setting of the depth sources itself.
+        from_file: Whether it is the scene's file that says it.
     """
 
     whole: float = PARSER_DEFAULT
@@ -44,6 +46,7 @@ class DepthUnit:
     distance_source: str = ""
     remarks: tuple[str, ...] = ()
     by_user: bool = False
+    from_file: bool = False
 
 
 def unit_of(config: DepthSourceConfig, parser_factor: float, said: Mapping[str, Any]) -> DepthUnit:
@@ -53,6 +56,9 @@ def unit_of(config: DepthSourceConfig, parser_factor: float, said: Mapping[str, 
         config: The settings.
         parser_factor: The data parser's ``depth_unit_scale_factor``, metres per stored whole number.
         said: What the scene's file says for all its frames, and over it what a frame says for itself.
+
+    Raises:
+        InputError: If the parser's flag is no positive number.
 
     Example:
         >>> unit = unit_of(DepthSourceConfig(), 1e-3, {"depth_unit": "1/5000 world unit, z-depth"})
@@ -68,12 +74,14 @@ def unit_of(config: DepthSourceConfig, parser_factor: float, said: Mapping[str, 
     if factor is None and parser_factor != PARSER_DEFAULT:
         factor, flag = parser_factor, _PARSER_FLAG
     if factor is not None:
+        if not 0 < factor < float("inf"):
+            raise InputError(f"{flag} is {factor:g}: give metres per stored value, above 0.")
         unit = replace(
             unit, whole=factor, floating=factor, source=flag, floating_source=flag, by_user=config.unit is not None
         )
         if stated.source and abs(stated.whole / factor - 1) > 1e-6:
             remarks.append(f"{stated.source} means {stated.whole:g} metres per stored value, and {flag} wins over it.")
-    return replace(unit, remarks=tuple(remarks))
+    return replace(unit, remarks=tuple(remarks), from_file=bool(unit.source) and factor is None)
 
 
 def _from_file(said: Mapping[str, Any]) -> tuple[DepthUnit, list[str]]:

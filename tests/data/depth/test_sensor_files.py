@@ -64,6 +64,15 @@ def test_floats_in_metres_beside_whole_numbers_stay_in_metres(room, exact):
         assert dataset.depth_maps.get(index).metres == pytest.approx(room.exact(frame), abs=2e-3)
 
 
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_what_the_file_says_of_whole_numbers_holds_for_floats_where_it_fits(room, exact, factor):
+    room.meta["depth_unit"] = "millimetre, z-depth"
+    store(room, lambda z: (factor * z).astype(np.float32))
+    assert metres(room) == pytest.approx(exact, rel=1e-5)
+    (line,) = lines(room)
+    assert ("told from the values, though depth_unit of the scene says 0.001" in line) is (factor == 1)
+
+
 @pytest.mark.parametrize("where", ["header", "frames"])
 def test_the_scenes_file_says_the_unit(room, exact, where):
     store(room, lambda z: (z * 500).round().astype(np.uint16))
@@ -110,6 +119,10 @@ def test_eight_bits_need_a_unit(room, exact):
     store(room, lambda z: (z * 50).astype(np.uint8), ".png")
     with pytest.raises(InputError, match=r"s/.*.png' holds 8-bit numbers, which reach a quarter of a metre"):
         lines(room)
+    room.meta["depth_unit"] = "millimetre, z-depth"
+    room.save()
+    with pytest.raises(InputError, match="holds 8-bit numbers"):
+        metres(room)
     assert metres(room, unit=0.02) == pytest.approx(exact, abs=0.021)
     room.meta["depth_unit"] = 0.02
     room.save()

@@ -4,6 +4,7 @@ import pytest
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.units import unit_of
+from s3im_methods.errors import InputError
 
 NOTHING = DepthSourceConfig()
 
@@ -73,3 +74,9 @@ def test_depth_or_distance(said, distance):
     assert unit.is_distance is distance
     assert bool(unit.distance_source) is bool(said)
     assert unit_of(DepthSourceConfig(convention="distance"), 1e-3, said).is_distance
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_flag_that_is_no_unit_is_refused(factor):
+    with pytest.raises(InputError, match=r"--depth-unit-scale-factor is .*: give metres per stored value"):
+        unit_of(NOTHING, factor, {})
