@@ -54,6 +54,8 @@ class DepthReportCommand:
             table.add_row(*row.cells())
         # Where the output is no terminal, nothing is cut off to fit one.
         Console(width=None if sys.stdout.isatty() else 160).print(table)
+        for line in report.lines():
+            print(line.replace("--pipeline.datamanager.depth.", "--depth."))
         with_depth = [row for row in rows if row.coverage > 0]
         title = f"Depth of {self.scene.absolute().name} from {report.source}: {len(with_depth)} of {len(rows)} images"
         self.output_path.parent.mkdir(parents=True, exist_ok=True)

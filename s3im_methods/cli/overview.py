@@ -22,11 +22,13 @@ class OverviewCommand:
         """Render the views and write the picture."""
         import numpy as np
 
+        from s3im_methods.data.wording import names_below
         from s3im_methods.metrics.overview import ViewResult, draw_overview
 
         config, pipeline, step = load_run(self.load_config, test_mode="test")
         manager: Any = pipeline.datamanager
         loader, filenames = manager.fixed_indices_eval_dataloader, manager.eval_dataset.image_filenames
+        names = names_below([Path(name) for name in filenames])
         count = len(filenames)
         chosen = set(np.linspace(0, count - 1, min(self.max_views, count)).round().astype(int).tolist())
         views: list[ViewResult] = []
@@ -39,7 +41,7 @@ class OverviewCommand:
             truth = renderer.blend_background(batch["image"])
             views.append(
                 ViewResult(
-                    name=Path(filenames[index]).name,
+                    name=names[index],
                     truth=truth.cpu(),
                     render=outputs["rgb"].cpu(),
                     depth=outputs["depth"].cpu(),

@@ -30,6 +30,7 @@ class RenderDepthCommand:
 
     def run(self) -> None:
         """Render the views and write their depth."""
+        from s3im_methods.data.wording import names_below
         from s3im_methods.errors import InputError
         from s3im_methods.exporters.metric_depth import DepthExport, export_depth
 
@@ -48,9 +49,10 @@ class RenderDepthCommand:
             written = export_depth(
                 pipeline.model, cameras, outputs.image_filenames, metres_per_unit, folder, export, about
             )
+            names = dict(zip(outputs.image_filenames, names_below(outputs.image_filenames), strict=True))
             for image, lost in written:
                 count, too_far = count + 1, too_far + lost
-                print(f"{folder.name} {image.name}")
+                print(f"{folder.name} {names[image]}")
         lost = f"; {too_far} pixels farther than 65.5 metres became 0" if too_far else ""
         print(f"Wrote the depth of {count} views to {self.output_dir}{lost}.")
 

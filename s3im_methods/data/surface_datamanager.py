@@ -54,6 +54,8 @@ class SurfaceDataManager(DepthDataManager):
         """The training views; masks that say what is foreground leave no pixel out, and so are not passed on."""
         dataset = super().create_train_dataset()
         assert isinstance(dataset, SurfaceDataset)
+        if self.test_mode == "val" and self.local_rank == 0 and (warning := dataset.odd_normals()):
+            CONSOLE.print(f"[yellow]{warning}")
         if self.config.use_masks and self.train_dataparser_outputs.mask_filenames:
             self.train_dataparser_outputs = replace(self.train_dataparser_outputs, mask_filenames=None)
             if (

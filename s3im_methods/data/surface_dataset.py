@@ -15,13 +15,16 @@ from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
+from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.foreground import add_alpha, any_transparent
 from s3im_methods.data.masks import read_mask
-from s3im_methods.data.normal_maps import NORMAL_KEY, scene_normals
+from s3im_methods.data.normal_maps import NORMAL_KEY, facing_away, odd_axes, scene_normals
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
-from s3im_methods.data.wording import quote
+from s3im_methods.data.wording import quote, some, which
 
+# So many normal maps tell in which axes all are.
+_MOST_NORMALS = 8
 SURFACE_KEYS = ("fg_mask", "depth", "normal")
 
 
@@ -145,6 +148,28 @@ class SurfaceDataset(DepthDataset):
         if self._priors is not None:
             values |= self._sized_priors(index)
         return values
+
+    def odd_normals(self) -> str | None:
+        """A warning where normal maps show surfaces from behind, as in other axes than OpenCV's they do.
+
+        Raises:
+            InputError: If one of the maps that are looked at cannot be used.
+        """
+        if not self._has_normals:
+            return None
+        assert self._frames is not None
+        listed = [index for index, frame in enumerate(self._frames.frames) if frame.get(NORMAL_KEY) is not None]
+        looked_at = [listed[place] for place in spread_evenly(min(_MOST_NORMALS, len(listed)), len(listed))]
+        shares = [facing_away(self._normals(index).numpy(), self.cameras[index]) for index in looked_at]
+        found = odd_axes(shares)
+        if found is None:
+            return None
+        odd, remedy = found
+        name = self._frames.frames[looked_at[odd[0]]][NORMAL_KEY]
+        return (
+            f"In {some(len(odd), len(shares), 'normal map')}, {which(len(odd))} {quote(name)}, many normals point away "
+            f"from the camera in OpenCV's axes (x right, y down, z forward). {remedy}."
+        )
 
     def _normals(self, index: int) -> Tensor:
         assert self._frames is not None

@@ -104,7 +104,21 @@ class _Scene:
                 f"write the copies downscaled by {self.factor} into {prefix}{self.factor}/, or add "
                 "`nerfstudio-data --downscale-factor 1` at the end of the command"
             )
-        return Listed(noun, [self.file_of(name, prefix) for name in names], self.path, remedy)
+        paths = [self.file_of(name, prefix) for name in names]
+        if key != "file_path":
+            self._check_copies(noun, names, paths)
+        return Listed(noun, paths, self.path, remedy)
+
+    def _check_copies(self, noun: str, names: list[str], paths: list[Path]) -> None:
+        """Refuse one downscaled copy for several files, which happens where their folders alone tell them apart."""
+        first = dict(zip(reversed(paths), reversed(names), strict=True))
+        for name, path in zip(names, paths, strict=True):
+            if Path(name) != Path(first[path]):
+                raise InputError(
+                    f"{quote(path)} would be the {noun} of both {quote(first[path])} and {quote(name)}, because copies "
+                    f"downscaled by {self.factor} lie in one folder: rename one, or add `nerfstudio-data "
+                    "--downscale-factor 1` at the end of the command."
+                )
 
     def all_have(self, key: str) -> bool:
         """Whether the frames have a key; nerfstudio refuses it in some of them only."""

@@ -38,6 +38,7 @@ class NerfstudioFrames(stock.Nerfstudio):
             colmap=colmap if colmap.is_dir() else None,
             # The stock parser adds the transform that it assumes of COLMAP models to the object that it was given.
             points_to_scene=_undo(outputs.dataparser_transform.numpy(), shown.get("applied_transform")),
+            header={key: value for key, value in original.items() if key != "frames"},
         )
         return outputs
 

@@ -547,3 +547,17 @@ def test_downscaling_that_nerfstudio_chooses_itself(large_scene, refusal):
         "the copies downscaled by 2 into images_2/, or add `nerfstudio-data --downscale-factor 1` at the "
         "end of the command."
     )
+
+
+def test_one_downscaled_mask_for_two_images_is_refused(large_scene, refusal):
+    large_scene.save_all("_2", 2)
+    for frame in large_scene.meta["frames"][:2]:
+        name = f"masks/{frame['file_path'][7:-4]}/m.png"
+        large_scene.save(name, "L")
+        frame["mask_path"] = name
+    large_scene.save("masks_2/m.png", "L", (850, 2))
+    large_scene.write()
+    assert refusal(large_scene.config()).startswith(
+        "'{s}/masks_2/m.png' would be the mask of both 'masks/0/m.png' and 'masks/1/m.png', because copies downscaled "
+        "by 2 lie in one folder: rename one"
+    )
