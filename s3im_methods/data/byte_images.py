@@ -12,6 +12,7 @@ from typing import Any, Literal
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch.utils.data import Dataset
 
 from s3im_methods.data.cut_out import add_cut_out_facts
@@ -98,7 +99,10 @@ class ByteImageDataManager(VanillaDataManager[SceneImages]):
         """
         if self.test_mode == "val":
             ignores_masks = bool(self.config.pixel_sampler.ignore_mask)
-            look_at_files(self.train_dataset, evaluation, ignores_masks, is_loud=self.local_rank == 0)
+            info, warnings = look_at_files(self.train_dataset, evaluation, ignores_masks)
+            if self.local_rank == 0:
+                for line in (*info, *(f"[yellow]{warning}" for warning in warnings)):
+                    CONSOLE.print(line)
 
     def setup_train(self) -> None:
         """Set up the loading of training images, and the rays of their pixels."""

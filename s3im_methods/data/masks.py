@@ -65,7 +65,8 @@ def load_mask(path: Path) -> tuple[NDArray[np.bool_], MaskFacts]:
     unless the opaque ones are black and white themselves.
 
     Args:
-        path: The file, of any kind of pixels that Pillow reads.
+        path: The file, of any kind of pixels that Pillow reads, or an array of numbers as .npy, ``[H, W]``,
+            ``[1, H, W]`` or ``[H, W, 1]``.
 
     Returns:
         Which pixels are on, ``[H, W]``, and the facts.
@@ -74,9 +75,13 @@ def load_mask(path: Path) -> tuple[NDArray[np.bool_], MaskFacts]:
         InputError: If the file cannot be read.
     """
     try:
-        with Image.open(path) as file:
-            bright, opaque = _brightness(file), _opacity(file)
-            lossless, more_bits = file.format not in _LOSSY, file.mode.startswith("I")
+        if path.suffix.lower() == ".npy":
+            stored = _one_channel(np.load(path, allow_pickle=False))
+            bright, opaque, lossless, more_bits = _of_numbers(stored), None, True, stored.dtype.itemsize > 1
+        else:
+            with Image.open(path) as file:
+                bright, opaque = _brightness(file), _opacity(file)
+                lossless, more_bits = file.format not in _LOSSY, file.mode.startswith("I")
     except Exception as error:  # Decoders raise errors of any kind on bytes that are no image.
         raise InputError(
             f"The mask {quote(path)} cannot be read: copy or write it anew, or take the masks out of the scene."
@@ -90,16 +95,29 @@ def load_mask(path: Path) -> tuple[NDArray[np.bool_], MaskFacts]:
     return mask, MaskFacts(float(mask.mean()), float(bright.max()), _grey(bright), by)
 
 
+def _one_channel(values: NDArray) -> NDArray:
+    if values.ndim == 3:
+        values = values[0] if values.shape[0] == 1 else values[..., 0] if values.shape[2] == 1 else values
+    if values.ndim != 2 or values.dtype.kind not in "buif":
+        raise ValueError(f"an array of shape {values.shape} and type {values.dtype} is no mask")
+    return values
+
+
+def _of_numbers(values: NDArray) -> NDArray[np.float32]:
+    """From 0 to 1, ``[H, W]``; white is the largest number of 8 or 16 bits, and 1 for floats that do not exceed it."""
+    if values.dtype == bool:
+        return values.astype(np.float32)
+    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0).clip(min=0.0)
+    whites = {"f": (1.0, 255.0, 65535.0)}.get(values.dtype.kind, (255.0,) if values.dtype.itemsize == 1 else (65535.0,))
+    largest = float(numbers.max())
+    white = next((white for white in whites if largest <= white), 2.0**31 - 1 if values.dtype.kind != "f" else largest)
+    return (numbers / white).astype(np.float32)
+
+
 def _brightness(file: Image.Image) -> NDArray[np.float32]:
     """From 0 to 1, ``[H, W]``, whatever is transparent."""
-    if file.mode == "F":
-        values = np.nan_to_num(np.asarray(file, dtype=np.float32), nan=0.0).clip(min=0.0)
-        largest = float(values.max())
-        white = next((white for white in (1.0, 255.0, 65535.0) if largest <= white), largest)
-        return (values / white).astype(np.float32)
-    if file.mode.startswith("I"):
-        values = np.asarray(file).astype(np.float64).clip(min=0.0)
-        return (values / (65535.0 if values.max() <= 65535.0 else 2.0**31 - 1)).astype(np.float32)
+    if file.mode == "F" or file.mode.startswith("I"):
+        return _of_numbers(np.asarray(file))
     if file.mode in ("L", "LAB"):
         return np.asarray(file.getchannel(0), dtype=np.float32) / 255.0
     return np.asarray(file.convert("RGB").convert("L"), dtype=np.float32) / 255.0

@@ -77,6 +77,31 @@ def test_other_formats(tmp_path, values, name):
     assert read_mask(path).tolist() == SHAPE.astype(bool).tolist()
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        SHAPE.astype(bool),
+        SHAPE,
+        SHAPE * 255,
+        SHAPE.astype(np.float64)[None],
+        SHAPE.astype(np.float32)[..., None] * 200 + 1,
+        SHAPE.astype(np.int64),
+        SHAPE.astype(np.int64) * 255,
+        SHAPE.astype(np.uint16) * 40000,
+    ],
+)
+def test_arrays(tmp_path, values):
+    np.save(tmp_path / "m.npy", values)
+    assert read_mask(tmp_path / "m.npy").tolist() == SHAPE.astype(bool).tolist()
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 3, 3)), np.zeros(3), np.array([["a"]])])
+def test_arrays_that_are_no_masks(tmp_path, values):
+    np.save(tmp_path / "m.npy", values)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_mask(tmp_path / "m.npy")
+
+
 def test_cmyk(tmp_path):
     path = saved(tmp_path / "m.tif", Image.fromarray(np.dstack([SHAPE * 255] * 3)).convert("CMYK"))
     assert read_mask(path).tolist() == SHAPE.astype(bool).tolist()

@@ -5,7 +5,6 @@ import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
-from nerfstudio.utils.rich_utils import CONSOLE
 from PIL import Image
 
 from s3im_methods.data.look_at_files import look_at_files
@@ -71,9 +70,8 @@ def test_another_resolution(tmp_path):
 
 
 def said(train: SceneImages, ignores_masks=False) -> str:
-    with CONSOLE.capture() as capture:
-        look_at_files(train, train, ignores_masks, is_loud=True)
-    return " ".join(capture.get().split())
+    info, warnings = look_at_files(train, train, ignores_masks)
+    return " ".join([*info, *warnings])
 
 
 def test_what_is_said_of_masks(tmp_path):
