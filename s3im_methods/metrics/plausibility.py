@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from s3im_methods.exporters.mesh.precision import place
 from s3im_methods.metrics.surface_alignment import axis_turns
 
 # Ends of a surface that count as its box: a few floaters do not.
@@ -32,7 +33,7 @@ def hints(predicted: NDArray, reference: NDArray) -> list[str]:
     if not 1 / _OTHER_SIZE < ratio < _OTHER_SIZE:
         larger, factor = ("larger", ratio) if ratio > 1 else ("smaller", 1 / ratio)
         return [
-            f"The prediction is {_rounded(factor)} times {larger} than the reference (diagonals of {sizes[0]:.4g} and "
+            f"The prediction is about {_rounded(factor)} times {larger} than the reference (diagonals of {sizes[0]:.4g} and "
             f"{sizes[1]:.4g}), so they seem to be in different units{_unit(factor)}. Scale one of them, or give "
             "--align similarity."
         ]
@@ -42,8 +43,8 @@ def hints(predicted: NDArray, reference: NDArray) -> list[str]:
     (low, high), (other_low, other_high) = boxes
     if ((low > other_high) | (other_low > high)).any():
         return [
-            f"The boxes of the meshes do not overlap: the prediction lies from {_place(low)} to {_place(high)} and the "
-            f"reference from {_place(other_low)} to {_place(other_high)}, so they seem to be in different coordinates. "
+            f"The boxes of the meshes do not overlap: the prediction lies from {place(low)} to {place(high)} and the "
+            f"reference from {place(other_low)} to {place(other_high)}, so they seem to be in different coordinates. "
             "Export the prediction in those of the reference, or give --align rigid."
         ]
     return []
@@ -115,8 +116,10 @@ def _unit(factor: float) -> str:
 
 
 def _rounded(factor: float) -> str:
-    return f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}"
+    """Two digits that count.
 
-
-def _place(point: NDArray) -> str:
-    return "(" + ", ".join(f"{value:.4g}" for value in point) + ")"
+    Example:
+        >>> _rounded(996.0), _rounded(17.4), _rounded(8.04)
+        ('1,000', '17', '8')
+    """
+    return f"{float(f'{factor:.2g}'):,g}"

@@ -116,7 +116,8 @@ class _Search:
     """Two sets of points, each with a tree, that closest points are iterated on."""
 
     def __init__(self, moving: NDArray, fixed: NDArray, freedom: Alignment) -> None:
-        self.moving, self.fixed, self.freedom = moving, fixed, freedom
+        self.moving, self.fixed = moving, fixed
+        self.freedom: Alignment = freedom
         self._of_moving, self._of_fixed = KDTree(moving), KDTree(fixed)
         self._size = float(np.linalg.norm(np.ptp(fixed, axis=0)))
 

@@ -1,5 +1,7 @@
 """Meshes in other units, places and axes are told apart from meshes that are only bad."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import trimesh
@@ -16,7 +18,7 @@ def points(seed: int) -> np.ndarray:
         trimesh.creation.box((1.0, 1.2, 0.2)),
         trimesh.creation.box((1.0, 0.1, 1.5), trimesh.transformations.translation_matrix([0, 0.55, 0.75])),
     ]
-    mesh = trimesh.util.concatenate(parts)
+    mesh: Any = trimesh.util.concatenate(parts)
     return sample_surface(mesh.vertices, mesh.faces, 5000, seed).points + np.array([1.0, 0.5, 2.0])
 
 

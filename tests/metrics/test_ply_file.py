@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_triangles_and_quads(tmp_path, form, kinds):
 
 @pytest.mark.parametrize("form", ["ascii", "binary"])
 def test_what_trimesh_writes_is_read_as_trimesh_reads_it(tmp_path, form):
-    ball = trimesh.creation.icosphere(2, 0.5)
+    ball: Any = trimesh.creation.icosphere(2, 0.5)
     ball.visual.vertex_colors = np.random.default_rng(0).integers(0, 255, (len(ball.vertices), 4)).astype(np.uint8)
     ball.export(tmp_path / "ball.ply", encoding=form, vertex_normal=True)
     vertices, faces = read_ply(tmp_path / "ball.ply")

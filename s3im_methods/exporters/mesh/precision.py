@@ -39,3 +39,16 @@ def decimals(points: NDArray) -> int:
     """
     extent = float(np.ptp(points, axis=0).max()) if len(points) else 0.0
     return max(0, 7 - math.floor(math.log10(extent))) if extent > 0 else 9
+
+
+def place(point: NDArray) -> str:
+    """A point as messages name it: four digits, and all before the decimal point.
+
+    Args:
+        point: ``[3]``.
+
+    Example:
+        >>> place(np.array([0.123456, -2.0, 4512345.678]))
+        '(0.1235, -2, 4512345.7)'
+    """
+    return "(" + ", ".join(f"{value:.4g}" if abs(value) < 1e4 else f"{value:.1f}" for value in point) + ")"

@@ -29,7 +29,7 @@ class OwnNames(type(Path())):
 
     def __truediv__(self, key: Any) -> Path:
         """The file of that name, or of the one that stands for it."""
-        return Path(self) / self.names.get(str(key), key)
+        return Path(self) / self.names.get(str(key), str(key))
 
 
 def give_own_names(command: Any) -> None:
@@ -42,9 +42,12 @@ def give_own_names(command: Any) -> None:
     if stem is None:
         return
     folder = OwnNames(command.output_dir)
-    folder.names = {f"mesh{end}": f"{stem}{end}" for end in (".obj",)}
-    folder.names |= {f"material_0{end}": f"{stem}{end}" for end in (".mtl", ".png")}
-    folder.names["point_cloud.ply"] = "poisson_point_cloud.ply"
+    folder.names = {
+        "mesh.obj": f"{stem}.obj",
+        "material_0.mtl": f"{stem}.mtl",
+        "material_0.png": f"{stem}.png",
+        "point_cloud.ply": "poisson_point_cloud.ply",
+    }
     command.output_dir = folder
 
 

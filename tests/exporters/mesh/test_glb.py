@@ -107,7 +107,7 @@ def test_colours_are_linear_and_dark_ones_stay_apart(ball, tmp_path):
 
 def test_a_textured_mesh(ball, tmp_path):
     normals = vertex_normals(ball)
-    texture = make_texture(ball, normals, lambda points, _: np.uint8(points * 10 + 90), 128)
+    texture = make_texture(ball, normals, lambda points, _: (points * 10 + 90).astype(np.uint8), 128)
     write_textured(tmp_path / "mesh.glb", ball, normals, texture)
     file = File(tmp_path / "mesh.glb")
     assert file.material["pbrMetallicRoughness"]["metallicFactor"] == 0
