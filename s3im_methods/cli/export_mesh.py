@@ -54,7 +54,9 @@ class ExportMeshCommand:
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
         from s3im_methods.exporters.mesh.training_split import training_split
         from s3im_methods.exporters.mesh.world_frame import world_frame
+        from s3im_methods.outputs import check_output_folder
 
+        output_dir = check_output_folder(self.output_dir, "--output-dir")
         _, pipeline, _ = load_run(self.load_config, test_mode="inference")
         outputs = training_split(pipeline.datamanager)
         frame = world_frame(outputs)
@@ -71,12 +73,11 @@ class ExportMeshCommand:
             self.depth_output_name,
         )
         mesh = extract_mesh(pipeline.model, outputs.cameras.to(pipeline.device), frame, settings)
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        path = self.output_dir / f"mesh.{self.file_format}"
+        path = output_dir / f"mesh.{self.file_format}"
         write_mesh(path, mesh.surface, mesh.normals, mesh.colours)
         print(f"Wrote {path}, in the units and axes of the data.")
         if self.texture:
-            self._write_texture(mesh, pipeline, frame)
+            self._write_texture(mesh, pipeline, frame, output_dir)
 
     def _check(self) -> None:
         from s3im_methods.errors import InputError
@@ -94,7 +95,7 @@ class ExportMeshCommand:
         if not self.fusion_downscale >= 1:
             raise InputError(f"--fusion-downscale is {self.fusion_downscale:g}: give 1 or more.")
 
-    def _write_texture(self, mesh: "ColouredMesh", pipeline: Any, frame: Any) -> None:
+    def _write_texture(self, mesh: "ColouredMesh", pipeline: Any, frame: Any, output_dir: Path) -> None:
         from s3im_methods.exporters.mesh.appearance import surface_colours
         from s3im_methods.exporters.mesh.mesh_files import write_textured
         from s3im_methods.exporters.mesh.texture import make_texture
@@ -103,6 +104,6 @@ class ExportMeshCommand:
             return surface_colours(pipeline.model, points, normals, frame, pipeline.device)
 
         texture = make_texture(mesh.surface, mesh.normals, paint, self.texture_size)
-        path = self.output_dir / f"mesh_textured.{'obj' if self.file_format == 'obj' else 'glb'}"
+        path = output_dir / f"mesh_textured.{'obj' if self.file_format == 'obj' else 'glb'}"
         write_textured(path, mesh.surface, mesh.normals, texture)
         print(f"Wrote {path}.")

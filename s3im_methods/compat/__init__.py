@@ -11,6 +11,9 @@
 | `chunks`         | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
 | `ffmpeg`         | ns-render exits without a system-wide ffmpeg                              | none filed |
 | `proposals`      | a render between two steps delays the proposal networks' next update      | none filed |
+| `runs`           | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
+| `paths`          | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
+| `output_places`  | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
@@ -20,6 +23,9 @@ and ``data.depth.nerfstudio_frames`` (a scene in which only some images have dep
 
 from s3im_methods.compat.checkpoints import allow_numpy_scalars
 from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
+from s3im_methods.compat.output_places import check_outputs_first
+from s3im_methods.compat.paths import read_paths_of_other_systems
+from s3im_methods.compat.runs import load_what_is_given
 
 
 def apply() -> None:
@@ -30,3 +36,6 @@ def apply() -> None:
     """
     allow_numpy_scalars()
     put_ffmpeg_on_path()
+    read_paths_of_other_systems()
+    load_what_is_given()
+    check_outputs_first()

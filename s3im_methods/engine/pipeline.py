@@ -15,7 +15,6 @@ from torch import distributed as dist
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
-from s3im_methods.compat.checkpoints import explain_evaluation_loads
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
@@ -67,7 +66,6 @@ class S3IMPipeline(VanillaPipeline):
         if hasattr(config.model, "adapt_to_data"):
             config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
         if test_mode != "val":
-            explain_evaluation_loads()
             replace_marching_cubes(device)
             keep_voxels_in_front()
             leave_out_walls()

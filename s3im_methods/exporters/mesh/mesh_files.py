@@ -10,6 +10,7 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial, SimpleMaterial
 
+from s3im_methods import outputs
 from s3im_methods.exporters.mesh.marching import Triangles
 from s3im_methods.exporters.mesh.texture import Textured
 
@@ -57,10 +58,10 @@ def write_textured(path: Path, mesh: Triangles, normals: NDArray, texture: Textu
 
 
 def _write(path: Path, mesh: trimesh.Trimesh) -> None:
-    if path.suffix == ".ply":
-        mesh.export(path, vertex_normal=True)
-    elif path.suffix == ".glb":
-        mesh.export(path, include_normals=True)
-    else:
-        name = f"{path.stem}.mtl"
-        mesh.export(path, include_normals=True, mtl_name=name)
+    with outputs.written(path) as file:
+        if path.suffix == ".ply":
+            mesh.export(file, vertex_normal=True)
+        elif path.suffix == ".glb":
+            mesh.export(file, include_normals=True)
+        else:
+            mesh.export(file, include_normals=True, mtl_name=f"{path.stem}.mtl")
