@@ -42,6 +42,9 @@ class DemoCommand:
 
     def run(self) -> None:
         """Run every step whose result is not there yet, then say where each result is."""
+        from s3im_methods.outputs import check_output_folder
+
+        check_output_folder(self.output_dir, "--output-dir")
         steps = self.steps()
         began = time.monotonic()
         for number, step in enumerate(steps, start=1):
@@ -125,4 +128,7 @@ def _run(step: Step) -> None:
         )
     if not step.result.exists():
         raise SystemExit(f"'{step.title}' ended without making {step.result}.")
-    _marker(step).write_text(step.line)
+    from s3im_methods.outputs import written
+
+    with written(_marker(step)) as path:
+        path.write_text(step.line)

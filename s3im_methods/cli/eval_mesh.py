@@ -49,8 +49,11 @@ class EvalMeshCommand:
         import json
 
         from s3im_methods.metrics.mesh_report import Comparison, compare_meshes
+        from s3im_methods.outputs import check_output_file, check_picture_file, written
 
         self._check()
+        output_path = check_output_file(self.output_path, "--output-path")
+        picture_path = check_picture_file(self.picture_path, "--picture-path")
         settings = Comparison(self.thresholds, self.samples, self.seed, self.align, self.scene, self.occluder)
         report = compare_meshes(self.predicted, self.reference, settings)
         self._print(report)
@@ -64,12 +67,12 @@ class EvalMeshCommand:
             "scene": None if self.scene is None else str(self.scene),
             "occluder": None if self.scene is None else self.occluder,
         }
-        for path in (self.output_path, self.picture_path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self.output_path.write_text(json.dumps({**about, **report.as_dict()}, indent=1), encoding="utf-8")
+        with written(output_path) as path:
+            path.write_text(json.dumps({**about, **report.as_dict()}, indent=1), encoding="utf-8")
         title = f"{self.predicted.name} against {self.reference.name}: Chamfer-L1 {report.scores.chamfer_l1:.4g}"
-        report.picture(f"{title} {self.unit}", max(self.thresholds), self.unit).save(self.picture_path)
-        print(f"Wrote {self.output_path} and {self.picture_path}.")
+        with written(picture_path) as path:
+            report.picture(f"{title} {self.unit}", max(self.thresholds), self.unit).save(path)
+        print(f"Wrote {output_path} and {picture_path}.")
 
     def _check(self) -> None:
         import math

@@ -57,7 +57,9 @@ class ExportMeshCommand:
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
         from s3im_methods.exporters.mesh.training_split import training_split
         from s3im_methods.exporters.mesh.world_frame import world_frame
+        from s3im_methods.outputs import check_output_folder
 
+        output_dir = check_output_folder(self.output_dir, "--output-dir")
         _, pipeline, _ = load_run(self.load_config, test_mode="inference")
         outputs = training_split(pipeline.datamanager)
         frame = world_frame(outputs)
@@ -74,13 +76,12 @@ class ExportMeshCommand:
             self.depth_output_name,
         )
         mesh = extract_mesh(pipeline.model, outputs.cameras.to(pipeline.device), frame, settings)
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        path = self.output_dir / f"{self._stem()}.{self.file_format}"
+        path = output_dir / f"{self._stem()}.{self.file_format}"
         write_mesh(path, mesh.surface, mesh.normals, mesh.colours)
         axes = ", whose z points along glTF's y" if self.file_format == "glb" else ""
         print(f"Wrote {path}, in the units and axes of the data{axes}.")
         if self.texture:
-            self._write_texture(mesh, pipeline, frame)
+            self._write_texture(mesh, pipeline, frame, output_dir)
 
     def _stem(self) -> str:
         """The files' name, which no other export has, so that all of them can go into one folder."""
@@ -137,7 +138,7 @@ class ExportMeshCommand:
             if getattr(self, name) != type(self).__dataclass_fields__[name].default:
                 raise InputError(f"--{name.replace('_', '-')} has no effect {setting}: leave it out.")
 
-    def _write_texture(self, mesh: "ColouredMesh", pipeline: Any, frame: Any) -> None:
+    def _write_texture(self, mesh: "ColouredMesh", pipeline: Any, frame: Any, output_dir: Path) -> None:
         from s3im_methods.exporters.mesh.appearance import surface_colours
         from s3im_methods.exporters.mesh.mesh_files import write_textured
         from s3im_methods.exporters.mesh.texture import make_texture
@@ -146,6 +147,6 @@ class ExportMeshCommand:
             return surface_colours(pipeline.model, points, normals, frame, pipeline.device)
 
         texture = make_texture(mesh.surface, mesh.normals, paint, self.texture_size)
-        path = self.output_dir / f"{self._stem()}_textured.{'obj' if self.file_format == 'obj' else 'glb'}"
+        path = output_dir / f"{self._stem()}_textured.{'obj' if self.file_format == 'obj' else 'glb'}"
         write_textured(path, mesh.surface, mesh.normals, texture)
         print(f"Wrote {path}.")

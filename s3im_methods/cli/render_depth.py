@@ -33,9 +33,11 @@ class RenderDepthCommand:
         from s3im_methods.data.wording import names_below
         from s3im_methods.errors import InputError
         from s3im_methods.exporters.metric_depth import DepthExport, export_depth
+        from s3im_methods.outputs import check_output_folder
 
         if not 0 <= self.min_accumulation <= 1:
             raise InputError(f"--min-accumulation is {self.min_accumulation:g}: give 0 to 1.")
+        output_dir = check_output_folder(self.output_dir, "--output-dir")
         config, pipeline, step = load_run(self.load_config, test_mode="inference")
         manager: Any = pipeline.datamanager
         export = DepthExport(self.output_name, self.measure, self.file_format, self.min_accumulation)
@@ -43,7 +45,7 @@ class RenderDepthCommand:
         count = too_far = 0
         for split in _SPLITS[self.split]:
             outputs = _views(manager, split)
-            folder = self.output_dir / ("train" if split == "train" else "eval")
+            folder = output_dir / ("train" if split == "train" else "eval")
             metres_per_unit = 1.0 / outputs.dataparser_scale
             cameras = outputs.cameras.to(pipeline.device)
             written = export_depth(
@@ -54,7 +56,7 @@ class RenderDepthCommand:
                 count, too_far = count + 1, too_far + lost
                 print(f"{folder.name} {names[image]}")
         lost = f"; {too_far} pixels farther than 65.5 metres became 0" if too_far else ""
-        print(f"Wrote the depth of {count} views to {self.output_dir}{lost}.")
+        print(f"Wrote the depth of {count} views to {output_dir}{lost}.")
 
 
 def _views(manager: Any, split: str) -> Any:

@@ -13,6 +13,9 @@
 | `ffmpeg`           | ns-render exits without a system-wide ffmpeg                              | none filed |
 | `masks`            | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
 | `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
+| `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
+| `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
+| `output_places`    | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
 | `stack`            | every ns-* command reads the source of all its callers, 26 times          | none filed |
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
 | `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
@@ -38,8 +41,14 @@ def apply() -> None:
     from s3im_methods.compat.early import start
     from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
     from s3im_methods.compat.masks import read_masks_as_shown
+    from s3im_methods.compat.output_places import check_outputs_first
+    from s3im_methods.compat.paths import read_paths_of_other_systems
+    from s3im_methods.compat.runs import load_what_is_given
 
     start()
     allow_numpy_scalars()
     put_ffmpeg_on_path()
     read_masks_as_shown()
+    read_paths_of_other_systems()
+    load_what_is_given()
+    check_outputs_first()

@@ -15,7 +15,6 @@ from torch import distributed as dist
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
-from s3im_methods.compat.checkpoints import explain_evaluation_loads
 from s3im_methods.compat.crop import accept_whole_numbers
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.texture import replace_unwrapping
@@ -71,7 +70,6 @@ class S3IMPipeline(VanillaPipeline):
         accept_whole_numbers()
         if test_mode != "val":
             repair_export(config.model)
-            explain_evaluation_loads()
             replace_marching_cubes(device)
             keep_voxels_in_front()
             leave_out_walls()

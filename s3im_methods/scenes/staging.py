@@ -52,9 +52,9 @@ def staged_folder(out: Path, overwrite: bool) -> Iterator[Path]:
         InputError: If the target may not be replaced (see :func:`check_target`) or the disk refuses.
     """
     out = out.expanduser().resolve()
-    check_target(out, overwrite)
     stage = out.parent / f".{out.name}.partial-{os.getpid()}"
     try:
+        check_target(out, overwrite)
         stage.mkdir(parents=True)
         yield stage
         _replace(stage, out)

@@ -1,6 +1,5 @@
 """Write a mesh with its colours and normals, or with its texture, byte by byte as each format has it."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from s3im_methods import outputs
 from s3im_methods.exporters.mesh.glb import glb_bytes, png_bytes
 from s3im_methods.exporters.mesh.marching import Triangles
 from s3im_methods.exporters.mesh.precision import decimals, needs_double
@@ -110,11 +110,5 @@ def _units(normals: NDArray) -> NDArray[np.float64]:
 
 
 def _write(path: Path, parts: Iterable[bytes]) -> None:
-    """All of it or nothing."""
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        with unfinished.open("wb") as file:
-            file.writelines(parts)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with outputs.written(path) as unfinished, unfinished.open("wb") as file:
+        file.writelines(parts)
