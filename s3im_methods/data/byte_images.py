@@ -4,17 +4,21 @@ nerfstudio keeps every image in float32, all of them twice while it stacks them.
 the drawn pixels into the same floats, to the last bit; ``stacking`` does without the second copy.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from torch.utils.data import Dataset
 
+from s3im_methods.data.checked_parser import be_silent, checked_parser, warn
 from s3im_methods.data.cut_out import add_cut_out_facts
+from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
@@ -60,16 +64,35 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
 
     Args:
         config: The data manager's configuration.
-        *args: As for nerfstudio's.
-        **kwargs: As for nerfstudio's.
+        device: Where the rays live.
+        test_mode: "val" for training, "test" for evaluation, "inference" for rendering, when no image is looked at.
+        world_size: Number of processes that train together.
+        local_rank: Number of this process on its machine.
+        **kwargs: Passed on.
+
+    Raises:
+        InputError: If the scene cannot be used.
     """
 
     config: VanillaDataManagerConfig
 
-    def __init__(self, config: VanillaDataManagerConfig, *args: Any, **kwargs: Any) -> None:
-        super().__init__(config, *args, **kwargs)
+    def __init__(
+        self,
+        config: VanillaDataManagerConfig,
+        device: torch.device | str = "cpu",
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        config = copy.copy(config)
+        say = warn if test_mode == "val" and local_rank == 0 else be_silent
+        config.dataparser = checked_parser(config.dataparser, test_mode != "inference", say)  # type: ignore[assignment]
+        super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
         # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
         add_cut_out_facts(self.train_dataset)
+        # The model gets the metadata: the frames' entries are none of its business.
+        self.train_dataset.metadata.pop(METADATA_KEY, None)
 
     def setup_train(self) -> None:
         """Set up the loading of training images, and the rays of their pixels."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
+from s3im_methods.data.checked_parser import checked_parser
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth.maps import DepthMap
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import spread_evenly
@@ -79,7 +79,7 @@ class DepthReport:
     def __init__(self, scene: Path, config: DepthSourceConfig, downscale_factor: int | None = None) -> None:
         parser = NerfstudioDataParserConfig(data=scene, eval_mode="all", downscale_factor=downscale_factor)
         check_scene(parser, with_depth=False)
-        parsed = with_frames(parser).setup()
+        parsed = checked_parser(parser).setup()
         places: dict[Path, tuple[DepthDataset, int]] = {}
         for split in ("train", "val", "test"):
             dataset = DepthDataset(parsed.get_dataparser_outputs(split), 1.0, config)
