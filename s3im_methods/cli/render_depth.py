@@ -61,13 +61,13 @@ class RenderDepthCommand:
 
 def _views(manager: Any, split: str) -> Any:
     """The split as it was for training: nerfstudio reads no image for rendering, and so knows no downscaled size."""
+    from s3im_methods.data.checked_parser import read_again
     from s3im_methods.data.checks.scene import check_scene
-    from s3im_methods.data.depth.nerfstudio_frames import with_frames
     from s3im_methods.data.few_views import keep_views
-    from s3im_methods.data.image_sizes import parse_split, scaled_cameras
+    from s3im_methods.data.image_sizes import scaled_cameras
 
     check_scene(manager.dataparser_config, with_depth=False)
-    outputs = parse_split(with_frames(manager.dataparser_config).setup(), split)
+    outputs = read_again(manager.dataparser_config, split)
     few = getattr(manager.config, "train_views", None)
     if split == "train" and few is not None:
         outputs = keep_views(outputs, few)

@@ -4,19 +4,23 @@ nerfstudio keeps every image in float32, all of them twice while it stacks them.
 the drawn pixels into the same floats, to the last bit; ``stacking`` does without the second copy.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch.utils.data import Dataset
 
+from s3im_methods.data.checked_parser import be_silent, checked_parser, warn
 from s3im_methods.data.cut_out import add_cut_out_facts
-from s3im_methods.data.image_sizes import check_factor, parse_split, whole_downscale_factor, with_own_sizes
+from s3im_methods.data.depth.listing import METADATA_KEY
+from s3im_methods.data.image_sizes import check_factor, whole_downscale_factor
 from s3im_methods.data.look_at_files import look_at_files
 from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.stacking import stack_and_free
@@ -64,27 +68,47 @@ class ByteImageDataManager(VanillaDataManager[SceneImages]):
 
     Args:
         config: The data manager's configuration.
-        *args: As for nerfstudio's.
-        **kwargs: As for nerfstudio's.
+        device: Where the rays live.
+        test_mode: "val" for training, "test" for evaluation, "inference" for rendering, when no image is looked at.
+        world_size: Number of processes that train together.
+        local_rank: Number of this process on its machine.
+        **kwargs: Passed on.
+
+    Raises:
+        InputError: If the scene cannot be used.
     """
 
     config: VanillaDataManagerConfig
 
-    def __init__(self, config: VanillaDataManagerConfig, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        config: VanillaDataManagerConfig,
+        device: torch.device | str = "cpu",
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
         check_factor(config.camera_res_scale_factor)
+        config = copy.copy(config)
+        say = warn if test_mode == "val" and local_rank == 0 else be_silent
+        config.dataparser = checked_parser(config.dataparser, test_mode != "inference", say)  # type: ignore[assignment]
         whole_downscale_factor(config.dataparser)
-        super().__init__(config, *args, **kwargs)
+        super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
         # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
         add_cut_out_facts(self.train_dataset)
+        # The model gets the metadata: the frames' entries are none of its business.
+        self.train_dataset.metadata.pop(METADATA_KEY, None)
 
     def create_train_dataset(self) -> SceneImages:
         """The training views."""
-        self.train_dataparser_outputs = with_own_sizes(self.train_dataparser_outputs, self.dataparser)
         return SceneImages(self.train_dataparser_outputs, self.config.camera_res_scale_factor)
 
     def create_eval_dataset(self) -> SceneImages:
         """The evaluation views; before training, a look at the files of both."""
-        dataset = SceneImages(parse_split(self.dataparser, self.test_split), self.config.camera_res_scale_factor)
+        dataset = SceneImages(
+            self.dataparser.get_dataparser_outputs(split=self.test_split), self.config.camera_res_scale_factor
+        )
         self.look_at_files(dataset)
         return dataset
 

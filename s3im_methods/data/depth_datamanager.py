@@ -4,16 +4,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.byte_images import ByteImageDataManager, ByteImageDataManagerConfig
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import DepthSurvey, survey
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import keep_views
-from s3im_methods.data.image_sizes import parse_split, with_own_sizes
 from s3im_methods.errors import InputError
 
 
@@ -63,12 +61,7 @@ class DepthDataManager(ByteImageDataManager):
         **kwargs: Any,
     ) -> None:
         self.depth_survey: DepthSurvey | None = None
-        config = replace(config, dataparser=self.parser_config(config))
         super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
-
-    def parser_config(self, config: DepthDataManagerConfig) -> DataParserConfig:
-        """The data parser's configuration, made to pass on what nerfstudio's parsers keep to themselves."""
-        return with_frames(config.dataparser)
 
     def make_dataset(self, outputs: DataparserOutputs, depth: DepthSourceConfig) -> DepthDataset:
         """The dataset of a split.
@@ -81,7 +74,6 @@ class DepthDataManager(ByteImageDataManager):
 
     def create_train_dataset(self) -> DepthDataset:
         """The training views, of which ``train_views`` are kept, with their depth looked at once."""
-        self.train_dataparser_outputs = with_own_sizes(self.train_dataparser_outputs, self.dataparser)
         if self.config.train_views is not None:
             self.train_dataparser_outputs = keep_views(self.train_dataparser_outputs, self.config.train_views)
         dataset = self._dataset("train")
@@ -103,7 +95,7 @@ class DepthDataManager(ByteImageDataManager):
 
     def _dataset(self, split: str) -> DepthDataset:
         is_train = split == "train"
-        outputs = self.train_dataparser_outputs if is_train else parse_split(self.dataparser, split)
+        outputs = self.train_dataparser_outputs if is_train else self.dataparser.get_dataparser_outputs(split=split)
         if self.test_mode == "inference":
             return self._without_files(outputs)
         dataset = self.make_dataset(outputs, self.config.depth)

@@ -150,16 +150,6 @@ def with_own_sizes(outputs: DataparserOutputs, dataparser: DataParser) -> Datapa
     return replace(outputs, cameras=replace(cameras, width=width, height=height, metadata=metadata))
 
 
-def parse_split(dataparser: DataParser, split: str) -> DataparserOutputs:
-    """A split with cameras of its images' own sizes, see :func:`with_own_sizes`.
-
-    Args:
-        dataparser: Any data parser.
-        split: "train", "val" or "test".
-    """
-    return with_own_sizes(dataparser.get_dataparser_outputs(split=split), dataparser)
-
-
 def _own_size(path: Path, expected: tuple[int, int]) -> tuple[int, int]:
     try:
         with Image.open(path) as file:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.data.scene_facts import SceneFacts
-from s3im_methods.data.sdfstudio_masks import with_masks
 from s3im_methods.data.surface_dataset import SurfaceDataset
 
 
@@ -35,10 +34,6 @@ class SurfaceDataManager(DepthDataManager):
     config: SurfaceDataManagerConfig
     train_dataset: SurfaceDataset
     eval_dataset: SurfaceDataset
-
-    def parser_config(self, config: DepthDataManagerConfig) -> DataParserConfig:
-        """As for depth, with the masks of sdfstudio's scenes."""
-        return with_masks(super().parser_config(config))
 
     def make_dataset(self, outputs: DataparserOutputs, depth: DepthSourceConfig) -> SurfaceDataset:
         """The dataset of a split.

@@ -3,14 +3,18 @@
 import os
 from pathlib import Path
 
+import numpy as np
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import MAX_AUTO_RESOLUTION, NerfstudioDataParserConfig
+from numpy.typing import NDArray
 
 from s3im_methods.data.checks.cameras import check_cameras, downscaled
 from s3im_methods.data.checks.depth import depth_fault
 from s3im_methods.data.checks.files import Listed, Picture, check_image_modes, read_picture
 from s3im_methods.data.checks.folder import find_transforms
+from s3im_methods.data.checks.honoured_keys import honoured
 from s3im_methods.data.checks.orientation import turned_hint
 from s3im_methods.data.checks.poses import check_poses
+from s3im_methods.data.checks.rotations import rotation_fault
 from s3im_methods.data.checks.splits import chosen_splits, listed_splits
 from s3im_methods.data.checks.transforms import finite, named_file, read_frames, read_transforms
 from s3im_methods.data.image_sizes import are_near
@@ -59,8 +63,9 @@ class _Scene:
     def __init__(self, config: NerfstudioDataParserConfig) -> None:
         self.config = config
         self.path = find_transforms(Path(config.data))
-        self.meta = read_transforms(self.path)
-        self.frames = read_frames(self.meta, self.path)
+        meta = read_transforms(self.path)
+        self.meta, _ = honoured(meta, read_frames(meta, self.path), self.path)
+        self.frames = self.meta["frames"]
         self.factor = 1
         if len(self.frames) == 1:
             raise InputError(
@@ -137,8 +142,11 @@ def _check_extras(meta: dict, path: Path) -> None:
         raise InputError(
             f"orientation_override in {quote(path)} is {quote(orientation)}: give pca, up, vertical or none or drop it."
         )
-    if finite(meta.get("applied_scale", 1.0)) is None:
-        raise InputError(f"applied_scale in {quote(path)} is {quote(meta['applied_scale'])}: give a number or drop it.")
+    scale = finite(meta.get("applied_scale", 1.0))
+    if scale is None or scale <= 0:
+        raise InputError(
+            f"applied_scale in {quote(path)} is {quote(meta['applied_scale'])}: give a number above 0 or drop it."
+        )
     radius = meta.get("fisheye_crop_radius")
     if radius is not None and not (finite(radius) or 0.0) > 0.0:
         raise InputError(f"fisheye_crop_radius in {quote(path)} is {quote(radius)}: give pixels above 0 or drop it.")
@@ -146,6 +154,17 @@ def _check_extras(meta: dict, path: Path) -> None:
     whole = isinstance(rows, list) and len(rows) == 3 and all(isinstance(row, list) and len(row) == 4 for row in rows)
     if not whole or any(finite(value) is None for row in rows for value in row):
         raise InputError(f"applied_transform in {quote(path)} is not 3 rows of 4 numbers: correct or drop it.")
+    if "applied_transform" in meta and (fault := _transform_fault(np.array(rows, dtype=np.float64)[:, :3])):
+        raise InputError(f"applied_transform in {quote(path)} {fault}: correct or drop it.")
+
+
+def _transform_fault(turn: NDArray[np.float64]) -> str | None:
+    """A world may be turned, mirrored and scaled as a whole; from anything else there is no way back for its meshes."""
+    fault = rotation_fault(turn if np.linalg.det(turn) >= 0 else -turn)
+    lengths = np.linalg.norm(turn, axis=0)
+    if fault is None and lengths.max() > (1 + 1e-2) * lengths.min():
+        return f"scales the axes by {lengths.min():.4g} to {lengths.max():.4g}"
+    return fault
 
 
 def _check_distinct(scene: _Scene, paths: list[Path]) -> None:

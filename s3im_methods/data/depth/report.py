@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
+from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth.maps import DepthMap
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import survey
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import spread_evenly
-from s3im_methods.data.image_sizes import parse_split
 from s3im_methods.data.wording import names_below
 
 
@@ -87,9 +86,9 @@ class DepthReport:
     def __init__(self, scene: Path, config: DepthSourceConfig, downscale_factor: int | None = None) -> None:
         parser = NerfstudioDataParserConfig(data=scene, eval_mode="all", downscale_factor=downscale_factor)
         check_scene(parser, with_depth=False)
-        parsed = with_frames(parser).setup()
+        splits = read_splits(parser)
         places: dict[Path, tuple[DepthDataset, int]] = {}
-        datasets = [DepthDataset(parse_split(parsed, s), 1.0, config) for s in ("train", "val", "test")]
+        datasets = [DepthDataset(outputs, 1.0, config) for outputs in splits.values()]
         for dataset in datasets:
             dataset.depth_maps.check_files()
             for index, image in enumerate(dataset.image_filenames):

@@ -5,10 +5,10 @@ from typing import Any
 
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 
+from s3im_methods.data.checked_parser import read_again
 from s3im_methods.data.checks.scene import check_scene
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.few_views import keep_views
-from s3im_methods.data.image_sizes import parse_split, scaled_cameras
+from s3im_methods.data.image_sizes import scaled_cameras
 
 
 def training_split(manager: Any) -> DataparserOutputs:
@@ -21,7 +21,7 @@ def training_split(manager: Any) -> DataparserOutputs:
         InputError: If the scene cannot be used any more.
     """
     check_scene(manager.dataparser_config, with_depth=False)
-    outputs = parse_split(with_frames(manager.dataparser_config).setup(), "train")
+    outputs = read_again(manager.dataparser_config, "train")
     few = getattr(manager.config, "train_views", None)
     if few is not None:
         outputs = keep_views(outputs, few)

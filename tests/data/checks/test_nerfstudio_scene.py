@@ -167,7 +167,7 @@ IN_TRANSFORMS = {
     ),
     "applied scale": (
         lambda m, f: m.update(applied_scale=[1]),
-        "applied_scale in {t} is [1]: give a number or drop it.",
+        "applied_scale in {t} is [1]: give a number above 0 or drop it.",
     ),
     "applied transform": (
         lambda m, f: m.update(applied_transform=f[0]["transform_matrix"]),

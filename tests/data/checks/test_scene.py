@@ -265,7 +265,7 @@ def test_other_parsers_get_the_generic_part(tmp_path, refusal):
     config.data.mkdir()
     assert refusal(config).startswith("The scene folder '{s}' is empty: ")
     touch(config.data / "train.npz")
-    check_scene(config)
+    assert refusal(config).startswith("minimal-parser cannot read the scene '{s}': ")
 
 
 REAL = [
