@@ -9,6 +9,7 @@ from typing import Any
 
 COMMANDS = {
     "bench": "s3im_methods.cli.bench:BenchCommand",
+    "check": "s3im_methods.cli.check:CheckCommand",
     "compare": "s3im_methods.cli.compare:CompareCommand",
     "demo": "s3im_methods.cli.demo:DemoCommand",
     "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
