@@ -83,9 +83,13 @@ def _choose_folder(config: "TrainerConfig", folder: Path, recorded: Path, beside
     """Continue a run in its own folder, and begin a new one in a new one, so that no checkpoint is lost."""
     from nerfstudio.utils.rich_utils import CONSOLE
 
-    resumes = config.load_dir is not None or config.load_checkpoint is not None
-    own = beside is not None and config.load_dir is not None and config.load_dir.absolute() == beside.absolute()
-    if own and folder.parent.name == config.method_name:
+    source = config.load_dir or config.load_checkpoint
+    resumes, owned = source is not None, {folder.resolve(), (beside or folder).resolve()}
+    if (
+        source is not None
+        and owned & {source.resolve(), source.resolve().parent}
+        and folder.parent.name == config.method_name
+    ):
         config.output_dir, config.experiment_name = folder.parents[2], folder.parents[1].name
         config.timestamp = folder.name
     elif beside is not None or steps_in(recorded):
@@ -109,7 +113,7 @@ def _typed_settings(typed: "TrainerConfig") -> dict[str, Any]:
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     inner: dict[str, Any] | None = None
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         inner = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     elif isinstance(value, dict):
         inner = {str(key): item for key, item in value.items()}
