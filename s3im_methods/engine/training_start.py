@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
 from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
 from s3im_methods.errors import InputError
-from s3im_methods.outputs import check_output_folder
+from s3im_methods.outputs import check_output_folder, written
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
@@ -37,6 +39,23 @@ def prepare(config: "TrainerConfig") -> "TrainerConfig":
     folder = config.output_dir / (config.experiment_name or "") / (config.method_name or "") / config.timestamp
     check_output_folder(folder, "--output-dir")
     return config
+
+
+def save_config(config: "TrainerConfig") -> None:
+    """Write a run's config.yml such that a full disk leaves the one that is there.
+
+    Args:
+        config: The run's.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    from nerfstudio.utils.rich_utils import CONSOLE
+
+    path = config.get_base_dir() / "config.yml"
+    CONSOLE.log(f"Saving config to: {path}")
+    with written(path) as file:
+        file.write_text(yaml.dump(config), encoding="utf-8")
 
 
 def _from_file(typed: "TrainerConfig") -> "TrainerConfig":

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from s3im_methods.compat.after_import import after_import
+from s3im_methods.compat._after_import import after_import
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_module_that_is_imported_later(folder):
 def test_a_module_that_imports_its_plugins_first(folder):
     (folder / "loading_module.py").write_text("import plugin_module\nvalue = 1\nseen = plugin_module.seen\n")
     (folder / "plugin_module.py").write_text(
-        "from s3im_methods.compat.after_import import after_import\n"
+        "from s3im_methods.compat._after_import import after_import\n"
         "import loading_module\n"
         "def patch(module): module.value *= 2\n"
         "after_import('loading_module', patch)\n"

@@ -12,7 +12,8 @@ from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.utils.rich_utils import CONSOLE
 from old_runs import METHODS, copy_run
 
-from s3im_methods.engine.training_start import prepare
+from s3im_methods.engine.run_config import read_config
+from s3im_methods.engine.training_start import prepare, save_config
 from s3im_methods.errors import InputError
 
 METHOD = "s3im-nerfacto-lite"
@@ -147,11 +148,21 @@ def test_home(tmp_path, monkeypatch):
     )
 
 
-def test_upstream_still_drops_the_other_flags():
-    """When this fails, nerfstudio keeps the command line's flags beside --load-config: look at ``compat.runs``."""
-    import inspect
+def test_a_full_disk_leaves_the_config_that_is_there(run, monkeypatch):
+    config = read_config(run / "config.yml")
+    before = (run / "config.yml").read_bytes()
+    config.max_num_iterations = 77
+    with CONSOLE.capture():
+        save_config(config)
+    assert b"max_num_iterations: 77" in (run / "config.yml").read_bytes()
+    (run / "config.yml").write_bytes(before)
 
-    from nerfstudio.scripts import train
+    def full(path: Path, text: str, **_: Any) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
 
-    source = inspect.getsource(train.main.__wrapped__)  # type: ignore[attr-defined]
-    assert "config = yaml.load(config.load_config.read_text(), Loader=yaml.Loader)" in source
+    monkeypatch.setattr(Path, "write_text", full)
+    with CONSOLE.capture(), pytest.raises(InputError, match=r"config\.yml' cannot be written \(No space left"):
+        save_config(config)
+    assert (run / "config.yml").read_bytes() == before
+    assert not list(run.glob(".writing*"))
