@@ -13,6 +13,7 @@ COMMANDS = {
     "compare": "s3im_methods.cli.compare:CompareCommand",
     "demo": "s3im_methods.cli.demo:DemoCommand",
     "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
+    "doctor": "s3im_methods.cli.doctor:DoctorCommand",
     "eval-mesh": "s3im_methods.cli.eval_mesh:EvalMeshCommand",
     "export-mesh": "s3im_methods.cli.export_mesh:ExportMeshCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",
