@@ -9,7 +9,9 @@ from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import survey
+from s3im_methods.data.look_at_files import look_at_files
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.surface_dataset import SurfaceDataset
 
 
@@ -44,7 +46,8 @@ def read_scene(config: DataParserConfig, depth: DepthSourceConfig | None = None,
     splits = read_splits(config, say=lines.append)
     train = SurfaceDataset(splits["train"], 1.0, depth or DepthSourceConfig(source="auto-or-none"), use_masks)
     add_cut_out_facts(train)
+    _, warnings = look_at_files(train, SceneImages(splits["val"]))
     train.depth_maps.check_files()
     found = survey(train.depth_maps, train.cameras)
     found.check()
-    return ReadScene(splits, SceneFacts.of(train.metadata), (*lines, *found.lines()[1:]))
+    return ReadScene(splits, SceneFacts.of(train.metadata), (*lines, *warnings, *found.lines()[1:]))
