@@ -131,3 +131,13 @@ def test_without_a_crop_nothing_changes(model_of, method):
     hits = (whole.fars > whole.nears)[..., 0]
     for name in ("depth", "accumulation"):
         assert torch.allclose(plain[name][hits], cropped[name][hits], atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["neus-facto before nerf++", "neus-facto before a grid"])
+def test_no_background_is_seen_through_an_empty_box(model_of, method):
+    empty = OrientedBox(torch.eye(3), torch.tensor([0.0, 0.8, 0.0]), torch.tensor([0.3, 0.2, 0.3]))
+    with background_color_override_context(COLOUR):
+        outputs = model_of(method).get_outputs_for_camera(camera(), obb_box=empty)
+    clear = outputs["accumulation"][..., 0] < 0.9
+    own = outputs["rgb"] - (1 - outputs["accumulation"]) * COLOUR
+    assert clear.any() and (own <= outputs["accumulation"] + 1e-5).all()
