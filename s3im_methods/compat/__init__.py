@@ -11,6 +11,7 @@
 | `chunks`         | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
 | `ffmpeg`         | ns-render exits without a system-wide ffmpeg                              | none filed |
 | `proposals`      | a render between two steps delays the proposal networks' next update      | none filed |
+| `pca_poses`      | --orientation-method pca mirrors two of the cameras                       | none filed |
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
