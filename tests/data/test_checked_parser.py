@@ -312,7 +312,7 @@ FAR = np.array([5e5, 4.5e6, 120.0])
     "settings", [{}, {"center_method": "focus"}, {"center_method": "none"}, {"orientation_method": "pca"}]
 )
 @pytest.mark.parametrize("applied", [None, [[0, 1, 0, 7.0], [1, 0, 0, 0], [0, 0, -1, -4e5]]])
-def test_maps_coordinates_come_back_in_float64(scene, settings, applied):
+def test_maps_coordinates_come_back_in_float64(scene, settings, applied, capsys):
     if applied is not None:
         scene.meta["applied_transform"] = applied
     shifted(scene, 0)
@@ -333,6 +333,7 @@ def test_maps_coordinates_come_back_in_float64(scene, settings, applied):
         assert back.dtype == torch.float64
         original = (true - matrix[:, 3]) @ np.linalg.inv(matrix[:, :3]).T
         assert back[:, :, 3].numpy() == pytest.approx(original, rel=0, abs=1e-5)
+    assert "rounds its coordinates to 0.5" in " ".join(capsys.readouterr().out.split())
     saved = json.loads(_saved(far, scene.path("out.json")))
     assert np.abs(saved["transform"]).max() > 1e5
 
