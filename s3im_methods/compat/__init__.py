@@ -12,6 +12,7 @@
 | `crop`             | a crop's rotation in whole numbers ends in an AssertionError              | none filed |
 | `ffmpeg`           | ns-render exits without a system-wide ffmpeg                              | none filed |
 | `masks`            | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
+| `pca_poses`        | --orientation-method pca mirrors two of the cameras                       | none filed |
 | `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
 | `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
 | `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |

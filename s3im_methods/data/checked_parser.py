@@ -11,6 +11,7 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudio
 from nerfstudio.utils.rich_utils import CONSOLE
 
+from s3im_methods.compat.pca_poses import turn_all_poses
 from s3im_methods.data.checks.outputs import check_cameras, check_files
 from s3im_methods.data.checks.parser_errors import explain
 from s3im_methods.data.depth.nerfstudio_frames import NerfstudioFrames
@@ -100,6 +101,7 @@ def checked_parser(
         with_files: See :class:`CheckedParser`.
         say: Takes the lines that the user should read.
     """
+    turn_all_poses()
     target: Any = config._target
     if isinstance(target, partial) and target.func is CheckedParser:
         target = target.keywords["target"]

@@ -1,7 +1,9 @@
 """A split whose world is far from the origin: the way back there is kept in float64."""
 
+import numpy as np
 import torch
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 
@@ -27,4 +29,12 @@ class FarOutputs(DataparserOutputs):
         near[..., 3] = near[..., 3] / self.dataparser_scale - transform[:, 3]
         turn = torch.cat([transform[:, :3], torch.zeros_like(transform[:, :1])], dim=-1)
         only_turned = DataparserOutputs([], self.cameras, dataparser_transform=turn)
-        return only_turned.transform_poses_to_original_space(near, camera_convention)  # type: ignore[arg-type]
+        world = only_turned.transform_poses_to_original_space(near, camera_convention)  # type: ignore[arg-type]
+        if world.numel():
+            step = float(np.spacing(np.float32(world[..., 3].abs().max().item())))
+            # ns-export's point clouds are the only ones that ask, and open3d writes them so.
+            CONSOLE.print(
+                f"[yellow]The world is far from the origin: a file of float32 rounds its coordinates to {step:.2g}. "
+                "For exact ones export without the world frame, and apply the inverse of dataparser_transforms.json."
+            )
+        return world

@@ -164,16 +164,16 @@ def _seen(
     from s3im_methods.metrics.surface_visibility import Occluder, seen_by
 
     assert settings.scene is not None
-    cameras, tolerance = training_cameras(settings.scene), max(settings.thresholds)
-    before_reference = Occluder(reference_mesh.vertices, reference_mesh.faces)
+    (cameras, far), tolerance = training_cameras(settings.scene), max(settings.thresholds)
+    before_reference = Occluder(reference_mesh.vertices - far, reference_mesh.faces)
     before_predicted = before_reference
     if settings.occluder == "own":
-        before_predicted = Occluder(predicted_mesh.vertices, predicted_mesh.faces)
+        before_predicted = Occluder(predicted_mesh.vertices - far, predicted_mesh.faces)
     origins = cameras.camera_to_worlds[:, :3, 3].double().numpy()
     found = []
     for surface, occluder in ((predicted, before_predicted), (reference, before_reference)):
-        camera = seen_by(surface.points, cameras, occluder, tolerance)
+        camera = seen_by(surface.points - far, cameras, occluder, tolerance)
         counts = surface.where(camera >= 0)
-        away = ((origins[camera[camera >= 0]] - counts.points) * counts.normals).sum(axis=1) < 0
+        away = ((origins[camera[camera >= 0]] + far - counts.points) * counts.normals).sum(axis=1) < 0
         found.append(SurfacePoints(counts.points, np.where(away[:, None], -counts.normals, counts.normals)))
     return found[0], found[1]

@@ -83,9 +83,11 @@ class NerfstudioFrames(stock.Nerfstudio):
         def load(_: Path) -> dict:
             read = load_from_json(path)
             seen["original"], said = honoured(read, read["frames"], path)
-            poses = frame_poses(seen["original"]["frames"], path, self.config)
+            frames = seen["original"]["frames"]
+            poses = frame_poses(frames, path, self.config)
             self._offset = poses.offset
-            self.lines = (*said, *poses.lines, *unread_lines(read, read["frames"], quote(path)), *_gone(read, path))
+            unread = unread_lines(seen["original"], frames, quote(path))
+            self.lines = (*said, *poses.lines, *unread, *_gone(read, path))
             seen["shown"], seen["applied"], seen["far"] = self._shown(seen["original"], poses)
             return seen["shown"]
 

@@ -39,7 +39,9 @@ def test_cameras_come_back_to_where_the_file_has_them(room, applied, orientation
     assert frame.to_world(poses[:, :, 3]) == pytest.approx(true[:, :3, 3], abs=1e-5)
     assert frame.to_scene(true[:, :3, 3]) == pytest.approx(poses[:, :, 3], abs=1e-5)
     assert frame.directions_to_scene(true[:, :3, 2]) == pytest.approx(poses[:, :, 2], abs=1e-5)
-    assert training_cameras(path).camera_to_worlds.numpy() == pytest.approx(true[:, :3], abs=1e-5)
+    cameras, far = training_cameras(path)
+    assert not far.any()
+    assert cameras.camera_to_worlds.numpy() == pytest.approx(true[:, :3], abs=1e-5)
 
 
 @pytest.mark.parametrize("auto_orient", [True, False])

@@ -1,0 +1,26 @@
+"""``--orientation-method pca`` turns all cameras over together, where nerfstudio mirrors two of them.
+
+Where the cameras hold their heads down after the turn, ``camera_utils.auto_orient_and_center_poses`` means to negate
+two rows of every pose, and negates all of the second and third pose: ``oriented_poses[1:3, :]``. Its transform is
+right, and we apply it. (No issue of nerfstudio's names it.)
+"""
+
+import functools
+from typing import Any
+
+from nerfstudio.cameras import camera_utils
+from torch import Tensor
+
+
+def turn_all_poses() -> None:
+    """Let nerfstudio's parsers, and all others that ask it, turn every pose by the transform that they are told."""
+    orient = camera_utils.auto_orient_and_center_poses
+    if hasattr(orient, "__wrapped__"):
+        return
+
+    @functools.wraps(orient)
+    def by_the_transform(poses: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        _, transform = orient(poses, *args, **kwargs)
+        return transform @ poses, transform
+
+    camera_utils.auto_orient_and_center_poses = by_the_transform  # type: ignore[assignment]

@@ -1,0 +1,209 @@
+"""Keys of transforms.json: put where nerfstudio's parser looks, refused, named, or of no interest."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from nerfstudio.cameras.cameras import CameraType
+
+from s3im_methods.data.checked_parser import checked_parser
+from s3im_methods.data.checks.scene import check_scene
+from s3im_methods.errors import InputError
+
+
+def frames(meta: dict, **values: Any) -> None:
+    for frame in meta["frames"]:
+        frame.update(values)
+
+
+def split(scene, change) -> tuple[Any, list[str]]:
+    """The training views after a change of the file, and what was said."""
+    change(scene.meta)
+    scene.write()
+    check_scene(scene.config(), with_depth=False)
+    lines: list[str] = []
+    return checked_parser(scene.config(), say=lines.append).setup().get_dataparser_outputs("train"), lines
+
+
+HONOURED = {
+    "fl_x per frame beside another": (
+        lambda m: [f.update(fl_x=10.0 + k) for k, f in enumerate(m["frames"])],
+        lambda o: o.cameras.fx[:, 0].tolist() == [10.0, 11.0, 12.0, 13.0],
+        "the frames' own fl_x count",
+    ),
+    "cx of one frame only": (
+        lambda m: m["frames"][2].update(cx=5.0),
+        lambda o: o.cameras.cx[:, 0].tolist() == [4.0, 4.0, 5.0, 4.0],
+        "the frames' own cx count",
+    ),
+    "k1 per frame beside another": (
+        lambda m: [m["frames"][1].update(k1=0.3)],
+        lambda o: o.cameras.distortion_params[:, 0].tolist() == pytest.approx([0.1, 0.3, 0.1, 0.1]),
+        "the frames' own lens distortion counts",
+    ),
+    "k2 per frame and k1 at the top": (
+        lambda m: frames(m, k2=0.2),
+        lambda o: o.cameras.distortion_params[0, :2].tolist() == pytest.approx([0.1, 0.2]),
+        "the frames' own lens distortion counts",
+    ),
+    "k4 alone on a fisheye": (
+        lambda m: [m.pop("k1"), m.update(k4=0.01, camera_model="OPENCV_FISHEYE")],
+        lambda o: o.cameras.distortion_params[0, 3].item() == pytest.approx(0.01),
+        "`k4` counts although it stands alone",
+    ),
+    "k4 at the top and k1 per frame": (
+        lambda m: [m.pop("k1"), m.update(k4=0.01), frames(m, k1=0.2)],
+        lambda o: o.cameras.distortion_params[0, [0, 3]].tolist() == pytest.approx([0.2, 0.01]),
+        "`k4` of the top counts for all frames",
+    ),
+    "k of SIMPLE_RADIAL": (
+        lambda m: [m.pop("k1"), m.update(k=0.05, camera_model="SIMPLE_RADIAL")],
+        lambda o: o.cameras.distortion_params[0, 0].item() == pytest.approx(0.05),
+        "`k` is read as `k1`",
+    ),
+    "k per frame": (
+        lambda m: [m.pop("k1"), frames(m, k=0.05)],
+        lambda o: o.cameras.distortion_params[0, 0].item() == pytest.approx(0.05),
+        "`k` is read as `k1`",
+    ),
+    "camera_model per frame": (
+        lambda m: frames(m, camera_model="OPENCV_FISHEYE"),
+        lambda o: (o.cameras.camera_type == CameraType.FISHEYE.value).all(),
+        "the cameras are taken for OPENCV_FISHEYE",
+    ),
+    "is_fisheye": (
+        lambda m: m.update(is_fisheye=True),
+        lambda o: (o.cameras.camera_type == CameraType.FISHEYE.value).all(),
+        "the cameras are taken for OPENCV_FISHEYE",
+    ),
+    "mask_filename": (
+        lambda m: [f.update(mask_filename=f.pop("mask_path")) for f in m["frames"]],
+        lambda o: [path.name for path in o.mask_filenames] == ["0.png", "1.png", "2.png", "3.png"],
+        "`mask_filename` is read as `mask_path`",
+    ),
+    "depth_path of some frames": (
+        lambda m: (
+            [f.update(depth_path=f.pop("depth_file_path")) for f in m["frames"][:3]]
+            + [f.pop("depth_file_path") for f in m["frames"][3:]]
+        ),
+        lambda o: o.metadata["depth_frames"].frames[0]["depth_file_path"] == "depths/0.png",
+        "`depth_path` is read as `depth_file_path`",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HONOURED)
+def test_other_words_and_places_count_with_one_line(scene, case):
+    change, holds, said = HONOURED[case]
+    outputs, lines = split(scene, change)
+    assert holds(outputs)
+    (line,) = lines
+    assert said in line and str(scene.path("transforms.json")) in line
+
+
+SILENT = {
+    "as it is": lambda m: None,
+    "the same per frame": lambda m: frames(m, fl_x=9.0, k1=0.1, w=8, camera_model="OPENCV"),
+    "pinholes per frame": lambda m: frames(m, camera_model="PINHOLE"),
+    "instant-ngp's": lambda m: m.update(aabb_scale=16, scale=0.33, offset=[0.5, 0.5, 0.5], camera_angle_x=0.7),
+    "no rolling shutter": lambda m: m.update(rolling_shutter=[0, 0, 0, 0], k5=0, is_fisheye=False),
+    "notes": lambda m: frames(m, sharpness=30.5, colmap_im_id=4, timestamp=1.5, source="x", blur_score=3),
+    "what nobody knows": lambda m: [m.update(weather="rain"), frames(m, my_note="foo", zz=1)],
+    "k of 0 beside k1": lambda m: m.update(k=0.1),
+    "one moment": lambda m: frames(m, time=0.0),
+}
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_what_changes_nothing_is_not_mentioned(scene, case):
+    before, _ = split(scene, lambda m: None)
+    outputs, lines = split(scene, SILENT[case])
+    assert lines == []
+    for name in ("fx", "cx", "camera_to_worlds", "distortion_params", "camera_type"):
+        assert torch.equal(getattr(outputs.cameras, name), getattr(before.cameras, name))
+
+
+NAMED = {
+    "misspelt": (
+        lambda m: [f.update(mask_pth=f.pop("mask_path")) for f in m["frames"]],
+        "`mask_pth` of its frames is not read: did you mean `mask_path`?",
+    ),
+    "misspelt at the top": (
+        lambda m: m.update(aplied_scale=2.0),
+        "`aplied_scale` is not read: did you mean `applied_scale`?",
+    ),
+    "a rational lens": (lambda m: m.update(k5=0.1), "`k5` (the lens has more radial terms than nerfstudio knows)"),
+    "a rolling shutter": (
+        lambda m: m.update(rolling_shutter=[0, 0, 0.3, 0]),
+        "`rolling_shutter` (every image counts as taken at one moment)",
+    ),
+    "what moves": (
+        lambda m: [f.update(time=k / 5) for k, f in enumerate(m["frames"])],
+        "`time` of its frames (the scene counts as standing still)",
+    ),
+    "a cloud that is gone": (lambda m: m.update(ply_file_path="gone.ply"), "The ply_file_path 'gone.ply' of "),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_what_is_not_read_is_named_once(scene, case):
+    change, said = NAMED[case]
+    _, lines = split(scene, change)
+    (line,) = lines
+    assert said in line
+
+
+REFUSED = {
+    "two kinds of cameras": (
+        lambda m: m["frames"][0].update(camera_model="OPENCV_FISHEYE"),
+        "mixes cameras of the models OPENCV and OPENCV_FISHEYE",
+    ),
+    "another kind than the top's": (
+        lambda m: [m.update(camera_model="OPENCV"), frames(m, camera_model="OPENCV_FISHEYE")],
+        "mixes cameras of the models OPENCV and OPENCV_FISHEYE",
+    ),
+    "a fisheye that is none": (
+        lambda m: m.update(camera_model="PINHOLE", is_fisheye=True),
+        "mixes cameras of the models OPENCV_FISHEYE and PINHOLE",
+    ),
+    "an unknown model": (lambda m: frames(m, camera_model="FOV"), "is 'FOV', which nerfstudio does not know"),
+    "k against k1": (lambda m: m.update(k=0.7), "k in "),
+    "masks by another name, of some": (
+        lambda m: (
+            [f.update(mask_filename=f.pop("mask_path")) for f in m["frames"][:3]]
+            + [f.pop("mask_path") for f in m["frames"][3:]]
+        ),
+        "3 of 6 frames in ",
+    ),
+    "applied_scale 0": (lambda m: m.update(applied_scale=0), "applied_scale in "),
+    "applied_transform singular": (
+        lambda m: m.update(applied_transform=[[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0]]),
+        "is singular",
+    ),
+    "applied_transform sheared": (
+        lambda m: m.update(applied_transform=[[1, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]),
+        "is sheared",
+    ),
+    "poses of rows for columns": (
+        lambda m: [f.update(transform_matrix=list(zip(*f["transform_matrix"], strict=True))) for f in m["frames"]],
+        "but in that column, as if rows were columns",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_taken_either_way_is_refused(scene, case):
+    change, said = REFUSED[case]
+    change(scene.meta)
+    scene.write()
+    with pytest.raises(InputError, match=said):
+        check_scene(scene.config())
+
+
+def test_the_file_is_left_alone(scene):
+    before = json.loads(Path(scene.path("transforms.json")).read_text())
+    split(scene, HONOURED["mask_filename"][0])
+    written = json.loads(Path(scene.path("transforms.json")).read_text())
+    assert written == scene.meta != before
