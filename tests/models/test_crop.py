@@ -24,7 +24,7 @@ PROPOSALS: dict[str, Any] = {
     "proposal_net_args_list": [{"hidden_dim": 16, "log2_hashmap_size": 8, "num_levels": 2, "max_res": 32}],
 }
 NERFACTO = PROPOSALS | {"num_levels": 4, "log2_hashmap_size": 10, "max_res": 64, "num_nerf_samples_per_ray": 8}
-TENSORF = {"init_resolution": 8, "final_resolution": 8, "upsampling_iters": (), "num_den_components": 2}
+TENSORF: dict[str, Any] = {"init_resolution": 8, "final_resolution": 8, "upsampling_iters": (), "num_den_components": 2}
 NEUS = PROPOSALS | {
     "num_neus_samples_per_ray": 8,
     "num_samples_outside": 6,
