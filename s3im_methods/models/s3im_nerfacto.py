@@ -26,8 +26,8 @@ from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.opacity import opacity_loss
+from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.s3im_mixin import S3IMMixin
-from s3im_methods.models.surface_normals import density_normals
 
 
 @dataclass

@@ -38,8 +38,8 @@ from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.neus_facto_presets import with_preset
 from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
-from s3im_methods.samplers.inverse_sphere_sampler import InverseSphereSampler
-from s3im_methods.samplers.sphere_collider import SphereBounds
+from s3im_methods.rays.inverse_sphere import InverseSphereSampler
+from s3im_methods.rays.sphere_bounds import SphereBounds
 
 __all__ = ["S3IMNeuSFactoModel", "S3IMNeuSFactoModelConfig"]
 

@@ -29,14 +29,14 @@ from s3im_methods.encodings.resampling import Window
 from s3im_methods.encodings.tensor_grids import make_grid
 from s3im_methods.errors import InputError
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
+from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.s3im_mixin import S3IMMixin
-from s3im_methods.models.surface_normals import difference_normals
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 from s3im_methods.models.tensorf_growth import grow, resolution_by_axis, restart
 from s3im_methods.models.tensorf_losses import only_counting, regularisers
 from s3im_methods.models.tensorf_mask import node_window, update_mask
 from s3im_methods.models.tensorf_presets import with_preset
-from s3im_methods.samplers.step_sampler import StepSampler, step_count, step_length
+from s3im_methods.rays.equal_steps import StepSampler, step_count, step_length
 
 __all__ = ["S3IMTensoRFModel", "S3IMTensoRFModelConfig"]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
 from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
 from s3im_methods.models.tensorf_growth import resolution_by_axis
-from s3im_methods.samplers.step_sampler import step_length
+from s3im_methods.rays.equal_steps import step_length
 
 
 @torch.no_grad()

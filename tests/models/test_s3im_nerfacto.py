@@ -15,8 +15,8 @@ from short_training import losses_of_training
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses import S3IMConfig
+from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
-from s3im_methods.models.surface_normals import density_normals
 
 SMALL = {
     "num_levels": 4,

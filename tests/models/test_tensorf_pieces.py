@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from s3im_methods.models.surface_normals import difference_normals
+from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.tensorf_growth import resolution_by_axis
 from s3im_methods.models.tensorf_losses import decayed, mean_absolute_values
 from s3im_methods.models.tensorf_mask import node_window
