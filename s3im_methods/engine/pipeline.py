@@ -64,8 +64,7 @@ class S3IMPipeline(VanillaPipeline):
     ) -> None:
         if test_mode != "inference":
             check_pipeline(config)
-        if hasattr(config.model, "adapt_to_data"):
-            config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
+        config.model._target.adapt_to_data(config.model, config.datamanager.dataparser)  # type: ignore[attr-defined]
         if test_mode != "val":
             explain_evaluation_loads()
             replace_marching_cubes(device)
@@ -80,7 +79,7 @@ class S3IMPipeline(VanillaPipeline):
         super().__init__(config, cast(str, device), test_mode, 1 if wrap_here else world_size, local_rank, grad_scaler)
         if test_mode != "inference":
             _check_masks(self.datamanager)
-            _check_depth(self.datamanager, getattr(config.model, "far_plane", None))
+            _check_depth(self.datamanager, self.model.far_plane())  # type: ignore[operator]
         if test_mode == "val" and isinstance(self.model.collider, AABBBoxCollider):
             cameras = self.datamanager.train_dataset.cameras  # type: ignore[union-attr]
             check_box(self.model.collider.scene_box.aabb, cameras, self.model.box_advice)  # type: ignore[arg-type]
