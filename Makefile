@@ -4,25 +4,33 @@ VENV := .venv
 METHOD ?= s3im-nerfacto-lite
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python
-SYSTEM_LIBRARIES := libgl1 libegl1 libx11-6 libglib2.0-0 libgomp1 libudev1 libusb-1.0-0
 
-.PHONY: setup dev demo test lint docs dist package clean system-libraries
+.PHONY: setup dev demo test lint docs dist package clean machine system-libraries
 
 setup: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
 
+# Before gigabytes are downloaded: a Python that the packages support, and what they need of the machine. Root installs it.
+define check_machine
+@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON): install Python 3.10, 3.11 or 3.12, or run make with PYTHON=...'; exit 1; }
+@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else "Python %d.%d is not supported: run make with PYTHON=python3.11 (3.10 to 3.12)." % v)'
+@$(PYTHON) -I s3im_methods/machine.py
+endef
+
+machine:
+	$(check_machine)
+
 # uv keeps one copy of every package in the user's cache and links it, so that a second environment is quick and small. Bytecode is
 # compiled at once, because every ns-* command imports thousands of modules.
 $(BIN)/uv:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else "Python %d.%d is not supported: run make with PYTHON=python3.11 (3.10 to 3.12)." % v)'
+	$(check_machine)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-# OpenCV and Open3D, which nerfstudio brings, link system libraries that a bare server or container lacks.
+# OpenCV and Open3D link libraries of the system.
 $(VENV)/.installed: $(BIN)/uv pyproject.toml
 	$(UV) --editable .
-	@$(BIN)/python -c 'import cv2, open3d' || \
-		{ echo 'A system library is missing (named above). On Debian or Ubuntu: apt-get install $(SYSTEM_LIBRARIES)'; exit 1; }
+	@$(BIN)/python -c 'import cv2, open3d' || { $(PYTHON) -I s3im_methods/machine.py && $(BIN)/python -c 'import cv2, open3d'; }
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
@@ -34,7 +42,7 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	@touch $@
 
 system-libraries:
-	@echo $(SYSTEM_LIBRARIES)
+	@$(PYTHON) -I s3im_methods/machine.py --list
 
 demo: setup
 	$(BIN)/s3im demo --method $(METHOD) --output-dir demo

@@ -69,7 +69,9 @@ def seed_global(seed: int, device: torch.device | str) -> None:
         seed: In [0, 2^63).
         device: Where numbers will be drawn.
     """
-    if torch.device(device).type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
+    torch.default_generator.manual_seed(seed)
+    kind = torch.device(device).type
+    if kind == "cuda":
+        torch.cuda.manual_seed_all(seed)
+    elif kind != "cpu":
         torch.manual_seed(seed)

@@ -45,6 +45,15 @@ def test_the_global_generator_is_seeded_as_by_torch_but_without_formatting_a_sta
     assert torch.equal(torch.rand(3), expected)
 
 
+def test_on_a_gpu_it_and_the_cpu_are_seeded_and_no_other_kind_is(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: pytest.fail("all kinds of devices were seeded"))
+    generator = torch.Generator().manual_seed(7)
+    seed_global(7, "cuda:1")
+    assert seeded == [7] and torch.equal(torch.rand(3), torch.rand(3, generator=generator))
+
+
 @pytest.mark.parametrize("library", [pathos_multiprocessing, multiprocessing])
 def test_processes_of_either_library_get_their_own_repeatable_seeds(monkeypatch, library):
     def seed_in(identity: tuple[int, ...], seed: int = 7) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from s3im_methods.errors import InputError
+from s3im_methods.outputs import written
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ def write_rows(path: Path, rows: Sequence[Row], machine: dict[str, Any] | None =
         machine: On what, see :func:`~s3im_methods.bench.machine.describe_machine`.
     """
     lines = ",\n".join(f"  {json.dumps(_as_json(row))}" for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{{"machine": {json.dumps(machine)},\n "rows": [\n{lines}\n ]}}\n', encoding="utf-8")
+    with written(path) as file:
+        file.write_text(f'{{"machine": {json.dumps(machine)},\n "rows": [\n{lines}\n ]}}\n', encoding="utf-8")
 
 
 def read_rows(path: Path) -> list[Row]:

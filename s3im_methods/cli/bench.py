@@ -30,7 +30,6 @@ class BenchCommand:
 
     def run(self) -> None:
         """Run the benchmarks and print the table."""
-        import os
         import signal
         import tempfile
 
@@ -40,6 +39,7 @@ class BenchCommand:
         from s3im_methods.bench.runner import BenchmarkFailure, run_benchmark, scene_or_room
         from s3im_methods.bench.table import table_lines
         from s3im_methods.errors import InputError
+        from s3im_methods.outputs import check_output_file
 
         if self.repeats is not None and self.repeats < 1:
             raise InputError(f"--repeats is {self.repeats}: give 1 or more.")
@@ -51,9 +51,7 @@ class BenchCommand:
         chosen = choose(self.only)
         folder = benchmarks_folder(self.benchmarks)
         if self.output is not None:
-            place = next(place for place in (self.output, *self.output.absolute().parents) if place.exists())
-            if self.output.is_dir() or not os.access(place, os.W_OK) or (place != self.output and not place.is_dir()):
-                raise InputError(f"--output {self.output} cannot be written: give a file where files can be written.")
+            check_output_file(self.output, "--output")
         stored = None
         if self.compare_with is not None:
             stored = {row.name: row for row in read_rows(self.compare_with)}
@@ -80,7 +78,7 @@ class BenchCommand:
             if rows:
                 print("\n" + "\n".join(table_lines(rows, stored)))
                 if self.output is not None:
-                    write_rows(self.output, rows, machine)
+                    write_rows(self.output.expanduser(), rows, machine)
         for failure in failures:
             print(failure)
         if failures:

@@ -61,12 +61,19 @@ class CompareCommand:
         import signal
 
         from s3im_methods.compare.results import only_one
+        from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place
 
+        check_output_folder(self.output_dir, "--output-dir")
         request = self.request()
         # A kill is treated as Ctrl-C, so that no run goes on without us.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with only_one(self.output_dir):
-            self._compare(request)
+        try:
+            with only_one(self.output_dir):
+                self._compare(request)
+        except OSError as error:
+            if not is_about_the_place(error):
+                raise
+            raise cannot_write(self.output_dir, error) from error
 
     def _compare(self, request: "Request") -> None:
         import functools

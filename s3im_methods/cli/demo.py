@@ -1,6 +1,5 @@
 """``s3im demo``: the whole life of a run on a procedural room, one plain command after another."""
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -43,6 +42,9 @@ class DemoCommand:
 
     def run(self) -> None:
         """Run every step whose result is not there yet, then say where each result is."""
+        from s3im_methods.outputs import check_output_folder
+
+        check_output_folder(self.output_dir, "--output-dir")
         steps = self.steps()
         began = time.monotonic()
         for number, step in enumerate(steps, start=1):
@@ -119,13 +121,14 @@ def _run(step: Step) -> None:
     _marker(step).unlink(missing_ok=True)
     if program == "ns-train" and any(_checkpoints(step).glob("step-*.ckpt")):
         arguments += ["--load-dir", str(_checkpoints(step))]
-    # nerfstudio 1.1.5 uses much that today's torch calls deprecated; a page of warnings would hide the progress.
-    environment = {"PYTHONWARNINGS": "ignore", **os.environ}
-    status = subprocess.run([executable, *arguments], env=environment, check=False).returncode
+    status = subprocess.run([executable, *arguments], check=False).returncode
     if status != 0:
         raise SystemExit(
             f"'{step.title}' failed with status {status}; run the command above by itself to look into it."
         )
     if not step.result.exists():
         raise SystemExit(f"'{step.title}' ended without making {step.result}.")
-    _marker(step).write_text(step.line)
+    from s3im_methods.outputs import written
+
+    with written(_marker(step)) as path:
+        path.write_text(step.line)

@@ -42,7 +42,9 @@ class DepthReportCommand:
 
         from s3im_methods.data.depth.picture import draw_report
         from s3im_methods.data.depth.report import COLUMNS, DepthReport
+        from s3im_methods.outputs import check_picture_file, written
 
+        output_path = check_picture_file(self.output_path, "--output-path")
         report = DepthReport(self.scene, self.depth, self.downscale_factor)
         table = Table(*COLUMNS)
         table.columns[0].no_wrap = True
@@ -54,13 +56,15 @@ class DepthReportCommand:
             table.add_row(*row.cells())
         # Where the output is no terminal, nothing is cut off to fit one.
         Console(width=None if sys.stdout.isatty() else 160).print(table)
+        for line in report.lines():
+            print(line.replace("--pipeline.datamanager.depth.", "--depth."))
         with_depth = [row for row in rows if row.coverage > 0]
         title = f"Depth of {self.scene.absolute().name} from {report.source}: {len(with_depth)} of {len(rows)} images"
-        self.output_path.parent.mkdir(parents=True, exist_ok=True)
-        draw_report(title, report.views(self.max_views)).save(self.output_path)
+        with written(output_path) as path:
+            draw_report(title, report.views(self.max_views)).save(path)
         summary = f"{title} have depth"
         if with_depth:
             coverage = 100 * sum(row.coverage for row in with_depth) / len(with_depth)
             nearest, farthest = min(row.nearest for row in with_depth), max(row.farthest for row in with_depth)
             summary += f", on {coverage:.1f} % of their pixels, from {nearest:.3g} to {farthest:.3g} metres"
-        print(f"{summary}. Wrote {self.output_path}.")
+        print(f"{summary}. Wrote {output_path}.")

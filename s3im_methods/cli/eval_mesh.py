@@ -31,8 +31,8 @@ class EvalMeshCommand:
     seed: int = 0
     """Seed of the points."""
     align: Literal["none", "translation", "rigid", "similarity"] = "none"
-    """Move the prediction onto the reference first, by iterated closest points: its place, also its orientation, also
-    its size."""
+    """Move the prediction onto the reference first, by iterated closest points from many orientations: its place, also
+    its orientation, also its size."""
     scene: Path | None = None
     """Count only what the training cameras of this scene see (folder with transforms.json, or such a file); the meshes
     must be in its coordinates."""
@@ -49,8 +49,11 @@ class EvalMeshCommand:
         import json
 
         from s3im_methods.metrics.mesh_report import Comparison, compare_meshes
+        from s3im_methods.outputs import check_output_file, check_picture_file, written
 
         self._check()
+        output_path = check_output_file(self.output_path, "--output-path")
+        picture_path = check_picture_file(self.picture_path, "--picture-path")
         settings = Comparison(self.thresholds, self.samples, self.seed, self.align, self.scene, self.occluder)
         report = compare_meshes(self.predicted, self.reference, settings)
         self._print(report)
@@ -64,12 +67,12 @@ class EvalMeshCommand:
             "scene": None if self.scene is None else str(self.scene),
             "occluder": None if self.scene is None else self.occluder,
         }
-        for path in (self.output_path, self.picture_path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self.output_path.write_text(json.dumps({**about, **report.as_dict()}, indent=1), encoding="utf-8")
+        with written(output_path) as path:
+            path.write_text(json.dumps({**about, **report.as_dict()}, indent=1), encoding="utf-8")
         title = f"{self.predicted.name} against {self.reference.name}: Chamfer-L1 {report.scores.chamfer_l1:.4g}"
-        report.picture(f"{title} {self.unit}", max(self.thresholds), self.unit).save(self.picture_path)
-        print(f"Wrote {self.output_path} and {self.picture_path}.")
+        with written(picture_path) as path:
+            report.picture(f"{title} {self.unit}", max(self.thresholds), self.unit).save(path)
+        print(f"Wrote {output_path} and {picture_path}.")
 
     def _check(self) -> None:
         import math
@@ -85,6 +88,7 @@ class EvalMeshCommand:
             raise InputError(f"--seed is {self.seed}: give 0 or more.")
 
     def _print(self, report: "MeshReport") -> None:
+        from nerfstudio.utils.rich_utils import CONSOLE
         from rich.console import Console
         from rich.table import Table
 
@@ -121,12 +125,11 @@ class EvalMeshCommand:
             "the reference; equal surfaces would show about half of that as their distance."
         )
         if self.align != "none":
-            move = ", ".join(f"{value:.4g}" for value in report.transform[:3, 3])
-            size = abs(_determinant(report)) ** (1 / 3)
-            print(f"The prediction was aligned ({self.align}): moved by {move} {unit} after a scaling by {size:.5g}.")
-
-
-def _determinant(report: "MeshReport") -> float:
-    import numpy as np
-
-    return float(np.linalg.det(report.transform[:3, :3]))
+            move = ", ".join(f"{value:.4g}" for value in report.move.transform[:3, 3])
+            print(
+                f"The prediction was aligned ({self.align}): moved by {move} {unit} after a scaling by "
+                f"{report.move.scale:.5g} and a turn of {report.move.angle:.2f} degrees about the origin. The surfaces "
+                f"are {report.move.residual:.4g} {unit} apart after it."
+            )
+        for hint in report.hints:
+            CONSOLE.print(f"[yellow]{hint}")

@@ -8,17 +8,17 @@ def load_run(load_config: Path, test_mode: Literal["test", "inference"]) -> tupl
     """A run's configuration, its pipeline and the last step that it was trained for.
 
     Args:
-        load_config: The run's config.yml.
+        load_config: The run's config.yml, or its folder.
         test_mode: "test" where images are needed, "inference" where they are not.
 
     Raises:
-        InputError: If there is no such file.
+        InputError: If there is no such file, it is no run's configuration, or its checkpoint or scene is not found.
     """
-    from s3im_methods.errors import InputError
+    from s3im_methods.engine.run_config import find_config
 
-    if not load_config.is_file():
-        raise InputError(f"No config at '{load_config}': give the config.yml that ns-train wrote for the run.")
+    # Before nerfstudio is imported, which takes seconds.
+    path = find_config(load_config)
     from nerfstudio.utils.eval_utils import eval_setup
 
-    config, pipeline, _, step = eval_setup(load_config, test_mode=test_mode)
+    config, pipeline, _, step = eval_setup(path, test_mode=test_mode)
     return config, pipeline, step

@@ -1,8 +1,11 @@
 """Entry point of the ``s3im`` command."""
 
+import os
+import select
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 COMMANDS = {
     "bench": "s3im_methods.cli.bench:BenchCommand",
@@ -21,24 +24,50 @@ The module of a subcommand is imported for any ``s3im`` call, so that it keeps h
 """
 
 
+_STDOUT = 1
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse ``argv`` (default: the process's arguments) and run the subcommand.
+    """Parse ``argv`` (default: the process's arguments) and run the subcommand; without arguments, print the help.
 
     Raises:
-        SystemExit: With a sentence on wrong input, with status 130 when interrupted.
+        SystemExit: With a sentence on wrong input, with status 130 when interrupted, and with status 141 when nobody
+            reads what is printed any more, as in ``s3im --help | head -1``.
     """
-    from typing import Annotated, Any, Union
+    from s3im_methods.compat.early import start
+
+    start()
+    try:
+        try:
+            _parse(argv).run()
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        if not _output_is_closed():
+            raise
+        # Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        raise SystemExit(141) from None
+
+
+def _parse(argv: Sequence[str] | None) -> Any:
+    from typing import Annotated, Union
 
     import tyro
 
+    arguments = sys.argv[1:] if argv is None else argv
     members = []
     for name, place in COMMANDS.items():
         module, attribute = place.split(":")
         members.append(Annotated[getattr(import_module(module), attribute), tyro.conf.subcommand(name)])
     choice: Any = Union[tuple(members)]  # noqa: UP007 (The members are not static.)
-    command = tyro.cli(choice, prog="s3im", args=argv)
-    try:
-        command.run()
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        raise SystemExit(130) from None
+    return tyro.cli(choice, prog="s3im", args=arguments or ["--help"])
+
+
+def _output_is_closed() -> bool:
+    asked = select.poll()
+    asked.register(_STDOUT, select.POLLOUT)
+    return any(event & select.POLLERR for _, event in asked.poll(0))

@@ -22,11 +22,15 @@ class OverviewCommand:
         """Render the views and write the picture."""
         import numpy as np
 
+        from s3im_methods.data.wording import names_below
         from s3im_methods.metrics.overview import ViewResult, draw_overview
+        from s3im_methods.outputs import check_picture_file, written
 
+        output_path = check_picture_file(self.output_path, "--output-path")
         config, pipeline, step = load_run(self.load_config, test_mode="test")
         manager: Any = pipeline.datamanager
         loader, filenames = manager.fixed_indices_eval_dataloader, manager.eval_dataset.image_filenames
+        names = names_below([Path(name) for name in filenames])
         count = len(filenames)
         chosen = set(np.linspace(0, count - 1, min(self.max_views, count)).round().astype(int).tolist())
         views: list[ViewResult] = []
@@ -39,7 +43,7 @@ class OverviewCommand:
             truth = renderer.blend_background(batch["image"])
             views.append(
                 ViewResult(
-                    name=Path(filenames[index]).name,
+                    name=names[index],
                     truth=truth.cpu(),
                     render=outputs["rgb"].cpu(),
                     depth=outputs["depth"].cpu(),
@@ -49,7 +53,7 @@ class OverviewCommand:
                 )
             )
         title = f"{config.method_name} after {step + 1} steps: {len(views)} of {count} held-out views"
-        self.output_path.parent.mkdir(parents=True, exist_ok=True)
-        draw_overview(title, views).save(self.output_path)
+        with written(output_path) as path:
+            draw_overview(title, views).save(path)
         mean = sum(view.psnr for view in views) / len(views)
-        print(f"Wrote {self.output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")
+        print(f"Wrote {output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")

@@ -1,6 +1,6 @@
 """``s3im render-depth``: raw depth of a trained run in metres, one file per view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,11 +30,14 @@ class RenderDepthCommand:
 
     def run(self) -> None:
         """Render the views and write their depth."""
+        from s3im_methods.data.wording import names_below
         from s3im_methods.errors import InputError
         from s3im_methods.exporters.metric_depth import DepthExport, export_depth
+        from s3im_methods.outputs import check_output_folder
 
         if not 0 <= self.min_accumulation <= 1:
             raise InputError(f"--min-accumulation is {self.min_accumulation:g}: give 0 to 1.")
+        output_dir = check_output_folder(self.output_dir, "--output-dir")
         config, pipeline, step = load_run(self.load_config, test_mode="inference")
         manager: Any = pipeline.datamanager
         export = DepthExport(self.output_name, self.measure, self.file_format, self.min_accumulation)
@@ -42,29 +45,31 @@ class RenderDepthCommand:
         count = too_far = 0
         for split in _SPLITS[self.split]:
             outputs = _views(manager, split)
-            folder = self.output_dir / ("train" if split == "train" else "eval")
+            folder = output_dir / ("train" if split == "train" else "eval")
             metres_per_unit = 1.0 / outputs.dataparser_scale
             cameras = outputs.cameras.to(pipeline.device)
             written = export_depth(
                 pipeline.model, cameras, outputs.image_filenames, metres_per_unit, folder, export, about
             )
+            names = dict(zip(outputs.image_filenames, names_below(outputs.image_filenames), strict=True))
             for image, lost in written:
                 count, too_far = count + 1, too_far + lost
-                print(f"{folder.name} {image.name}")
+                print(f"{folder.name} {names[image]}")
         lost = f"; {too_far} pixels farther than 65.5 metres became 0" if too_far else ""
-        print(f"Wrote the depth of {count} views to {self.output_dir}{lost}.")
+        print(f"Wrote the depth of {count} views to {output_dir}{lost}.")
 
 
 def _views(manager: Any, split: str) -> Any:
     """The split as it was for training: nerfstudio reads no image for rendering, and so knows no downscaled size."""
+    from s3im_methods.data.checked_parser import read_again
     from s3im_methods.data.checks.scene import check_scene
-    from s3im_methods.data.depth.nerfstudio_frames import with_frames
     from s3im_methods.data.few_views import keep_views
+    from s3im_methods.data.image_sizes import scaled_cameras
 
     check_scene(manager.dataparser_config, with_depth=False)
-    outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split=split)
+    outputs = read_again(manager.dataparser_config, split)
     few = getattr(manager.config, "train_views", None)
     if split == "train" and few is not None:
         outputs = keep_views(outputs, few)
-    outputs.cameras.rescale_output_resolution(scaling_factor=manager.config.camera_res_scale_factor)
-    return outputs
+    cameras = scaled_cameras(outputs.cameras, manager.config.camera_res_scale_factor, outputs.image_filenames)
+    return replace(outputs, cameras=cameras)

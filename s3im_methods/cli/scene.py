@@ -16,7 +16,9 @@ def _write(config: SceneConfig, out: Path, overwrite: bool) -> None:
 
     write_scene(config, out, overwrite=overwrite, progress=True)
     views = f"{config.train_views} training and {config.test_views} test views of {config.width} x {config.height}"
-    print(f"Wrote {views} to {out}. Train on it with: ns-train s3im-nerfacto-lite --data {shlex.quote(str(out))}")
+    parser = " idr-data" if config.layout == "idr" else ""
+    command = f"ns-train s3im-nerfacto-lite --data {shlex.quote(str(out))}{parser}"
+    print(f"Wrote {views} to {out}. Train on it with: {command}")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from s3im_methods.compare.true_depth import TrueDepth
 from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.data.wording import names_below
 from s3im_methods.errors import InputError
 
 _MOST_PICTURES = 3
@@ -57,7 +58,7 @@ class HeldOutViews:
         dataset = manager.create_eval_dataset()
         self._loader = FixedIndicesEvalDataloader(dataset, device=pipeline.device)
         self._depth = TrueDepth(manager)
-        self._names = [Path(name).name for name in dataset.image_filenames]
+        self._names = names_below([Path(name) for name in dataset.image_filenames])
         total = len(self._names)
         self.indices = list(range(total)) if most is None or most >= total else spread_evenly(most, total)
 

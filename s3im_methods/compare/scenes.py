@@ -19,7 +19,7 @@ from PIL import Image
 
 from s3im_methods.compare.axes import SceneEdit
 from s3im_methods.compare.corruption import Corruption, corrupt
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.checked_parser import read_again
 from s3im_methods.data.few_views import keep_views
 from s3im_methods.errors import InputError
 
@@ -104,7 +104,10 @@ def make_edited(dataparser: Any, edit: SceneEdit, target: Path, source: str) -> 
                 f"The scene '{given}' has {len(training)} training views, and the axis views asks for {edit.views}: "
                 "give fewer, or all."
             )
-        kept = keep_views(with_frames(dataparser).setup().get_dataparser_outputs(split="train"), edit.views)
+        kept = keep_views(
+            read_again(dataparser, "train"),
+            edit.views,
+        )
         training = [Path(name) for name in kept.image_filenames]
     replaced = {} if edit.corruption is None else {_inside(path, source_root): edit.corruption for path in training}
     _link_tree(source_root, root, replaced)
@@ -120,7 +123,7 @@ def images_of(dataparser: Any, split: str) -> list[str]:
         dataparser: The data parser's configuration, with its scene.
         split: Such as "train".
     """
-    outputs = with_frames(dataparser).setup().get_dataparser_outputs(split=split)
+    outputs = read_again(dataparser, split)
     return [str(name) for name in outputs.image_filenames]
 
 

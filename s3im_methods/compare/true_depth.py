@@ -7,8 +7,8 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 
+from s3im_methods.data.checked_parser import read_again
 from s3im_methods.data.depth.listing import list_depth
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.scene_facts import SceneFacts
@@ -24,7 +24,7 @@ class TrueDepth:
     """
 
     def __init__(self, manager: Any) -> None:
-        outputs = with_frames(manager.dataparser_config).setup().get_dataparser_outputs(split="test")
+        outputs = read_again(manager.dataparser_config, "test")
         config = replace(getattr(manager.config, "depth", DepthSourceConfig()), source="sensor")
         self._dataset: DepthDataset | None = None
         if "sensor" in list_depth(outputs, config).offers:

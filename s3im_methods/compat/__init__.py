@@ -1,25 +1,33 @@
 """What nerfstudio 1.1.5 gets wrong for us: one module per defect, each with its reason and the test that retires it.
 
-| module           | defect                                                                    | upstream   |
-|------------------|---------------------------------------------------------------------------|------------|
-| `checkpoints`    | torch >= 2.6 refuses nerfstudio's checkpoints (numpy scalars in them)     | issue 3683 |
-| `lpips`          | building any model downloads AlexNet, so that training dies offline       | issue 2415 |
-| `marching_cubes` | ns-export marching-cubes needs CUDA, and its mesh has gaps                | issue 2721 |
-| `tsdf`           | ns-export tsdf builds what a camera sees a second time behind it          | issue 2067 |
-| `tsdf_walls`     | ns-export tsdf builds walls where the space that cameras have seen ends   | none filed |
-| `texture`        | ns-export takes hours to texture a mesh on a CPU, and leaves out faces    | none filed |
-| `chunks`         | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
-| `ffmpeg`         | ns-render exits without a system-wide ffmpeg                              | none filed |
-| `proposals`      | a render between two steps delays the proposal networks' next update      | none filed |
+| module             | defect                                                                    | upstream   |
+|--------------------|---------------------------------------------------------------------------|------------|
+| `checkpoints`      | torch >= 2.6 refuses nerfstudio's checkpoints (numpy scalars in them)     | issue 3683 |
+| `lpips`            | building any model downloads AlexNet, so that training dies offline       | issue 2415 |
+| `marching_cubes`   | ns-export marching-cubes needs CUDA, and its mesh has gaps                | issue 2721 |
+| `tsdf`             | ns-export tsdf builds what a camera sees a second time behind it          | issue 2067 |
+| `tsdf_walls`       | ns-export tsdf builds walls where the space that cameras have seen ends   | none filed |
+| `texture`          | ns-export takes hours to texture a mesh on a CPU, and leaves out faces    | none filed |
+| `chunks`           | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
+| `crop`             | a crop's rotation in whole numbers ends in an AssertionError              | none filed |
+| `ffmpeg`           | ns-render exits without a system-wide ffmpeg                              | none filed |
+| `masks`            | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
+| `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
+| `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
+| `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
+| `output_places`    | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
+| `stack`            | every ns-* command reads the source of all its callers, 26 times          | none filed |
+| `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
+| `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
+| `library_warnings` | warnings about nerfstudio's own code come before what users must read     | none filed |
+
+``early`` puts the last four in place before nerfstudio is imported, with ``on_import``.
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
 ``encodings.resampling`` (a tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones)
 and ``data.depth.nerfstudio_frames`` (a scene in which only some images have depth is refused).
 """
-
-from s3im_methods.compat.checkpoints import allow_numpy_scalars
-from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
 
 
 def apply() -> None:
@@ -28,5 +36,19 @@ def apply() -> None:
     nerfstudio imports every plugin before it loads a checkpoint or looks for ffmpeg, so that importing
     ``s3im_methods.method_configs`` is early enough, and cures nerfstudio's own methods too.
     """
+    # Here, because torch imports this package for ``early``, in every program.
+    from s3im_methods.compat.checkpoints import allow_numpy_scalars
+    from s3im_methods.compat.early import start
+    from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
+    from s3im_methods.compat.masks import read_masks_as_shown
+    from s3im_methods.compat.output_places import check_outputs_first
+    from s3im_methods.compat.paths import read_paths_of_other_systems
+    from s3im_methods.compat.runs import load_what_is_given
+
+    start()
     allow_numpy_scalars()
     put_ffmpeg_on_path()
+    read_masks_as_shown()
+    read_paths_of_other_systems()
+    load_what_is_given()
+    check_outputs_first()

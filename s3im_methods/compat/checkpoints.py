@@ -6,11 +6,9 @@ resuming all fail (nerfstudio issue 3683). We name the three globals that such a
 else: ``weights_only`` stays on and a checkpoint with any other object in it is refused.
 """
 
-import functools
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -50,31 +48,11 @@ def explained_load(source: object) -> Iterator[None]:
             f"The checkpoint in '{source}' was refused: it is damaged, or holds more than tensors and plain numbers, "
             f"which could run code on this machine ({_first_line(error)}); use one from a source that you trust."
         ) from error
-    except (RuntimeError, EOFError, KeyError, AssertionError) as error:
+    except (RuntimeError, EOFError, KeyError, AssertionError, TypeError, IndexError, AttributeError) as error:
         raise InputError(
             f"The checkpoint in '{source}' does not fit this run ({_first_line(error)}): it is damaged, or was trained "
             "with other settings or another scene; use the flags of the config.yml beside it."
         ) from error
-
-
-def explain_evaluation_loads() -> None:
-    """Let ns-eval, ns-render, ns-export and ns-viewer explain a checkpoint that they cannot load.
-
-    Called when a pipeline of ours is built for one of them: earlier, while plugins are being imported, nerfstudio's
-    module with the loader is not complete yet.
-    """
-    from nerfstudio.utils import eval_utils
-
-    load = eval_utils.eval_load_checkpoint
-    if hasattr(load, "__wrapped__"):
-        return
-
-    @functools.wraps(load)
-    def load_or_explain(config: Any, pipeline: Any) -> Any:
-        with explained_load(config.load_dir):
-            return load(config, pipeline)
-
-    eval_utils.eval_load_checkpoint = load_or_explain
 
 
 def _first_line(error: Exception) -> str:

@@ -15,6 +15,8 @@ import torch
 from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
+from s3im_methods.errors import NoSurfaceError
+
 if TYPE_CHECKING:
     from nerfstudio.exporter.tsdf_utils import TSDF
 
@@ -34,6 +36,11 @@ def leave_out_walls() -> None:
 
     @functools.wraps(get_mesh)
     def get_mesh_of_what_was_seen(self: "TSDF") -> Any:
+        if not ((self.values < 0).any() and (self.values > 0).any()):
+            raise NoSurfaceError(
+                "The training cameras see no surface in the box of the export, or the whole box is empty: give another "
+                "--bounding-box-min and --bounding-box-max, or train longer."
+            )
         mesh = get_mesh(self)
         places = (mesh.vertices - self.origin) / self.voxel_size
         kept = between_seen(places, self.weights > 0)[mesh.faces.long()].all(dim=1)

@@ -4,17 +4,25 @@ nerfstudio keeps every image in float32, all of them twice while it stacks them.
 the drawn pixels into the same floats, to the last bit; ``stacking`` does without the second copy.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch.utils.data import Dataset
 
+from s3im_methods.data.checked_parser import be_silent, checked_parser, warn
 from s3im_methods.data.cut_out import add_cut_out_facts
+from s3im_methods.data.depth.listing import METADATA_KEY
+from s3im_methods.data.image_sizes import check_factor, whole_downscale_factor
+from s3im_methods.data.look_at_files import look_at_files
+from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
@@ -52,7 +60,7 @@ class ByteImages(Dataset):
         return getattr(self._dataset, name)
 
 
-class ByteImageDataManager(VanillaDataManager[InputDataset]):
+class ByteImageDataManager(VanillaDataManager[SceneImages]):
     """See the module's docstring. Images stay floats where the parser names a background colour to blend them with, and
     for another pixel sampler than ours. Where a table can hold the rays of the pixels, they come from it.
 
@@ -60,16 +68,65 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
 
     Args:
         config: The data manager's configuration.
-        *args: As for nerfstudio's.
-        **kwargs: As for nerfstudio's.
+        device: Where the rays live.
+        test_mode: "val" for training, "test" for evaluation, "inference" for rendering, when no image is looked at.
+        world_size: Number of processes that train together.
+        local_rank: Number of this process on its machine.
+        **kwargs: Passed on.
+
+    Raises:
+        InputError: If the scene cannot be used.
     """
 
     config: VanillaDataManagerConfig
 
-    def __init__(self, config: VanillaDataManagerConfig, *args: Any, **kwargs: Any) -> None:
-        super().__init__(config, *args, **kwargs)
+    def __init__(
+        self,
+        config: VanillaDataManagerConfig,
+        device: torch.device | str = "cpu",
+        test_mode: Literal["test", "val", "inference"] = "val",
+        world_size: int = 1,
+        local_rank: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        check_factor(config.camera_res_scale_factor)
+        config = copy.copy(config)
+        say = warn if test_mode == "val" and local_rank == 0 else be_silent
+        config.dataparser = checked_parser(config.dataparser, test_mode != "inference", say)  # type: ignore[assignment]
+        whole_downscale_factor(config.dataparser)
+        super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
         # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
         add_cut_out_facts(self.train_dataset)
+        # The model gets the metadata: the frames' entries are none of its business.
+        self.train_dataset.metadata.pop(METADATA_KEY, None)
+
+    def create_train_dataset(self) -> SceneImages:
+        """The training views."""
+        return SceneImages(self.train_dataparser_outputs, self.config.camera_res_scale_factor)
+
+    def create_eval_dataset(self) -> SceneImages:
+        """The evaluation views; before training, a look at the files of both."""
+        dataset = SceneImages(
+            self.dataparser.get_dataparser_outputs(split=self.test_split), self.config.camera_res_scale_factor
+        )
+        self.look_at_files(dataset)
+        return dataset
+
+    def look_at_files(self, evaluation: SceneImages) -> None:
+        """Look at all views' files, where training is to begin.
+
+        Args:
+            evaluation: The evaluation views; the training views are there already.
+
+        Raises:
+            InputError: If the masks leave no pixel to learn from.
+        """
+        if self.test_mode == "val":
+            ignores_masks = bool(self.config.pixel_sampler.ignore_mask)
+            info, warnings = look_at_files(self.train_dataset, evaluation, ignores_masks)
+            if self.local_rank == 0:
+                for line in (*info, *(f"[yellow]{warning}" for warning in warnings)):
+                    CONSOLE.print(line)
 
     def setup_train(self) -> None:
         """Set up the loading of training images, and the rays of their pixels."""
@@ -88,8 +145,8 @@ class ByteImageDataManager(VanillaDataManager[InputDataset]):
 
     @contextmanager
     def _as_bytes(self, name: Literal["train_dataset", "eval_dataset"]) -> Iterator[None]:
-        dataset: InputDataset = getattr(self, name)
-        blended = dataset._dataparser_outputs.alpha_color is not None or dataset.mask_color
+        dataset: SceneImages = getattr(self, name)
+        blended = dataset._dataparser_outputs.alpha_color is not None or dataset.paint is not None
         if blended or not isinstance(self.config.pixel_sampler, PatchAwarePixelSamplerConfig):
             yield
             return

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.byte_images import ByteImageDataManager, ByteImageDataManagerConfig
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import DepthSurvey, survey
 from s3im_methods.data.depth_dataset import DepthDataset
@@ -62,12 +61,7 @@ class DepthDataManager(ByteImageDataManager):
         **kwargs: Any,
     ) -> None:
         self.depth_survey: DepthSurvey | None = None
-        config = replace(config, dataparser=self.parser_config(config))
         super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
-
-    def parser_config(self, config: DepthDataManagerConfig) -> DataParserConfig:
-        """The data parser's configuration, made to pass on what nerfstudio's parsers keep to themselves."""
-        return with_frames(config.dataparser)
 
     def make_dataset(self, outputs: DataparserOutputs, depth: DepthSourceConfig) -> DepthDataset:
         """The dataset of a split.
@@ -95,7 +89,9 @@ class DepthDataManager(ByteImageDataManager):
 
     def create_eval_dataset(self) -> DepthDataset:
         """The evaluation views with their depth."""
-        return self._dataset(self.test_split)
+        dataset = self._dataset(self.test_split)
+        self.look_at_files(dataset)
+        return dataset
 
     def _dataset(self, split: str) -> DepthDataset:
         is_train = split == "train"

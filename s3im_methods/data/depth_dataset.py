@@ -2,18 +2,18 @@
 
 import torch
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
-from nerfstudio.data.datasets.base_dataset import InputDataset
 from torch import Tensor
 
 from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.data.depth.maps import DepthMaps
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.scene_facts import add_facts
+from s3im_methods.data.scene_images import SceneImages
 
 DEPTH_KEYS = ("depth_image", "depth_sigma_scale", "depth_widening", "depth_confidence")
 
 
-class DepthDataset(InputDataset):
+class DepthDataset(SceneImages):
     """Images with depth; nothing is downloaded, and an image without depth gets zeros.
 
     Each image's data hold, as float32 ``[H, W, 1]``:
@@ -36,7 +36,7 @@ class DepthDataset(InputDataset):
         InputError: If the settings are out of range, or the scene has no depth of the kind they ask for.
     """
 
-    exclude_batch_keys_from_device = [*InputDataset.exclude_batch_keys_from_device, *DEPTH_KEYS]  # noqa: RUF012
+    exclude_batch_keys_from_device = [*SceneImages.exclude_batch_keys_from_device, *DEPTH_KEYS]  # noqa: RUF012
 
     def __init__(
         self, dataparser_outputs: DataparserOutputs, scale_factor: float = 1.0, depth: DepthSourceConfig | None = None

@@ -1,5 +1,6 @@
 """Train on a few views of a scene: which ones, and what the data parser would have said of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -85,13 +86,10 @@ def keep_views(outputs: DataparserOutputs, count: int) -> DataparserOutputs:
             return value[kept]
         return of(value) if isinstance(value, list) and len(value) == total else value
 
-    return DataparserOutputs(
+    return replace(
+        outputs,
         image_filenames=of(outputs.image_filenames),
         cameras=outputs.cameras[torch.tensor(kept)],
-        alpha_color=outputs.alpha_color,
-        scene_box=outputs.scene_box,
         mask_filenames=of(outputs.mask_filenames) if outputs.mask_filenames else outputs.mask_filenames,
         metadata={key: of_metadata(value) for key, value in outputs.metadata.items()},
-        dataparser_transform=outputs.dataparser_transform,
-        dataparser_scale=outputs.dataparser_scale,
     )

@@ -7,9 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from s3im_methods.data.wording import quote
-from s3im_methods.errors import InputError
-
 OPAQUE = 255
 
 
@@ -37,31 +34,6 @@ def add_alpha(image: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> NDArr
     """
     alpha = image[..., 3] if image.shape[-1] == 4 else np.full(image.shape[:2], OPAQUE, dtype=np.uint8)
     return np.dstack([image[..., :3], alpha if mask is None else np.where(mask, alpha, 0).astype(np.uint8)])
-
-
-def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """A mask by the rule of nerfstudio: whatever is not 0 is inside; of masks in colour, the first channel counts.
-
-    Args:
-        path: The file.
-        size: Height and width to bring it to; the nearest pixel is taken.
-
-    Returns:
-        ``[H, W]``.
-
-    Raises:
-        InputError: If the file cannot be read.
-    """
-    height, width = size
-    try:
-        with Image.open(path) as file:
-            stored = np.array(file.resize((width, height), resample=Image.Resampling.NEAREST))
-    except OSError as error:
-        raise InputError(
-            f"The mask {quote(path)} cannot be read: copy or write it anew, or set "
-            "--pipeline.datamanager.use-masks False."
-        ) from error
-    return (stored if stored.ndim == 2 else stored[..., 0]) != 0
 
 
 def _is_transparent(path: Path) -> bool:

@@ -1,8 +1,6 @@
 """The foreground masks of sdfstudio's scenes, which nerfstudio 1.1.5's parser has a switch for but does not read."""
 
-from dataclasses import replace
-
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudio
 from nerfstudio.utils.io import load_from_json
 
@@ -29,12 +27,3 @@ class SDFStudioWithMasks(SDFStudio):
             by_image = {self.config.data / frame["rgb_path"]: self.config.data / frame[_KEY] for frame in frames}
             outputs.mask_filenames = [by_image[image] for image in outputs.image_filenames]
         return outputs
-
-
-def with_masks(config: DataParserConfig) -> DataParserConfig:
-    """The same configuration, made to read masks where it is plain ``sdfstudio-data``.
-
-    Args:
-        config: Any data parser's configuration; it is not changed.
-    """
-    return replace(config, _target=SDFStudioWithMasks) if config._target is SDFStudio else config

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.data.scene_facts import SceneFacts
-from s3im_methods.data.sdfstudio_masks import with_masks
 from s3im_methods.data.surface_dataset import SurfaceDataset
 
 
@@ -36,10 +35,6 @@ class SurfaceDataManager(DepthDataManager):
     train_dataset: SurfaceDataset
     eval_dataset: SurfaceDataset
 
-    def parser_config(self, config: DepthDataManagerConfig) -> DataParserConfig:
-        """As for depth, with the masks of sdfstudio's scenes."""
-        return with_masks(super().parser_config(config))
-
     def make_dataset(self, outputs: DataparserOutputs, depth: DepthSourceConfig) -> SurfaceDataset:
         """The dataset of a split.
 
@@ -54,6 +49,8 @@ class SurfaceDataManager(DepthDataManager):
         """The training views; masks that say what is foreground leave no pixel out, and so are not passed on."""
         dataset = super().create_train_dataset()
         assert isinstance(dataset, SurfaceDataset)
+        if self.test_mode == "val" and self.local_rank == 0 and (warning := dataset.odd_normals()):
+            CONSOLE.print(f"[yellow]{warning}")
         if self.config.use_masks and self.train_dataparser_outputs.mask_filenames:
             self.train_dataparser_outputs = replace(self.train_dataparser_outputs, mask_filenames=None)
             if (

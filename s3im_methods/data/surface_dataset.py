@@ -1,6 +1,7 @@
 """nerfstudio's images for surface methods: foreground as alpha, normals, depth, and the sphere of the scene."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,12 +15,16 @@ from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
-from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
-from s3im_methods.data.normal_maps import NORMAL_KEY, scene_normals
-from s3im_methods.data.scene_facts import add_facts
+from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.data.foreground import add_alpha, any_transparent
+from s3im_methods.data.masks import read_mask
+from s3im_methods.data.normal_maps import NORMAL_KEY, facing_away, odd_axes, scene_normals
+from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
-from s3im_methods.data.wording import quote
+from s3im_methods.data.wording import quote, some, which
 
+# So many normal maps tell in which axes all are.
+_MOST_NORMALS = 8
 SURFACE_KEYS = ("fg_mask", "depth", "normal")
 
 
@@ -60,14 +65,12 @@ class SurfaceDataset(DepthDataset):
         train_cameras: Cameras | None = None,
     ) -> None:
         self.use_masks = use_masks
-        self.mask_filenames = dataparser_outputs.mask_filenames if use_masks else None
+        self.foreground_filenames = dataparser_outputs.mask_filenames if use_masks else None
         if use_masks:
             dataparser_outputs = replace(dataparser_outputs, mask_filenames=None, alpha_color=None)
         super().__init__(dataparser_outputs, scale_factor, depth)
-        if use_masks:
-            self.mask_color = None
         self.has_foreground_mask = use_masks and (
-            bool(self.mask_filenames) or any_transparent(dataparser_outputs.image_filenames)
+            bool(self.foreground_filenames) or any_transparent(dataparser_outputs.image_filenames)
         )
         self._frames: FrameList | None = dataparser_outputs.metadata.get(METADATA_KEY)
         self._has_normals = self._frames is not None and any(NORMAL_KEY in f for f in self._frames.all_frames)
@@ -80,9 +83,33 @@ class SurfaceDataset(DepthDataset):
             has_normals=self._has_normals or has_priors,
             has_monocular_depth=has_priors,
             scene_kind=fit_scene_sphere(cameras, "auto").kind,
-            object_sphere=fit_scene_sphere(cameras, "object"),
+            # Some parsers know it from the data.
+            object_sphere=SceneFacts.of(self.metadata).object_sphere or fit_scene_sphere(cameras, "object"),
             room_sphere=fit_scene_sphere(cameras, "room"),
         )
+
+    @property
+    def listed_masks(self) -> list[Path]:
+        """The masks that the split lists, of the foreground or of what is trained on."""
+        return self.foreground_filenames or super().listed_masks
+
+    @property
+    def mask_role(self) -> str:
+        """What a white pixel of a mask is."""
+        return "foreground" if self.use_masks else super().mask_role
+
+    def colour_warnings(self, ignores_masks: bool) -> list[str]:
+        """What of the colours given for masked images has no effect, a sentence each.
+
+        Args:
+            ignores_masks: Whether pixels are drawn off the masks too.
+        """
+        if self.use_masks and self._dataparser_outputs.metadata.get("mask_color") is not None:
+            return [
+                "--mask-color has no effect, because what the masks leave out is learned as background: drop it, or "
+                "set --pipeline.datamanager.use-masks False."
+            ]
+        return super().colour_warnings(ignores_masks)
 
     def get_numpy_image(self, image_idx: int) -> NDArray[np.uint8]:
         """The image as stored, with alpha where the scene has a foreground, ``[H, W, 3 or 4]``.
@@ -98,7 +125,8 @@ class SurfaceDataset(DepthDataset):
             return image
         if not self.has_foreground_mask:
             return image[..., :3]
-        mask = read_mask(self.mask_filenames[image_idx], image.shape[:2]) if self.mask_filenames else None
+        files = self.foreground_filenames
+        mask = read_mask(files[image_idx], image.shape[:2]) if files else None
         return add_alpha(image, mask)
 
     def get_metadata(self, data: dict) -> dict[str, Tensor]:
@@ -120,6 +148,28 @@ class SurfaceDataset(DepthDataset):
         if self._priors is not None:
             values |= self._sized_priors(index)
         return values
+
+    def odd_normals(self) -> str | None:
+        """A warning where normal maps show surfaces from behind, as in other axes than OpenCV's they do.
+
+        Raises:
+            InputError: If one of the maps that are looked at cannot be used.
+        """
+        if not self._has_normals:
+            return None
+        assert self._frames is not None
+        listed = [index for index, frame in enumerate(self._frames.frames) if frame.get(NORMAL_KEY) is not None]
+        looked_at = [listed[place] for place in spread_evenly(min(_MOST_NORMALS, len(listed)), len(listed))]
+        shares = [facing_away(self._normals(index).numpy(), self.cameras[index]) for index in looked_at]
+        found = odd_axes(shares)
+        if found is None:
+            return None
+        odd, remedy = found
+        name = self._frames.frames[looked_at[odd[0]]][NORMAL_KEY]
+        return (
+            f"In {some(len(odd), len(shares), 'normal map')}, {which(len(odd))} {quote(name)}, many normals point away "
+            f"from the camera in OpenCV's axes (x right, y down, z forward). {remedy}."
+        )
 
     def _normals(self, index: int) -> Tensor:
         assert self._frames is not None

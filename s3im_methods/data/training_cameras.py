@@ -5,8 +5,8 @@ from pathlib import Path
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
+from s3im_methods.data.checked_parser import checked_parser
 from s3im_methods.data.checks.scene import check_scene
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 
 
 def training_cameras(scene: Path) -> Cameras:
@@ -24,4 +24,4 @@ def training_cameras(scene: Path) -> Cameras:
     check_scene(config, with_depth=False)
     # No point cloud is read: it may be large, and nerfstudio asks whether to make one where there is none.
     config.load_3D_points = False
-    return with_frames(config).setup().get_dataparser_outputs(split="train").cameras
+    return checked_parser(config).setup().get_dataparser_outputs(split="train").cameras

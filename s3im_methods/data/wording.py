@@ -2,6 +2,7 @@
 
 import json
 import reprlib
+from collections.abc import Sequence
 from pathlib import Path
 
 _LONGEST = 500
@@ -66,3 +67,19 @@ def which(count: int) -> str:
         ('namely', 'first')
     """
     return "namely" if count == 1 else "first"
+
+
+def names_below(paths: Sequence[Path]) -> list[str]:
+    """The files' paths below the folder that all of them share, which tell them apart where bare names do not.
+
+    Args:
+        paths: Files.
+
+    Example:
+        >>> names_below([Path("a/left/1.png"), Path("a/right/1.png")]), names_below([Path("a/left/1.png")])
+        (['left/1.png', 'right/1.png'], ['1.png'])
+    """
+    parents = [path.parent.parts for path in paths]
+    alike = [len(set(level)) == 1 for level in zip(*parents, strict=False)]
+    shared = [*alike, False].index(False)
+    return ["/".join(path.parts[shared:]) for path in paths]

@@ -44,6 +44,9 @@ class SDFHashEncoding(HashEncoding):
         InputError: If the interpolation or the implementation has another name.
     """
 
+    scalings: Tensor
+    _primes: Tensor
+
     def __init__(
         self,
         num_levels: int = 16,
@@ -70,6 +73,12 @@ class SDFHashEncoding(HashEncoding):
             implementation="tcnn" if by_tcnn else "torch",
             interpolation={"linear": "Linear", "smoothstep": "Smoothstep"}[interpolation] if by_tcnn else None,  # type: ignore[arg-type]
         )
+        if self.tcnn_encoding is None:
+            # nerfstudio keeps it as a plain tensor, which every call on a GPU would copy there.
+            scalings = self.scalings
+            del self.scalings
+            self.register_buffer("scalings", scalings, persistent=False)
+        self.register_buffer("_primes", torch.tensor([1, 2654435761, 805459861]), persistent=False)
         self.active_levels: int | None = None
         self._smooth = interpolation == "smoothstep"
         self._fused = implementation != "torch" and fused_available()
@@ -108,20 +117,25 @@ class SDFHashEncoding(HashEncoding):
         return _FollowPoints.apply(features, jacobian, points) if follows else features  # type: ignore[return-value]
 
     def _torch_features(self, points: Tensor, active: int) -> Tensor:
-        scaled = points[:, None, :] * self.scalings[:active, None].to(points.device)
+        scaled = points[:, None, :] * self.scalings[:active, None]
         lower, upper = scaled.detach().floor(), scaled.detach().ceil()
         weight = scaled - lower
         if self._smooth:
             weight = weight * weight * (3 - 2 * weight)
-        primes = torch.tensor([1, 2654435761, 805459861], device=points.device)
-        hashes = lower.long() * primes, upper.long() * primes
+        hashes = lower.long() * self._primes, upper.long() * self._primes
         weights = 1 - weight, weight
         base = torch.arange(active, device=points.device) * self.hash_table_size
-        features = self.hash_table.new_zeros(())
+        slots, shares = [], []
         for x, y, z in product((0, 1), repeat=3):
-            slots = (hashes[x][..., 0] ^ hashes[y][..., 1] ^ hashes[z][..., 2]) & (self.hash_table_size - 1)
-            share = weights[x][..., 0] * weights[y][..., 1] * weights[z][..., 2]
-            features = features + self.hash_table[slots + base] * share[..., None]
+            mixed = (hashes[x][..., 0] ^ hashes[y][..., 1] ^ hashes[z][..., 2]) & (self.hash_table_size - 1)
+            slots.append(mixed + base)
+            shares.append(weights[x][..., 0] * weights[y][..., 1] * weights[z][..., 2])
+        # One look-up for all corners: the backward pass of each fills a gradient as large as the table.
+        corners = self.hash_table.index_select(0, torch.stack(slots).flatten())
+        corners = corners.view(8, *slots[0].shape, self.features_per_level)
+        features = self.hash_table.new_zeros(())
+        for corner, share in zip(corners, shares, strict=True):
+            features = features + corner * share[..., None]
         return features.flatten(1)
 
 

@@ -1,7 +1,7 @@
 """nerfstudio's pipeline, with checked input, data parallelism on CPUs too, and averages over what can be measured."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,7 +15,7 @@ from torch import distributed as dist
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
-from s3im_methods.compat.checkpoints import explain_evaluation_loads
+from s3im_methods.compat.crop import accept_whole_numbers
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
@@ -25,6 +25,7 @@ from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManag
 from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
 from s3im_methods.errors import InputError
+from s3im_methods.exporters.ns_export.repairs import repair_export
 from s3im_methods.samplers import PatchAwarePixelSampler
 
 
@@ -65,8 +66,9 @@ class S3IMPipeline(VanillaPipeline):
         if test_mode != "inference":
             check_pipeline(config)
         config.model._target.adapt_to_data(config.model, config.datamanager.dataparser)  # type: ignore[attr-defined]
+        accept_whole_numbers()
         if test_mode != "val":
-            explain_evaluation_loads()
+            repair_export(config.model)
             replace_marching_cubes(device)
             keep_voxels_in_front()
             leave_out_walls()
@@ -191,10 +193,14 @@ def _check_batch(config: S3IMPipelineConfig) -> None:
 
 
 def _check_masks(manager: DataManager) -> None:
-    # Before the first batch, because in ParallelDataManager that is drawn by a process whose errors nobody sees.
-    sampler = getattr(manager, "train_pixel_sampler", None)
-    if isinstance(sampler, PatchAwarePixelSampler):
-        sampler.check(manager.train_dataparser_outputs, manager.config.camera_res_scale_factor)  # type: ignore[attr-defined]
+    # Before the first batch, because in ParallelDataManager that is drawn by a process whose errors nobody sees, and
+    # in evaluation it is drawn after hundreds of steps.
+    for name in ("train", "eval"):
+        sampler, dataset = (getattr(manager, f"{name}_{what}", None) for what in ("pixel_sampler", "dataset"))
+        if isinstance(sampler, PatchAwarePixelSampler) and dataset is not None:
+            outputs = dataset._dataparser_outputs
+            masks = getattr(dataset, "mask_filenames", outputs.mask_filenames)
+            sampler.check(replace(outputs, mask_filenames=masks), manager.config.camera_res_scale_factor)  # type: ignore[attr-defined]
 
 
 def _check_depth(manager: DataManager, far_plane: float | None) -> None:

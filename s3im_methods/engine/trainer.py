@@ -9,10 +9,14 @@ one sentence.
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from nerfstudio.engine.trainer import TRAIN_INTERATION_OUTPUT, Trainer
+import yaml
+from nerfstudio.engine.trainer import TRAIN_INTERATION_OUTPUT, Trainer, TrainerConfig
 from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -21,7 +25,9 @@ from nerfstudio.viewer.viewer import Viewer
 from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
+from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
 from s3im_methods.errors import InputError
+from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason, written
 from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
@@ -34,8 +40,18 @@ class S3IMTrainer(Trainer):
 
     _losses_seen: FiniteLossWatch
 
+    def __init__(self, config: TrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
+        # A config.yml may come from a machine with a GPU.
+        fit_hardware(config)
+        super().__init__(config, local_rank, world_size)
+
     def setup(self, test_mode="val") -> None:
-        """Build pipeline, optimisers and viewer, and load a checkpoint where the config names one."""
+        """Build pipeline, optimisers and viewer, and load a checkpoint where the config names one.
+
+        Raises:
+            InputError: If the run's folder cannot be written, the scene not be used or the checkpoint not be loaded.
+        """
+        check_output_folder(self.checkpoint_dir, "--output-dir")
         sampler = getattr(self.config.pipeline.datamanager, "pixel_sampler", None)
         if isinstance(sampler, PatchAwarePixelSamplerConfig):
             # For what is drawn where no step seeds the sampler: in evaluation, and in other processes.
@@ -52,7 +68,8 @@ class S3IMTrainer(Trainer):
         model = self.pipeline.model
         if model.decides_by_data and comms.is_main_process():
             self.config.pipeline.model = model.kept_config  # type: ignore[assignment]
-            self.config.save_config()
+            with written(self.base_dir / "config.yml") as path:
+                path.write_text(yaml.dump(self.config), "utf8")
 
     def train(self) -> None:
         """Train up to ``max_num_iterations``, counted from the run's first step, also when resumed."""
@@ -66,6 +83,11 @@ class S3IMTrainer(Trainer):
         self.config.max_num_iterations = total - self._start_step
         try:
             super().train()
+        except OSError as error:
+            if not is_about_the_place(error):
+                raise
+            # dataparser_transforms.json, or the events for tensorboard.
+            raise cannot_write(self.base_dir, error) from error
         finally:
             self.config.max_num_iterations = total
 
@@ -94,7 +116,7 @@ class S3IMTrainer(Trainer):
         """Write a checkpoint such that an interruption at any moment leaves a loadable one.
 
         Raises:
-            InputError: If a loss or a parameter is not finite; nothing is written then.
+            InputError: If a loss or a parameter is not finite, or the disk is full; the last checkpoint stays then.
         """
         self._losses_seen.check()
         self._check_parameters(step)
@@ -104,18 +126,26 @@ class S3IMTrainer(Trainer):
         shutil.rmtree(staging_dir, ignore_errors=True)
         self.checkpoint_dir = staging_dir
         try:
+            # torch's writer raises a RuntimeError where the disk is full.
             super().save_checkpoint(step)
+            final_dir.mkdir(parents=True, exist_ok=True)
+            for file in staging_dir.glob("*.ckpt"):
+                _flush_to_disk(file)
+                os.replace(file, final_dir / file.name)
+                if self.config.save_only_latest_checkpoint:
+                    for old in final_dir.glob("*.ckpt"):
+                        if old.name != file.name:
+                            old.unlink()
+        except (OSError, RuntimeError) as error:
+            last = steps_in(final_dir)
+            kept = f"the one of step {last[-1]} stays" if last else "there is no earlier one"
+            raise InputError(
+                f"The checkpoint of step {step} cannot be written to '{final_dir}' ({reason(error)}), and {kept}: free "
+                "space there and resume with --load-dir, or give another --output-dir."
+            ) from error
         finally:
             self.checkpoint_dir = final_dir
-        final_dir.mkdir(parents=True, exist_ok=True)
-        for written in staging_dir.glob("*.ckpt"):
-            _flush_to_disk(written)
-            os.replace(written, final_dir / written.name)
-            if self.config.save_only_latest_checkpoint:
-                for old in final_dir.glob("*.ckpt"):
-                    if old.name != written.name:
-                        old.unlink()
-        staging_dir.rmdir()
+            shutil.rmtree(staging_dir, ignore_errors=True)
 
     def _check_parameters(self, step: int) -> None:
         for name, parameter in self.pipeline.named_parameters():
@@ -126,19 +156,60 @@ class S3IMTrainer(Trainer):
                 )
 
     def _load_checkpoint(self) -> None:
-        source = self.config.load_checkpoint
-        if self.config.load_dir is not None:
-            source = self.config.load_dir
-            if not any(Path(source).glob("step-*.ckpt")):
-                raise InputError(
-                    f"No checkpoint (step-*.ckpt) in '{source}': give --load-dir the nerfstudio_models folder of a run."
-                )
-        elif source is not None and not source.is_file():
-            raise InputError(f"No checkpoint at '{source}': give --load-checkpoint a step-*.ckpt file.")
-        with explained_load(source):
-            super()._load_checkpoint()
+        config = self.config
+        asked = config.load_dir, config.load_step, config.load_checkpoint
+        source = self._find_checkpoint()
+        try:
+            with explained_load(source), _scaler_of_another_device(self.grad_scaler):
+                super()._load_checkpoint()
+        finally:
+            # The next one to resume this run shall not be told to begin here again.
+            config.load_dir, config.load_step, config.load_checkpoint = asked
         for optimizer in self.optimizers.optimizers.values():
             arrange_moments(optimizer)
+
+    def _find_checkpoint(self) -> Path | None:
+        """Which file is loaded; ``load_dir`` and ``load_step`` name it afterwards."""
+        config = self.config
+        if config.load_dir is None:
+            if config.load_step is not None:
+                raise InputError(f"--load-step is {config.load_step} and --load-dir is not given: give both or none.")
+            file = config.load_checkpoint
+            if file is not None and not file.is_file():
+                raise InputError(f"No checkpoint at '{file}': give --load-checkpoint a step-*.ckpt file.")
+            return file
+        if config.load_checkpoint is not None:
+            raise InputError("--load-dir and --load-checkpoint name two checkpoints: give one of them.")
+        folder = Path(config.load_dir)
+        if folder.is_file():
+            raise InputError(f"--load-dir is '{folder}', which is a file: give it to --load-checkpoint.")
+        if not steps_in(folder) and steps_in(folder / self.checkpoint_dir.name):
+            folder = folder / self.checkpoint_dir.name
+            CONSOLE.print(f"--load-dir is a run's folder: the checkpoint is loaded from {folder}.")
+        if not steps_in(folder):
+            raise InputError(
+                f"No checkpoint (step-*.ckpt) in '{folder}': give --load-dir the nerfstudio_models folder of a run."
+            )
+        config.load_dir, config.load_step = folder, choose_step(folder, config.load_step, "--load-step", strict=True)
+        return folder / f"step-{config.load_step:09d}.ckpt"
+
+
+@contextmanager
+def _scaler_of_another_device(scaler: Any) -> Iterator[None]:
+    """Without CUDA there is no gradient scaler, and its state is empty, which torch refuses to load."""
+    load = scaler.load_state_dict
+
+    def load_where_there_is_one(state: dict) -> None:
+        if state or not scaler.is_enabled():
+            load(state)
+        else:
+            CONSOLE.print("The checkpoint was written without a gradient scaler: a new one begins.")
+
+    scaler.load_state_dict = load_where_there_is_one
+    try:
+        yield
+    finally:
+        del scaler.load_state_dict
 
 
 def _flush_to_disk(path: Path) -> None:

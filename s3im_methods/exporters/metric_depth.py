@@ -13,6 +13,7 @@ from torch import Tensor
 
 from s3im_methods.data.depth.along_ray import distance_to_z
 from s3im_methods.errors import InputError
+from s3im_methods.outputs import written
 
 _LARGEST_MILLIMETRES = 65535
 _EXTENSION = {"npy": ".npy", "png": ".png"}
@@ -69,14 +70,15 @@ class DepthExport:
         Returns:
             How many pixels were too far for the format, and are 0.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
         if self.file_format == "npy":
-            np.save(path.with_name(path.name + ".npy"), metres)
+            with written(path.with_name(path.name + ".npy")) as file:
+                np.save(file, metres)
             return 0
         millimetres = np.round(metres.astype(np.float64) * 1000)
         too_far = millimetres > _LARGEST_MILLIMETRES
         image = Image.fromarray(np.where(too_far, 0, millimetres).astype(np.uint16))
-        image.save(path.with_name(path.name + ".png"))
+        with written(path.with_name(path.name + ".png")) as file:
+            image.save(file)
         return int(too_far.sum())
 
 
@@ -119,7 +121,8 @@ def export_depth(
         "metres_per_scene_unit": metres_per_unit,
         "files": {str(image): files[image] + _EXTENSION[export.file_format] for image in images},
     }
-    (folder / "depths.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+    with written(folder / "depths.json") as path:
+        path.write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
 def file_names(images: list[Path]) -> list[str]:

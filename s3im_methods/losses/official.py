@@ -48,7 +48,9 @@ def official_s3im(
     window = window.repeat(channels, 1, 1, 1)
 
     def mean(image: Tensor) -> Tensor:
-        return F.conv2d(image, window, stride=stride, padding=padding, groups=channels)
+        # TF32's ten bits would be lost where the square of a mean is taken from the mean of squares.
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            return F.conv2d(image, window, stride=stride, padding=padding, groups=channels)
 
     # Moments about zero lose digits where the contrast is low, up to 5e-6 of the loss in float32. Better ones would
     # not be the reference's.

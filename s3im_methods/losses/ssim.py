@@ -12,6 +12,8 @@ Because (2ab + C) / (a^2 + b^2 + C) = 1 - (a - b)^2 / (a^2 + b^2 + C), it is als
 which needs no covariance. Only this second form is used here.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -33,6 +35,13 @@ def gaussian_window(kernel_size: int, dtype: torch.dtype, device: torch.device) 
         >>> gaussian_window(4, torch.float64, torch.device("cpu")).view(4, 4).sum(0)
         tensor([0.1365, 0.2658, 0.3319, 0.2658], dtype=torch.float64)
     """
+    # A tensor that is made in inference mode could not take part in a training step later.
+    with torch.inference_mode(False):
+        return _window(kernel_size, dtype, device)
+
+
+@cache
+def _window(kernel_size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     # Made on the device by arithmetic alone: copying a table to a GPU would make the host wait.
     distance = torch.arange(kernel_size, dtype=dtype, device=device) - kernel_size // 2
     profile = torch.exp(-(distance**2) / (2 * _SIGMA**2))

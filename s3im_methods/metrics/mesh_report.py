@@ -9,8 +9,9 @@ import trimesh
 from PIL import Image
 
 from s3im_methods.errors import InputError, NoSurfaceError
+from s3im_methods.metrics.plausibility import hints, residual_hint
 from s3im_methods.metrics.surface import OneWay, SurfacePoints, SurfaceScores, one_way, sample_surface, surface_scores
-from s3im_methods.metrics.surface_alignment import Alignment, align
+from s3im_methods.metrics.surface_alignment import Alignment, Move, align
 from s3im_methods.metrics.surface_file import load_surface
 
 _POINTS_TO_ALIGN = 20_000
@@ -49,7 +50,8 @@ class MeshReport:
         from_predicted: Their distances to the whole reference.
         from_reference: Their distances to the whole prediction.
         kept: Share of the prediction's and of the reference's points that count.
-        transform: ``[4, 4]``, what the alignment did to the prediction.
+        move: What the alignment did to the prediction, and how far apart the surfaces are after it.
+        hints: Sentences about what seems wrong with units, place or axes, each with a remedy.
         spacing: Typical distance between neighbouring points of the prediction and of the reference, in the meshes'
             units: about half of it is reported as distance even between equal surfaces.
     """
@@ -60,7 +62,8 @@ class MeshReport:
     from_predicted: OneWay
     from_reference: OneWay
     kept: tuple[float, float]
-    transform: np.ndarray
+    move: Move
+    hints: list[str]
     spacing: tuple[float, float]
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,7 +72,9 @@ class MeshReport:
             **asdict(self.scores),
             "kept_share": {"predicted": self.kept[0], "reference": self.kept[1]},
             "sample_spacing": {"predicted": self.spacing[0], "reference": self.spacing[1]},
-            "alignment": self.transform.tolist(),
+            "alignment": self.move.transform.tolist(),
+            "alignment_residual": self.move.residual,
+            "hints": self.hints,
         }
 
     def picture(self, title: str, largest: float, unit: str) -> Image.Image:
@@ -111,12 +116,15 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
     # Different seeds: with one, equal meshes would be given equal points, and no distance at all.
     seeds = np.random.SeedSequence(settings.seed).generate_state(2).tolist()
     reference = sample_surface(reference_mesh.vertices, reference_mesh.faces, settings.samples, seeds[1])
-    transform = np.eye(4)
+    some = sample_surface(predicted_mesh.vertices, predicted_mesh.faces, _POINTS_TO_ALIGN, seeds[0])
+    move = align(some.points, reference.points[:_POINTS_TO_ALIGN], settings.alignment)
     if settings.alignment != "none":
-        some = sample_surface(predicted_mesh.vertices, predicted_mesh.faces, _POINTS_TO_ALIGN, seeds[0])
-        transform = align(some.points, reference.points[:_POINTS_TO_ALIGN], settings.alignment)
-        predicted_mesh.apply_transform(transform)
+        predicted_mesh.apply_transform(move.transform)
     predicted = sample_surface(predicted_mesh.vertices, predicted_mesh.faces, settings.samples, seeds[0])
+    seems_wrong = hints(predicted.points, reference.points)
+    if settings.alignment != "none" and not seems_wrong:
+        left = residual_hint(move.residual, reference.points, settings.alignment)
+        seems_wrong = [] if left is None else [left]
     spacing = tuple(float(np.sqrt(mesh.area / settings.samples)) for mesh in (predicted_mesh, reference_mesh))
     measured_predicted, measured_reference = predicted, reference
     if settings.scene is not None:
@@ -138,7 +146,8 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
         from_predicted=from_predicted,
         from_reference=from_reference,
         kept=(len(measured_predicted.points) / settings.samples, len(measured_reference.points) / settings.samples),
-        transform=transform,
+        move=move,
+        hints=seems_wrong,
         spacing=(spacing[0], spacing[1]),
     )
 

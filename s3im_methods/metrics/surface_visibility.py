@@ -20,9 +20,11 @@ class Occluder:
         import open3d as o3d
 
         self._tensor = o3d.core.Tensor.from_numpy
+        # The caster takes float32, in which a mesh far from the origin has no shape.
+        self._centre = np.asarray(vertices, dtype=np.float64).mean(axis=0)
         self._caster = o3d.t.geometry.RaycastingScene()
         self._caster.add_triangles(
-            self._tensor(np.ascontiguousarray(vertices, dtype=np.float32)),
+            self._tensor(np.ascontiguousarray(vertices - self._centre, dtype=np.float32)),
             self._tensor(np.ascontiguousarray(faces, dtype=np.uint32)),
         )
 
@@ -42,7 +44,7 @@ class Occluder:
         free = np.maximum(distance - tolerance, 0) / np.maximum(distance, 1e-12)
         rays = np.empty((len(points), 6), dtype=np.float32)
         # The whole ray has length 1 of its direction, so that one bound holds for all of them.
-        rays[:, :3], rays[:, 3:] = origin, towards * free[:, None]
+        rays[:, :3], rays[:, 3:] = origin - self._centre, towards * free[:, None]
         return self._caster.test_occlusions(self._tensor(rays), tnear=0.0, tfar=1.0).numpy() & (free > 0)
 
 

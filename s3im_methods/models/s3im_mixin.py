@@ -18,9 +18,11 @@ from nerfstudio.models.base_model import Model
 from torch import Tensor
 
 from s3im_methods.compat.chunks import render_in_chunks
+from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses.strength import balance_factor, control_factor
+from s3im_methods.models.crop import cut_to_crop, empty_where_missed
 from s3im_methods.models.s3im_term import S3IMTerm
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class S3IMMixin(_Base):
 
     def populate_modules(self) -> None:
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
-        with lpips_without_download():
+        with lpips_without_download(), no_word_on_slow_modules():
             super().populate_modules()  # type: ignore[safe-super]
         self.s3im = S3IMTerm(self.config.s3im)
         self.train_step = 0
@@ -137,8 +139,16 @@ class S3IMMixin(_Base):
         return losses
 
     def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
-        """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory."""
-        return render_in_chunks(self, camera_ray_bundle)
+        """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory.
+
+        Rays that have bounds already, which are those of a crop's box, show nothing outside of them.
+        """
+        if camera_ray_bundle.nears is None or camera_ray_bundle.fars is None:
+            return render_in_chunks(self, camera_ray_bundle)
+        rays, hits = cut_to_crop(camera_ray_bundle, self.collider)
+        outputs = render_in_chunks(self, rays)
+        empty_where_missed(outputs, hits, rays.fars, self.renderer_rgb.background_color)  # type: ignore[arg-type]
+        return outputs
 
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]

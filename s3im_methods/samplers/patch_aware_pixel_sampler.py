@@ -15,10 +15,11 @@ import torch
 import tyro
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.pixel_samplers import PixelSampler, PixelSamplerConfig
-from nerfstudio.data.utils.data_utils import get_image_mask_tensor_from_path
 from nerfstudio.utils import comms
 from torch import Tensor
 
+from s3im_methods.data.image_sizes import scaled_cameras
+from s3im_methods.data.masks import read_mask
 from s3im_methods.errors import InputError
 from s3im_methods.randomness import process_seed, step_seed
 from s3im_methods.samplers.gather import PerPixel, as_colours, gather_pixels, image_sizes
@@ -148,12 +149,13 @@ class PatchAwarePixelSampler(PixelSampler):
         Raises:
             InputError: If an image has no valid pixel, or no room for a patch that is asked for.
         """
-        shape = torch.stack((outputs.cameras.height, outputs.cameras.width), dim=-1).view(-1, 2)
+        cameras = scaled_cameras(outputs.cameras, scale_factor, outputs.image_filenames)
+        sizes = [(int(height), int(width)) for height, width in zip(cameras.height, cameras.width, strict=True)]
         masks = None
         if outputs.mask_filenames and not self.config.ignore_mask:
-            masks = (get_image_mask_tensor_from_path(file, scale_factor) for file in outputs.mask_filenames)
-        names = [f"'{file}'" for file in outputs.image_filenames]
-        self._build_tables([(height, width) for height, width in (shape * scale_factor).int().tolist()], masks, names)
+            files = zip(outputs.mask_filenames, sizes, strict=True)
+            masks = (torch.from_numpy(read_mask(file, size))[..., None] for file, size in files)
+        self._build_tables(sizes, masks, [f"'{file}'" for file in outputs.image_filenames])
 
     def collate_image_dataset_batch(
         self, batch: dict[str, Any], num_rays_per_batch: int, keep_full_image: bool = False

@@ -32,6 +32,9 @@ class SceneConfig:
     """Colour is the mean of this many times this many rays per pixel; depth and normals are the pixel centre's."""
     light_samples: int = 64
     """Rays per mesh vertex that gather indirect light; fewer is faster and gives blotchier shading."""
+    layout: Literal["nerfstudio", "idr"] = "nerfstudio"
+    """Which files are written: those that nerfstudio-data reads, or those of IDR, NeuS and MonoSDF, which idr-data
+    reads."""
 
     @property
     def focal(self) -> float:

@@ -12,6 +12,9 @@ from s3im_methods.errors import InputError
 GENERATOR = "s3im scene"
 """Value of the key "generator" in transforms.json that marks a folder as ours, hence as safe to replace."""
 
+MARKER = "scene.json"
+"""File that marks a folder in whose layout there is no transforms.json."""
+
 
 def check_target(out: Path, overwrite: bool) -> None:
     """Refuse a target that holds something we may not replace.
@@ -30,8 +33,12 @@ def check_target(out: Path, overwrite: bool) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
+    return any(_names_us(folder / name) for name in ("transforms.json", MARKER))
+
+
+def _names_us(path: Path) -> bool:
     try:
-        meta = json.loads((folder / "transforms.json").read_text(encoding="utf-8"))
+        meta = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(meta, dict) and meta.get("generator") == GENERATOR
@@ -45,9 +52,9 @@ def staged_folder(out: Path, overwrite: bool) -> Iterator[Path]:
         InputError: If the target may not be replaced (see :func:`check_target`) or the disk refuses.
     """
     out = out.expanduser().resolve()
-    check_target(out, overwrite)
     stage = out.parent / f".{out.name}.partial-{os.getpid()}"
     try:
+        check_target(out, overwrite)
         stage.mkdir(parents=True)
         yield stage
         _replace(stage, out)

@@ -1,12 +1,13 @@
-"""Writes a scene in the layout that nerfstudio's ``nerfstudio-data`` parser reads."""
+"""Renders a scene into a folder: in the layout that nerfstudio's ``nerfstudio-data`` parser reads, or in IDR's."""
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s3im_methods.scenes.config import ObjectConfig, SceneConfig
-from s3im_methods.scenes.staging import GENERATOR, staged_folder
+from s3im_methods.scenes.staging import GENERATOR, MARKER, staged_folder
 
 if TYPE_CHECKING:
     from s3im_methods.scenes.build import BuiltScene
@@ -57,21 +58,58 @@ def write_scene(config: SceneConfig, out: Path | str, overwrite: bool = False, p
         scene = build_scene(config)
         cameras = [(f"train_{k:04d}", c) for k, c in enumerate(scene.train)]
         cameras += [(f"test_{k:04d}", c) for k, c in enumerate(scene.test)]
-        for folder in ("images", "depths", "depths_npy", "normals"):
-            (stage / folder).mkdir()
         bar.update(task, description="Rendering", total=len(cameras))
-        points = []
-        for name, camera in cameras:
-            view = scene.renderer.render(camera, config.supersampling)
-            _write_view(stage, name, view, config)
-            if name.startswith("train"):
-                points.append(_surface_points(view, camera, _POINTS // config.train_views, [config.seed, len(points)]))
-            bar.advance(task)
-        _write_points(stage / "points.ply", points)
+        views = _rendered(scene, config, cameras, lambda: bar.advance(task))
+        (_write_idr if config.layout == "idr" else _write_nerfstudio)(stage, config, scene, cameras, views)
         _write_mesh(stage / "mesh.ply", scene)
-        (stage / "README.txt").write_text(_README, encoding="utf-8")
-        (stage / "transforms.json").write_text(json.dumps(_transforms(config, cameras), indent=1), encoding="utf-8")
     return out
+
+
+def _rendered(
+    scene: "BuiltScene", config: SceneConfig, cameras: "list[tuple[str, Camera]]", advance: Callable[[], None]
+) -> "Iterator[View]":
+    for _, camera in cameras:
+        yield scene.renderer.render(camera, config.supersampling)
+        advance()
+
+
+def _write_nerfstudio(
+    stage: Path,
+    config: SceneConfig,
+    scene: "BuiltScene",
+    cameras: "list[tuple[str, Camera]]",
+    views: "Iterator[View]",
+) -> None:
+    for folder in ("images", "depths", "depths_npy", "normals"):
+        (stage / folder).mkdir()
+    points = []
+    for (name, camera), view in zip(cameras, views, strict=True):
+        _write_view(stage, name, view, config)
+        if name.startswith("train"):
+            points.append(_surface_points(view, camera, _POINTS // config.train_views, [config.seed, len(points)]))
+    _write_points(stage / "points.ply", points)
+    (stage / "README.txt").write_text(_README, encoding="utf-8")
+    (stage / "transforms.json").write_text(json.dumps(_transforms(config, cameras), indent=1), encoding="utf-8")
+
+
+def _write_idr(
+    stage: Path,
+    config: SceneConfig,
+    scene: "BuiltScene",
+    cameras: "list[tuple[str, Camera]]",
+    views: "Iterator[View]",
+) -> None:
+    from s3im_methods.scenes.idr_layout import IDR_README, write_idr_cameras, write_idr_view
+
+    for number, ((_, camera), view) in enumerate(zip(cameras, views, strict=True)):
+        write_idr_view(stage, number, view, camera, isinstance(config, ObjectConfig))
+    write_idr_cameras(stage / "cameras_sphere.npz", [camera for _, camera in cameras], scene.solid.vertices)
+    (stage / "README.txt").write_text(IDR_README, encoding="utf-8")
+    (stage / MARKER).write_text(json.dumps({"generator": GENERATOR, **_settings(config)}, indent=1), encoding="utf-8")
+
+
+def _settings(config: SceneConfig) -> dict:
+    return {"settings": {"scene": type(config).__name__, **asdict(config)}}
 
 
 def _transforms(config: SceneConfig, cameras: "list[tuple[str, Camera]]") -> dict:
@@ -79,7 +117,7 @@ def _transforms(config: SceneConfig, cameras: "list[tuple[str, Camera]]") -> dic
     test = [file for name, file in files.items() if name.startswith("test")]
     return {
         "generator": GENERATOR,
-        "settings": {"scene": type(config).__name__, **asdict(config)},
+        **_settings(config),
         "camera_model": "OPENCV",
         "fl_x": config.focal,
         "fl_y": config.focal,

@@ -114,8 +114,11 @@ def test_what_could_not_be_measured_or_written_is_refused_first(folder, tmp_path
     (tmp_path / "file").touch()
     for flags, sentence in {
         ("--device", "cuda"): "--device is cuda, and torch finds no CUDA here: give cpu.",
-        ("--output", str(tmp_path)): f"--output {tmp_path} cannot be written: give a file where files can be written.",
-        ("--output", str(tmp_path / "file" / "x")): f"--output {tmp_path / 'file' / 'x'} cannot be written: give",
+        ("--output", str(tmp_path)): f"--output is '{tmp_path}', which is a folder: give a file, for instance",
+        (
+            "--output",
+            str(tmp_path / "file" / "x"),
+        ): f"--output leads through '{tmp_path / 'file'}', which is a file, not a folder",
     }.items():
         with pytest.raises(SystemExit) as refusal:
             main(["bench", "--benchmarks", str(folder), "--only", "s3im", *flags])

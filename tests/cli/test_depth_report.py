@@ -83,3 +83,32 @@ def test_commands_import_nothing_heavy():
     code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_unit_and_constants_for_no_reading_are_shown(room, tmp_path, capsys):
+    meta = json.loads((room / "transforms.json").read_text())
+    for frame in meta["frames"]:
+        depth = np.load(room / frame["depth_npy_path"]).astype(np.float32)
+        depth[0, :5], depth[1, 0] = 1e10, np.nan
+        frame["depth_file_path"] = f"{frame['file_path'][7:-4]}_sky.npy"
+        np.save(room / frame["depth_file_path"], depth)
+    path = room / "sky.json"
+    path.write_text(json.dumps(meta))
+    output = report(path, tmp_path, capsys)
+    assert output.count("1, 1e+10 x 5") == 6
+    assert "floating-point numbers count 1 metre each (assumed), as depth along the viewing axis (assumed)" in output
+    assert "These stored depth values are treated as no reading: 1e+10 (20 times)." in output
+
+
+def test_rows_tell_cameras_apart(room, tmp_path, capsys):
+    meta = json.loads((room / "transforms.json").read_text())
+    meta = {key: value for key, value in meta.items() if not key.endswith("_filenames")}
+    for index, frame in enumerate(meta["frames"]):
+        place = room / f"images/cam{index % 2}" / f"{index // 2}.png"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes((room / frame["file_path"]).read_bytes())
+        frame["file_path"] = place.relative_to(room).as_posix()
+    path = room / "cameras.json"
+    path.write_text(json.dumps(meta))
+    output = report(path, tmp_path, capsys)
+    assert all(f"cam{camera}/{number}.png" in output for camera in (0, 1) for number in (0, 1, 2))

@@ -52,7 +52,7 @@ def test_bad_flags_give_one_sentence(flags, sentence, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["scene"], ["scene", "house", "x"], ["scene", "room"]])
+@pytest.mark.parametrize("arguments", [["scene"], ["scene", "house", "x"], ["scene", "room"]])
 def test_incomplete_commands_exit_with_usage(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)

@@ -10,6 +10,7 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 
 from s3im_methods.compat.tsdf_walls import between_seen, leave_out_walls
 from s3im_methods.engine.pipeline import S3IMPipeline
+from s3im_methods.errors import NoSurfaceError
 
 SIZE, FOCAL = 64, 32.0
 VOXEL = 1 / 16
@@ -75,6 +76,16 @@ def test_where_nothing_else_is_walls_stay_and_are_named(stock, capsys):
     mesh = tsdf.get_mesh()
     assert torch.equal(mesh.faces, whole.faces) and torch.equal(mesh.vertices, whole.vertices)
     assert "see no surface in the box" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("value", [-1.0, 1.0])
+def test_a_box_without_any_change_of_sign_is_refused(stock, value):
+    """Where no camera sees the box, nerfstudio's marching cubes fails with a message about levels."""
+    leave_out_walls()
+    tsdf = plane_seen_from_above()
+    tsdf.values.fill_(value)
+    with pytest.raises(NoSurfaceError, match="--bounding-box-min and --bounding-box-max"):
+        tsdf.get_mesh()
 
 
 def test_vertices_on_voxels_and_beside_them():

@@ -63,6 +63,14 @@ class Scene:
         image = Image.fromarray(noise[..., 0].astype(np.uint16)) if is_depth else Image.fromarray(noise).convert(mode)
         image.save(self.path(name))
 
+    def turn(self, name: str, orientation: int) -> None:
+        """Let a file's EXIF data say that it is to be turned."""
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        with Image.open(self.path(name)) as image:
+            image.load()
+        image.save(self.path(name), exif=exif)
+
     def save_all(self, suffix: str, factor: int = 1) -> None:
         size = (self.size[0] // factor, self.size[1] // factor)
         for k in range(6):

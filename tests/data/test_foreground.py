@@ -1,11 +1,9 @@
 """Alpha from images and masks."""
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from s3im_methods.data.foreground import add_alpha, any_transparent, read_mask
-from s3im_methods.errors import InputError
+from s3im_methods.data.foreground import add_alpha, any_transparent
 
 
 def saved(path, values):
@@ -30,20 +28,3 @@ def test_alpha_is_the_product(tmp_path):
     assert add_alpha(image, mask)[..., 3].tolist() == [[3, 0], [0, 15]]
     assert add_alpha(image[..., :3], mask)[..., 3].tolist() == [[255, 0], [0, 255]]
     assert add_alpha(image[..., :3], None)[..., :3].tolist() == image[..., :3].tolist()
-
-
-@pytest.mark.parametrize("kind", ["label", "grey", "colour", "bits"])
-def test_masks_of_any_kind(tmp_path, kind):
-    mask = np.array([[0, 1, 1], [0, 0, 1]], dtype=np.uint8)
-    values = {"label": mask, "grey": mask * 255, "colour": np.dstack([mask * 255] * 3), "bits": mask.astype(bool)}[kind]
-    path = saved(tmp_path / "mask.png", values)
-    assert read_mask(path, (2, 3)).tolist() == mask.astype(bool).tolist()
-    assert read_mask(path, (4, 6)).tolist() == np.kron(mask, np.ones((2, 2))).astype(bool).tolist()
-
-
-def test_unreadable_mask(tmp_path):
-    (tmp_path / "mask.png").write_bytes(b"none")
-    with pytest.raises(InputError, match=r"The mask '.*mask.png' cannot be read: copy"):
-        read_mask(tmp_path / "mask.png", (2, 3))
-    with pytest.raises(InputError, match="cannot be read"):
-        read_mask(tmp_path / "gone.png", (2, 3))

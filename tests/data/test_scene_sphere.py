@@ -14,7 +14,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.checked_parser import checked_parser
 from s3im_methods.data.scene_sphere import SceneSphere, fit_scene_sphere, sphere_warnings
 from s3im_methods.scenes import ObjectConfig, RoomConfig, write_scene
 
@@ -182,7 +182,7 @@ def mesh_distances(folder: Path, outputs, center) -> np.ndarray:
 
 
 def parsed(config):
-    return with_frames(config).setup().get_dataparser_outputs("train")
+    return checked_parser(config).setup().get_dataparser_outputs("train")
 
 
 def test_generated_scenes(tmp_path):

@@ -14,6 +14,7 @@ from PIL import Image
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.data.surface_datamanager import SurfaceDataManager, SurfaceDataManagerConfig
+from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 from s3im_methods.scenes import ObjectConfig, write_scene
 
@@ -40,7 +41,7 @@ def bare(written) -> Path:
 def config(data: Path, **settings) -> SurfaceDataManagerConfig:
     return SurfaceDataManagerConfig(
         data=data,
-        dataparser=NerfstudioDataParserConfig(),
+        dataparser=settings.pop("dataparser", NerfstudioDataParserConfig()),
         pixel_sampler=PatchAwarePixelSamplerConfig(),
         train_num_rays_per_batch=256,
         eval_num_rays_per_batch=64,
@@ -77,13 +78,34 @@ def test_a_scene_without_depth_trains_without(bare):
 
 def test_masks_leave_no_pixel_out_even_where_they_are_empty(scene):
     for k in range(6):
-        Image.fromarray(np.zeros((6, 8), dtype=np.uint8)).save(scene.folder / f"masks/{k}.png")
+        values = np.zeros((6, 8), dtype=np.uint8)
+        values[:, :4] = 255 * (k == 0)
+        Image.fromarray(values).save(scene.folder / f"masks/{k}.png")
     manager, output = said(scene.folder)
     assert isinstance(manager.train_pixel_sampler, PatchAwarePixelSampler)
     manager.train_pixel_sampler.check(manager.train_dataparser_outputs)
     _, batch = manager.next_train(0)
-    assert batch["fg_mask"].sum() == 0 and "mask" not in batch
+    image, _, column = batch["indices"].T
+    assert batch["fg_mask"][:, 0].tolist() == ((image == 0) & (column < 4)).tolist() and "mask" not in batch
+    assert image.unique().tolist() == [0, 1, 2, 3]
     assert "set --pipeline.datamanager.use-masks False" in output
+    assert "Masks of 5 images: 10.0% of the pixels are white, so foreground, from 0.0% to 50.0% in one." in output
+    assert "4 of 5 masks are black throughout" in output
+
+
+def test_masks_without_a_foreground_are_refused(scene):
+    for k in range(6):
+        Image.fromarray(np.full((6, 8), 255 * (k == 5), dtype=np.uint8)).save(scene.folder / f"masks/{k}.png")
+    with pytest.raises(InputError, match=r"^4 of 4 masks of the training images are dark throughout, first '.*0.png'"):
+        said(scene.folder)
+    said(scene.folder, test_mode="test")
+
+
+def test_a_mask_colour_without_effect_is_said(scene):
+    for k in range(6):
+        Image.fromarray(np.eye(6, 8, dtype=np.uint8) * 255).save(scene.folder / f"masks/{k}.png")
+    _, output = said(scene.folder, dataparser=NerfstudioDataParserConfig(mask_color=(1.0, 1.0, 1.0)))
+    assert "--mask-color has no effect, because what the masks leave out is learned as background" in output
 
 
 def test_masks_restrict_the_pixels_by_choice(scene):

@@ -11,12 +11,11 @@ from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudioDataParser
 from nerfstudio.data.datasets.sdf_dataset import SDFDataset
 from PIL import Image
 
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.checked_parser import checked_parser
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.few_views import keep_views
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
-from s3im_methods.data.sdfstudio_masks import with_masks
 from s3im_methods.data.surface_dataset import SurfaceDataset
 from s3im_methods.errors import InputError
 from s3im_methods.scenes import ObjectConfig, write_scene
@@ -25,7 +24,7 @@ NO_DEPTH = DepthSourceConfig(source="auto-or-none")
 
 
 def outputs_of(config, split="train"):
-    return with_masks(with_frames(config)).setup().get_dataparser_outputs(split)
+    return checked_parser(config).setup().get_dataparser_outputs(split)
 
 
 def dataset(config, scale=1.0, **settings) -> SurfaceDataset:

@@ -38,7 +38,9 @@ def test_they_compile_for_a_gpu(name, table):
     constants = {(kernel.arg_names.index("width"),): 2, (kernel.arg_names.index("block"),): hash_grid_triton.BLOCK}
     built = build(ASTSource(kernel, signature, constants), target=GPUTarget("cuda", 80, 32))
     assert len(built.asm["cubin"]) > 1000
-    assert ("atom" in built.asm["ptx"]) == (name == "table_gradient")
+    # Relaxed additions: the fences that others have would cost more than the additions.
+    assert ("red.global.gpu.relaxed" in built.asm["ptx"]) == (name == "table_gradient")
+    assert "acq_rel" not in built.asm["ptx"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no GPU.")

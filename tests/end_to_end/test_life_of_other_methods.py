@@ -98,7 +98,7 @@ def test_marching_cubes(other, room, tmp_path):
     run("ns-export", "marching-cubes", *other.config, "--output-dir", str(tmp_path), *flags)
     mesh = trimesh.load_mesh(tmp_path / "sdf_marching_cubes_mesh.ply", process=False)
     assert len(mesh.faces) > 500
-    assert len(trimesh.load_mesh(tmp_path / "mesh.obj").faces) == pytest.approx(500, abs=5)
+    assert len(trimesh.load_mesh(tmp_path / "sdf_marching_cubes_mesh.obj").faces) == pytest.approx(500, abs=5)
     to_scene = json.loads((other.folder / "dataparser_transforms.json").read_text())
     turn, scale = np.array(to_scene["transform"]), to_scene["scale"]
     true = trimesh.load_mesh(room / "mesh.ply", process=False)

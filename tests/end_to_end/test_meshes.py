@@ -16,10 +16,11 @@ def test_a_run_becomes_a_mesh_that_can_be_judged(trained, room, tmp_path, method
     flags = ["--load-config", str(trained / "config.yml"), "--output-dir", str(tmp_path), "--method", method]
     output = run("s3im", "export-mesh", *flags, "--resolution", "64", "--components", "0")
     assert "in the units and axes of the data" in output
-    mesh: Any = trimesh.load(tmp_path / "mesh.ply", process=False)
+    path = tmp_path / ("mesh.ply" if method == "level-set" else "mesh_depth_fusion.ply")
+    mesh: Any = trimesh.load(path, process=False)
     assert len(mesh.faces) > 100
     assert np.unique(mesh.visual.vertex_colors, axis=0).shape[0] > 10
-    pair = [str(tmp_path / "mesh.ply"), str(room / "mesh.ply")]
+    pair = [str(path), str(room / "mesh.ply")]
     files = ["--output-path", str(tmp_path / "e.json"), "--picture-path", str(tmp_path / "e.png")]
     output = run("s3im", "eval-mesh", *pair, *files, "--unit", "m", "--samples", "20000", "--scene", str(room))
     assert "Chamfer-L1" in output

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,19 @@ import torch
 import yaml
 from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.utils import eval_utils
+from old_runs import FIXTURES, METHODS, copy_run
 from short_runs import train
 
-from s3im_methods import method_configs
-
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 RUNS = sorted(path.parent.relative_to(FIXTURES) for path in FIXTURES.glob("runs/*/*/config.yml"))
-METHODS = {value.config.method_name: value for name, value in vars(method_configs).items() if name.startswith("s3im_")}
 
 
 @pytest.fixture(params=RUNS, ids=lambda run: "-".join(run.parts[1:]))
 def old_run(request, tmp_path, monkeypatch) -> Path:
     """A copy of one run's folder, its config's relative paths leading to a copy of its scene."""
-    shutil.copytree(FIXTURES / "scenes", tmp_path / "scenes")
-    shutil.copytree(FIXTURES / request.param, tmp_path / request.param)
+    copy_run(request.param, tmp_path)
     monkeypatch.chdir(tmp_path)
     for name, method in METHODS.items():
-        monkeypatch.setitem(all_methods, name, method.config)
+        monkeypatch.setitem(all_methods, name, method)
     return request.param
 
 

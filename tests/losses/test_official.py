@@ -106,3 +106,17 @@ def test_masked_rays_are_dropped_before():
     loss.backward()
     assert x.grad is not None
     assert not x.grad[~mask].any() and x.grad.isfinite().all()
+
+
+def test_its_moments_are_never_rounded_to_tf32(monkeypatch):
+    seen, convolve = [], torch.nn.functional.conv2d
+
+    def watched(*arguments, **named):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return convolve(*arguments, **named)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", watched)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    colours = torch.rand(64, 3)
+    S3IM(mode="official")(colours, colours)
+    assert seen == [False] * 5 and torch.backends.cudnn.allow_tf32

@@ -90,3 +90,10 @@ def test_image_windows_against_loops(height, width, kernel, stride):
             top, left = row * stride, column * stride
             expected = images[:, top : top + kernel, left : left + kernel].reshape(2, kernel**2, 3)
             assert torch.equal(windows[:, :, row, column], expected.transpose(1, 2))
+
+
+def test_a_window_that_was_first_made_in_inference_can_be_trained_with():
+    with torch.inference_mode():
+        gaussian_window(7, torch.float64, CPU)
+    weights = gaussian_window(7, torch.float64, CPU)
+    (torch.ones(49, dtype=torch.float64, requires_grad=True) * weights).sum().backward()

@@ -24,6 +24,34 @@ def test_all_meshes_of_a_scene_count(tmp_path):
     assert load_surface(tmp_path / "two.glb").area == pytest.approx(6 + 24)
 
 
+TEXTS = {
+    "quad.obj": "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf -4 -3 -2 -1\n",
+    "parts.obj": "o a\nv 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 3\n"
+    + "o b\nv 0 0 5\nv 1 0 5\nv 1 1 5\nvn 0 0 1\nf 4//1 5//1 6//1\n",
+    "mixed.off": "OFF\n# by hand\n5 2 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n9 9 9\n4 0 1 2 3\n3 0 0 0\n",
+    "facets.stl": "solid s\n"
+    + "facet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 1 1 0\nendloop\nendfacet\n" * 2
+    + "endsolid s\n",
+}
+
+
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_files_of_other_programs(tmp_path, name, line):
+    (tmp_path / name).write_bytes(TEXTS[name].replace("\n", line).encode())
+    assert load_surface(tmp_path / name).area == pytest.approx(1)
+
+
+def test_nodes_of_a_glb_move_their_meshes(tmp_path):
+    scene, box = trimesh.Scene(), trimesh.creation.box((1, 1, 1))
+    scene.add_geometry(box, transform=trimesh.transformations.scale_matrix(2))
+    scene.add_geometry(box, transform=trimesh.transformations.translation_matrix([10, 0, 0]))
+    scene.export(tmp_path / "nodes.glb")
+    mesh = load_surface(tmp_path / "nodes.glb")
+    assert mesh.area == pytest.approx(24 + 6)
+    assert mesh.bounds == pytest.approx(np.array([[-1, -1, -1], [10.5, 1, 1]]))
+
+
 def refusal(path: Path) -> str:
     with pytest.raises(InputError) as error:
         load_surface(path)

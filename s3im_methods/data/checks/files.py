@@ -15,7 +15,8 @@ UNKNOWN_FORMAT = "it is in no image format that Pillow knows"
 # How a whole file ends; a picture in any other format is decoded to see whether it is whole.
 _ENDINGS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 _TAIL_BYTES = 64
-_IMAGE_MODES = ("L", "RGB", "RGBA")
+IMAGE_MODES = ("L", "RGB", "RGBA")
+"""Pillow's modes whose numbers are 8-bit colours."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def check_image_modes(images: Listed, pictures: list[Picture]) -> None:
     Raises:
         InputError: If an image is anything but 8-bit grey, RGB or RGBA.
     """
-    bad = [index for index, picture in enumerate(pictures) if picture.mode not in _IMAGE_MODES]
+    bad = [index for index, picture in enumerate(pictures) if picture.mode not in IMAGE_MODES]
     if bad:
         mode = pictures[bad[0]].mode
         images.refuse(bad, "neither 8-bit grey, RGB nor RGBA", f" (Pillow's mode {mode}): convert it to 8-bit RGB")

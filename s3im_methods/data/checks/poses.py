@@ -4,26 +4,25 @@ from pathlib import Path
 
 import numpy as np
 
+from s3im_methods.data.checks.rotations import rotation_fault
 from s3im_methods.data.checks.transforms import finite
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
-
-# A rotation's columns span a volume of 1; one degree between two of them still spans 0.017.
-_FLAT = 1e-3
 
 
 def check_poses(frames: list[dict], path: Path) -> None:
     """Refuse frames without a usable transform_matrix: camera to world, 4 x 4, OpenGL axes.
 
-    Uniform or slightly uneven scale is accepted as nerfstudio accepts it.
+    Axes of any length are accepted: what reads the poses drops their length, see
+    :mod:`s3im_methods.data.checks.rotations`.
 
     Args:
         frames: The frames, each an object with a file_path.
         path: The JSON file they come from, for the sentence.
 
     Raises:
-        InputError: If a matrix is missing, malformed, not finite, singular or mirrored, or if all cameras stand at the
-            same place.
+        InputError: If a matrix is missing, malformed, not finite, singular, mirrored or sheared, or if all cameras
+            stand at the same place.
     """
     faults = [(frame["file_path"], fault) for frame in frames if (fault := pose_fault(frame.get("transform_matrix")))]
     if faults:
@@ -35,8 +34,8 @@ def check_poses(frames: list[dict], path: Path) -> None:
         )
     origins = np.array([[row[3] for row in frame["transform_matrix"][:3]] for frame in frames], dtype=np.float64)
     spread = np.abs(origins - origins.mean(axis=0)).max()
-    # nerfstudio divides by this spread, in float32.
-    if len(frames) > 1 and spread <= 1e-6 * np.abs(origins).max():
+    # What float64 keeps; whether float32 is enough is asked where the poses become that.
+    if len(frames) > 1 and spread <= 1e-14 * np.abs(origins).max():
         raise InputError(
             f"All {len(frames)} cameras in {quote(path)} stand at the same place, which leaves no depth to learn from: "
             "give real camera positions as transform_matrix, for instance from ns-process-data."
@@ -67,10 +66,8 @@ def pose_fault(matrix: object) -> str | None:
             if number is None:
                 return f"holds {quote(value)} in row {r + 1}, column {c + 1}"
             numbers[r, c] = number
-    if np.abs(numbers[3] - [0, 0, 0, 1]).max() > 1e-6:
-        return "does not end in the row 0, 0, 0, 1"
-    lengths = np.linalg.norm(numbers[:3, :3], axis=0)
-    volume = np.linalg.det(numbers[:3, :3] / lengths) if lengths.min() > _FLAT * lengths.max() else 0.0
-    if abs(volume) < _FLAT:
-        return "is singular (its first three columns span no space)"
-    return None if volume > 0 else "is mirrored (its axes are not x right, y up, z backwards)"
+    last = [0, 0, 0, 1]
+    if np.abs(numbers[3] - last).max() > 1e-6:
+        turned = np.abs(numbers[:, 3] - last).max() <= 1e-6
+        return "does not end in the row 0, 0, 0, 1" + (" but in that column, as if rows were columns" if turned else "")
+    return rotation_fault(numbers[:3, :3])

@@ -4,10 +4,13 @@ from pathlib import Path
 
 from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
+from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGPDataParserConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
+from s3im_methods.data.checked_parser import be_silent, read_splits
 from s3im_methods.data.checks.blender_scene import check_blender_scene
 from s3im_methods.data.checks.folder import check_exists
+from s3im_methods.data.checks.instant_ngp_scene import check_instant_ngp_scene
 from s3im_methods.data.checks.nerfstudio_scene import check_nerfstudio_scene
 
 
@@ -16,7 +19,8 @@ def check_scene(dataparser_config: DataParserConfig, with_depth: bool = True) ->
 
     Scenes for ``nerfstudio-data`` and ``blender-data`` are checked throughout: JSON, poses, cameras, splits, and every
     image, mask and depth map (their headers and ends; they are decoded only where something looks wrong, so that 1,000
-    images take about a second). For other parsers, that there is something at the path.
+    images take about a second). Scenes of other parsers, and the JSON for ``instant-ngp-data``, are parsed, and what
+    comes out is checked.
 
     Args:
         dataparser_config: The data parser's configuration; its ``data`` is the scene's path.
@@ -30,3 +34,7 @@ def check_scene(dataparser_config: DataParserConfig, with_depth: bool = True) ->
         check_nerfstudio_scene(dataparser_config, with_depth)
     elif isinstance(dataparser_config, BlenderDataParserConfig):
         check_blender_scene(dataparser_config)
+    else:
+        if isinstance(dataparser_config, InstantNGPDataParserConfig):
+            check_instant_ngp_scene(dataparser_config)
+        read_splits(dataparser_config, say=be_silent)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGPDataParserConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from nerfstudio.data.utils import dataparsers_utils as stock
 
@@ -62,13 +63,19 @@ def _listed_split(key: str, names: object, images: list[Path], file_of: Callable
     return chosen
 
 
-def chosen_splits(config: NerfstudioDataParserConfig, images: list[Path], path: Path) -> list[list[int]]:
+def chosen_splits(
+    config: NerfstudioDataParserConfig | InstantNGPDataParserConfig,
+    images: list[Path],
+    path: Path,
+    parser: str = "nerfstudio-data",
+) -> list[list[int]]:
     """The training and evaluation images that nerfstudio chooses by ``eval_mode``.
 
     Args:
         config: The data parser's configuration.
         images: Each frame's image.
         path: The JSON file, for the sentence.
+        parser: The data parser's name, for the sentence.
 
     Returns:
         The frames' indices for training and for evaluation.
@@ -88,12 +95,14 @@ def chosen_splits(config: NerfstudioDataParserConfig, images: list[Path], path: 
         raise InputError(
             f"The {len(images)} images of {quote(path)} split into {len(train)} for training and {len(evaluation)} for "
             f"evaluation by --eval-mode {config.eval_mode}{detail}, where {FEWEST_TRAINING_VIEWS} and 1 are the least: "
-            f"add `nerfstudio-data --eval-mode {remedy}` at the end of the command, or take more pictures."
+            f"add `{parser} --eval-mode {remedy}` at the end of the command, or take more pictures."
         )
     return [train, evaluation]
 
 
-def _stock_split(config: NerfstudioDataParserConfig, names: list[Path], path: Path) -> tuple:
+def _stock_split(
+    config: NerfstudioDataParserConfig | InstantNGPDataParserConfig, names: list[Path], path: Path
+) -> tuple:
     if config.eval_mode == "fraction":
         if not 0 <= config.train_split_fraction <= 1:
             raise InputError(f"--train-split-fraction is {config.train_split_fraction:g}: give a number from 0 to 1.")

@@ -1,20 +1,24 @@
 """Which depth files belong to which image, and where the reconstruction's points are."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 
-from s3im_methods.data.checks.depth import depth_fault
+from s3im_methods.data.checks.depth import map_fault
 from s3im_methods.data.checks.files import Listed
+from s3im_methods.data.depth.look_up import files_in, pair_by_path
 from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.units import KEYS
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
 METADATA_KEY = "depth_frames"
-_ENDINGS = (".npy", ".exr", ".png", ".tif", ".tiff")
+_KEEP_ONE = "keep one file for each image, in folders as the images are"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class FrameList:
         points: The point cloud that it names, or None.
         colmap: The folder of the COLMAP model beside it, or None.
         points_to_scene: ``[3, 4]``, from the point cloud's coordinates to those of the cameras, without the scale.
+        header: What it says for all frames, without the frames.
     """
 
     source: Path
@@ -36,6 +41,7 @@ class FrameList:
     points: Path | None
     colmap: Path | None
     points_to_scene: np.ndarray
+    header: dict = field(default_factory=dict)
 
     def keep(self, indices: list[int]) -> "FrameList":
         """The same for some of the images.
@@ -44,6 +50,31 @@ class FrameList:
             indices: Which ones.
         """
         return replace(self, frames=[self.frames[index] for index in indices])
+
+    def said(self, frame: dict) -> Mapping[str, Any]:
+        """What the file says of a frame's depth.
+
+        Args:
+            frame: One of its frames.
+        """
+        return {key: value for key, value in {**self.header, **frame}.items() if key in KEYS}
+
+
+@dataclass(frozen=True)
+class SensorFile:
+    """One sensor depth file of the scene.
+
+    Args:
+        path: Where it is.
+        pose: Of its camera, to the world, in metres, ``[3 or 4, 4]``.
+        said: What the scene's file says for all frames, and over it for this one.
+        confidence: Its confidence map, or None.
+    """
+
+    path: Path
+    pose: np.ndarray
+    said: Mapping[str, Any]
+    confidence: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +89,7 @@ class DepthListing:
         frames: The JSON file's own entries, where the scene is nerfstudio's.
         source: The file that lists them, for sentences.
         offers: Which kinds any image of the scene has, of whatever split: "sensor", "confidence", "monocular".
+        scene: The sensor depth of the scene, of all splits as far as they are known.
     """
 
     sensor: list[Path | None]
@@ -67,6 +99,7 @@ class DepthListing:
     frames: FrameList | None = None
     source: Path = field(default_factory=Path)
     offers: frozenset[str] = frozenset()
+    scene: tuple[SensorFile, ...] = ()
 
     @property
     def has_points(self) -> bool:
@@ -91,8 +124,21 @@ class DepthListing:
                 "put back what is missing, or drop its entry from those frames, which then train without it",
             )
             listed.check_present()
-            # EXR files have a reader and sentences of their own, and all maps are read before training anyway.
-            replace(listed, paths=[p for p in listed.paths if p.suffix.lower() != ".exr"]).check_readable(depth_fault)
+            # Others have a reader and sentences of their own, and all maps are read before training anyway.
+            known = [path for path in listed.paths if path.suffix.lower() not in (".exr", ".pfm", ".npz")]
+            replace(listed, paths=known).check_readable(map_fault)
+            if noun != "confidence map":
+                self._check_distinct(noun, paths)
+
+    def _check_distinct(self, noun: str, paths: list[Path | None]) -> None:
+        repeated = next((path for path, count in Counter(p for p in paths if p).items() if count > 1), None)
+        if repeated is None:
+            return
+        places = [index for index, path in enumerate(paths) if path == repeated][:2]
+        names = [f" of {quote(self.frames.frames[place]['file_path'])}" if self.frames else "" for place in places]
+        raise InputError(
+            f"{quote(repeated)} is the {noun}{names[0]} and{names[1] or ' of another image'}: give each image its own."
+        )
 
 
 def list_depth(outputs: DataparserOutputs, config: DepthSourceConfig) -> DepthListing:
@@ -116,8 +162,9 @@ def list_depth(outputs: DataparserOutputs, config: DepthSourceConfig) -> DepthLi
         # What sdfstudio's parser lists is monocular, of unknown scale, and nothing there could be its reference.
         is_sensor = "include_mono_prior" not in outputs.metadata
         sensor = list((outputs.metadata.get("depth_filenames") if is_sensor else None) or none)
-        return DepthListing(sensor, none, none, integer_unit, offers=frozenset({"sensor"} if any(sensor) else ()))
-    kinds = [_finder(frames.source, config, kind) for kind in ("sensor", "confidence", "monocular")]
+        offers = frozenset({"sensor"} if any(sensor) else ())
+        return DepthListing(sensor, none, none, integer_unit, offers=offers, scene=_of_split(outputs, sensor))
+    kinds = [_finder(frames, config, kind) for kind in ("sensor", "confidence", "monocular")]
     sensor, confidence, monocular = ([find(frame) for frame in frames.frames] for find in kinds)
     # What the scene has must not depend on the split: evaluation views may be without depth.
     offers = frozenset(
@@ -125,24 +172,40 @@ def list_depth(outputs: DataparserOutputs, config: DepthSourceConfig) -> DepthLi
         for kind, find in zip(("sensor", "confidence", "monocular"), kinds, strict=True)
         if any(find(frame) for frame in frames.all_frames)
     )
-    return DepthListing(sensor, confidence, monocular, integer_unit, frames, frames.source, offers)
+    scene = tuple(
+        SensorFile(path, np.array(frame["transform_matrix"], dtype=np.float64), frames.said(frame), kinds[1](frame))
+        for frame in frames.all_frames
+        if (path := kinds[0](frame)) is not None
+    )
+    return DepthListing(sensor, confidence, monocular, integer_unit, frames, frames.source, offers, scene)
 
 
-def _finder(source: Path, config: DepthSourceConfig, kind: str) -> Callable[[dict], Path | None]:
-    root = source.parent
+def _of_split(outputs: DataparserOutputs, sensor: list[Path | None]) -> tuple[SensorFile, ...]:
+    poses = outputs.cameras.camera_to_worlds.double().cpu().numpy().copy()
+    poses[:, :3, 3] /= outputs.dataparser_scale
+    return tuple(SensorFile(Path(path), pose, {}) for path, pose in zip(sensor, poses, strict=True) if path)
+
+
+def _finder(frames: FrameList, config: DepthSourceConfig, kind: str) -> Callable[[dict], Path | None]:
+    source, every = frames.source, frames.all_frames
     if kind == "sensor":
         return lambda frame: _entry(frame, "depth_file_path", source)
     if kind == "monocular":
-        in_folder = _in_folder(root, config.monocular_folder, "monocular-folder")
-        return lambda frame: _entry(frame, config.monocular_key, source) or in_folder(Path(frame["file_path"]).stem)
-    in_folder = _in_folder(root, config.confidence_folder, "confidence-folder")
+        key, noun = config.monocular_key, "monocular depth map"
+        names = [frame["file_path"] for frame in every if frame.get(key) is None]
+        in_folder = _in_folder(source.parent, config.monocular_folder, "monocular-folder", names, noun)
+        return lambda frame: _entry(frame, key, source) or in_folder(frame["file_path"])
+    key = "confidence_file_path"
+    names = [str(frame["depth_file_path"]) for frame in every if frame.get("depth_file_path") and key not in frame]
+    in_folder = _in_folder(source.parent, config.confidence_folder, "confidence-folder", names, "confidence map")
 
     def confidence(frame: dict) -> Path | None:
         depth = _entry(frame, "depth_file_path", source)
         if depth is None:
             return None
-        beside = None if config.confidence_suffix is None else _beside(depth, config.confidence_suffix)
-        return _entry(frame, "confidence_file_path", source) or in_folder(depth.stem) or beside
+        found = _entry(frame, key, source) or in_folder(frame["depth_file_path"])
+        suffix = config.confidence_suffix
+        return found or (None if suffix is None else _beside(depth, suffix))
 
     return confidence
 
@@ -159,18 +222,29 @@ def _entry(frame: dict, key: str, source: Path) -> Path | None:
     return source.parent / name
 
 
-def _in_folder(root: Path, name: str | None, flag: str) -> Callable[[str], Path | None]:
+def _in_folder(root: Path, name: str | None, flag: str, wanted: list[str], noun: str) -> Callable[[str], Path | None]:
     if name is None:
-        return lambda stem: None
+        return lambda image: None
     folder = root / name
     if not folder.is_dir():
         raise InputError(
             f"There is no folder {quote(folder)}: correct --pipeline.datamanager.depth.{flag}, which is seen from the "
             "scene's folder."
         )
-    return lambda stem: next((path for ending in _ENDINGS if (path := folder / (stem + ending)).is_file()), None)
+    found = pair_by_path(list(dict.fromkeys(wanted)), files_in(folder), noun, _KEEP_ONE)
+    if wanted and not found:
+        raise InputError(
+            f"The folder {quote(folder)} holds no {noun} for any of {len(wanted)} names, the first of which is "
+            f"{quote(wanted[0])}: name its files like them but for the ending, or correct "
+            f"--pipeline.datamanager.depth.{flag}."
+        )
+    return lambda image: Path(found[image]) if image in found else None
 
 
 def _beside(depth: Path, suffix: str) -> Path | None:
-    endings = (depth.suffix, *_ENDINGS)
-    return next((p for ending in endings if (p := depth.with_name(depth.stem + suffix + ending)).is_file()), None)
+    found = files_in(depth.parent)((), depth.stem + suffix + depth.suffix)
+    if len(found) > 1:
+        raise InputError(
+            f"Both {quote(found[0])} and {quote(found[1])} could be the confidence map of {quote(depth)}: {_KEEP_ONE}."
+        )
+    return Path(found[0]) if found else None

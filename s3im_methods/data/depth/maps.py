@@ -1,6 +1,7 @@
 """The depth of each view, put together from the sources that the settings name."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -9,9 +10,10 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 
 from s3im_methods.data.depth.along_ray import to_model_depth
-from s3im_methods.data.depth.depth_files import clean_metres, confidence_of, read_map
+from s3im_methods.data.depth.depth_files import confidence_of, read_map
 from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.depth.listing import list_depth
+from s3im_methods.data.depth.no_reading import Reading, find_readings
 from s3im_methods.data.depth.projection import project_points
 from s3im_methods.data.depth.robust_alignment import (
     FEWEST_PAIRS,
@@ -20,6 +22,7 @@ from s3im_methods.data.depth.robust_alignment import (
     ConstantDepthError,
     align,
 )
+from s3im_methods.data.depth.sensor_files import SensorFiles
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.sparse_points import SparsePoints, load_points
 from s3im_methods.data.depth.which_source import which_source
@@ -35,8 +38,9 @@ class DepthMap:
         metres: ``[H, W]``, float32, z-depth (for wide cameras, distance) in metres, 0 for none.
         confidence: ``[H, W]``, float32, from 0 to 1, or None where the scene has no confidence maps.
         monocular: ``[H, W]``, bool: which pixels come from the monocular map.
-        invalid: How many stored values were NaN, infinite or negative.
+        invalid: How many stored values, of the sensor or the monocular map, were NaN, infinite or negative.
         out_of_range: How many readings of the sensor the near and far limits and the confidence removed.
+        constants: How often each constant that means no reading was there, by the stored value.
         alignment: The fit of the monocular map, or None.
         unaligned: Why the monocular map was left out, or None.
     """
@@ -48,6 +52,7 @@ class DepthMap:
     out_of_range: int = 0
     alignment: Alignment | None = None
     unaligned: str | None = None
+    constants: dict[float, int] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
@@ -74,12 +79,19 @@ class DepthMaps:
         self.metres_per_unit = 1.0 / outputs.dataparser_scale
         self.listing = list_depth(outputs, config)
         self.source = which_source(self.listing, config)
+        self.sensor_files = SensorFiles(self.listing, config)
         self._cameras = cameras
         self._transform = outputs.dataparser_transform.double().cpu().numpy()
         self._fits: dict[int, Alignment | str] = {}
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def uses_sensor(self) -> bool:
+        """Whether sensor files are read, as depth or as what monocular depth is aligned to."""
+        aligned = self.source == "monocular" and self.config.align_to != "sparse" and self.config.alignment != "none"
+        return (self.source in ("sensor", "composite") or aligned) and bool(self.listing.scene)
 
     @property
     def has_monocular(self) -> bool:
@@ -93,13 +105,15 @@ class DepthMaps:
         return uses and "confidence" in self.listing.offers
 
     def check_files(self) -> None:
-        """Refuse listed files that are missing or unreadable.
+        """Refuse listed files that are missing or unreadable, and depth whose unit cannot be known.
 
         Raises:
             InputError: If there are any.
         """
         if self.source != "none":
             self.listing.check_files()
+        if self.uses_sensor:
+            self.sensor_files.check()
 
     def get(self, index: int) -> DepthMap:
         """The depth of one image.
@@ -118,14 +132,33 @@ class DepthMaps:
             return nothing
         if self.source == "sparse":
             return DepthMap(self._limited(self._projected(index, camera)), None, nothing.monocular)
-        reference = self.source == "monocular" and self.config.align_to != "sparse" and self.config.alignment != "none"
-        sensor = self._sensor(index, camera, size) if self.source != "monocular" or reference else nothing
+        sensor = self._sensor(index, camera, size) if self.uses_sensor else nothing
         if self.source == "sensor" or self.listing.monocular[index] is None:
             return sensor if self.source != "monocular" else nothing
         return self._with_monocular(index, camera, size, sensor)
 
+    def against_points(self, index: int) -> float | None:
+        """How sensor depth relates to the reconstruction's points in the same pixels, as the median of the ratio.
+
+        Args:
+            index: The image's number in the split.
+
+        Returns:
+            None where there are no points, or too few in pixels with a reading.
+        """
+        camera = self._cameras[index]
+        if not self.listing.has_points or self.listing.sensor[index] is None:
+            return None
+        try:
+            projected = self._projected(index, camera)
+        except InputError:  # Whoever asks for the points themselves is told what is wrong with them.
+            return None
+        measured = self._sensor(index, camera, (int(camera.height), int(camera.width))).metres
+        both = (projected > 0) & (measured > 0)
+        return float(np.median(measured[both] / projected[both])) if both.sum() >= FEWEST_PAIRS else None
+
     def _with_monocular(self, index: int, camera: Cameras, size: tuple[int, int], sensor: DepthMap) -> DepthMap:
-        predicted = self._predicted(index, size)
+        predicted, reading = self._predicted(index, size)
         fit: Alignment | str | None = None
         depth = np.where(np.isfinite(predicted), predicted, 0.0)
         if self.config.alignment != "none":
@@ -145,10 +178,11 @@ class DepthMaps:
             metres.astype(np.float32),
             confidence,
             fills,
-            sensor.invalid,
+            sensor.invalid + reading.invalid,
             sensor.out_of_range,
             fit if isinstance(fit, Alignment) else None,
             fit if isinstance(fit, str) else None,
+            dict(Counter(sensor.constants) + Counter(reading.constants)),
         )
 
     def _sensor(self, index: int, camera: Cameras, size: tuple[int, int]) -> DepthMap:
@@ -156,25 +190,27 @@ class DepthMaps:
         none = np.zeros(size, dtype=np.float32)
         if path is None:
             return DepthMap(none, None, np.zeros(size, dtype=bool))
-        metres, invalid = clean_metres(read_map(path), self.config.unit, self.listing.integer_unit)
+        metres, reading, is_distance = self.sensor_files.read(index)
         metres = self._fitted(metres, size, path, index)
-        metres = to_model_depth(metres, camera, self.config.convention == "distance")
+        metres = to_model_depth(metres, camera, is_distance)
         before = int((metres > 0).sum())
         metres = self._limited(metres)
         confidence_path, confidence = self.listing.confidence[index], None
         if confidence_path is not None:
-            confidence = confidence_of(read_map(confidence_path), self.config.confidence_max)
+            confidence = confidence_of(read_map(confidence_path), self.sensor_files.full_confidence[0])
             confidence = self._fitted(confidence, size, confidence_path, index)
             metres = np.where(confidence >= self.config.confidence_threshold, metres, none)
-        return DepthMap(metres, confidence, np.zeros(size, dtype=bool), invalid, before - int((metres > 0).sum()))
+        found = DepthMap(metres, confidence, np.zeros(size, dtype=bool), reading.invalid)
+        return replace(found, out_of_range=before - int((metres > 0).sum()), constants=reading.constants)
 
-    def _predicted(self, index: int, size: tuple[int, int]) -> np.ndarray:
+    def _predicted(self, index: int, size: tuple[int, int]) -> tuple[np.ndarray, Reading]:
         path = self.listing.monocular[index]
         assert path is not None
-        values = self._fitted(read_map(path).values, size, path, index)
+        stored = read_map(path)
+        reading = find_readings(stored, saturates=False)
         # Disparity 0 is infinitely far, but depth 0 is no depth.
-        nothing = values < 0 if self.config.monocular_is_disparity else values <= 0
-        return np.where(nothing | ~np.isfinite(values), np.nan, values)
+        valid = reading.valid if self.config.monocular_is_disparity else reading.valid & (stored.values > 0)
+        return self._fitted(np.where(valid, stored.values, np.nan), size, path, index), reading
 
     def _fit(self, index: int, predicted: np.ndarray, sensor: DepthMap, camera: Cameras) -> Alignment | str:
         candidates: list[Literal["sensor", "sparse"]] = ["sensor", "sparse"]
@@ -200,13 +236,14 @@ class DepthMaps:
         return reason
 
     def _projected(self, index: int, camera: Cameras) -> np.ndarray:
-        points, visible = self._points.visible_in(self.images[index])
+        assert self.listing.frames is not None
+        points, visible = self._points.visible_in(self.listing.frames.frames[index]["file_path"])
         return project_points(points, camera, visible) * np.float32(self.metres_per_unit)
 
     @cached_property
     def _points(self) -> SparsePoints:
         assert self.listing.frames is not None
-        return load_points(self.listing.frames, self.images, self._transform, 1.0 / self.metres_per_unit)
+        return load_points(self.listing.frames, self._transform, 1.0 / self.metres_per_unit)
 
     def _fitted(self, values: np.ndarray, size: tuple[int, int], path: object, index: int) -> np.ndarray:
         return fit_size(values, size, quote(path), quote(self.images[index]))

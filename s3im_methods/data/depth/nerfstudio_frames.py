@@ -1,72 +1,124 @@
 """nerfstudio's parser for ``nerfstudio-data``, which also passes on what transforms.json says about depth.
 
 nerfstudio 1.1.5 refuses a scene in which some images have depth and others have none, and looks for downscaled copies
-of the depth maps; here the frames' entries go to our dataset as they are, and the parser does not see them.
+of the depth maps; here the frames' entries go to our dataset as they are, and the parser does not see them. What it
+sees are poses around the origin, whose rotations are rotations, and keys by the names that it knows.
 """
 
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from nerfstudio.data.dataparsers import nerfstudio_dataparser as stock
-from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.io import load_from_json
 
+from s3im_methods.data.checks.far_away import is_far
+from s3im_methods.data.checks.honoured_keys import honoured
+from s3im_methods.data.checks.known_keys import unread_lines
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
+from s3im_methods.data.far_outputs import FarOutputs
+from s3im_methods.data.nerfstudio_poses import FramePoses, frame_poses
+from s3im_methods.data.wording import quote
+
+_NOTHING_APPLIED = np.eye(4)[:3].tolist()
 
 
 class NerfstudioFrames(stock.Nerfstudio):
-    """Parses as nerfstudio does, with a ``FrameList`` in the metadata in place of ``depth_filenames``."""
+    """Parses as nerfstudio does, with a ``FrameList`` in the metadata in place of ``depth_filenames``.
+
+    Attributes:
+        lines: What to tell the user of the file that was parsed last.
+    """
+
+    lines: tuple[str, ...] = ()
+    _offset: np.ndarray = np.zeros(3)
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
-        with _hidden_depth() as seen:
-            outputs = super()._generate_dataparser_outputs(split)
         path = self.config.data if self.config.data.suffix == ".json" else self.config.data / "transforms.json"
+        with self._prepared(path) as seen:
+            outputs = super()._generate_dataparser_outputs(split)
         root, original, shown = path.parent, seen["original"], seen["shown"]
         by_image = {self._get_fname(Path(frame["file_path"]), root): frame for frame in original["frames"]}
         colmap = root / "colmap" / "sparse" / "0"
         points = root / original["ply_file_path"] if "ply_file_path" in original else None
+        # The stock parser adds the transform that it assumes of COLMAP models to the object that it was given.
+        to_scene = _undo(outputs.dataparser_transform.numpy(), shown.get("applied_transform"))
+        if seen["far"]:
+            to_scene = _before(to_scene, self._offset)
+            outputs = _far(outputs, to_scene, seen["applied"], float(original.get("applied_scale", 1.0)))
         outputs.metadata[METADATA_KEY] = FrameList(
             source=path,
             frames=[by_image[image] for image in outputs.image_filenames],
             all_frames=original["frames"],
             points=points if points is not None and points.is_file() else None,
             colmap=colmap if colmap.is_dir() else None,
-            # The stock parser adds the transform that it assumes of COLMAP models to the object that it was given.
-            points_to_scene=_undo(outputs.dataparser_transform.numpy(), shown.get("applied_transform")),
+            points_to_scene=to_scene,
+            header={key: value for key, value in original.items() if key != "frames"},
         )
         return outputs
 
+    def _load_3D_points(
+        self, ply_file_path: Path, transform_matrix: torch.Tensor, scale_factor: float
+    ) -> dict[str, torch.Tensor] | None:
+        found = super()._load_3D_points(ply_file_path, transform_matrix, scale_factor)
+        if found is None or not self._offset.any():
+            return found
+        import open3d as o3d
 
-def with_frames(config: DataParserConfig) -> DataParserConfig:
-    """The same configuration, made to pass on the frames' depth entries where it is plain ``nerfstudio-data``.
+        cloud = o3d.io.read_point_cloud(str(ply_file_path))  # pyright: ignore[reportArgumentType]
+        points = np.asarray(cloud.points) - self._offset
+        near = points @ transform_matrix[:, :3].double().numpy().T + transform_matrix[:, 3].double().numpy()
+        return {**found, "points3D_xyz": torch.from_numpy(near * scale_factor).float()}
 
-    Args:
-        config: Any data parser's configuration; it is not changed.
-    """
-    return replace(config, _target=NerfstudioFrames) if config._target is stock.Nerfstudio else config
+    @contextmanager
+    def _prepared(self, path: Path) -> Iterator[dict[str, Any]]:
+        seen: dict[str, Any] = {}
 
+        def load(_: Path) -> dict:
+            read = load_from_json(path)
+            seen["original"], said = honoured(read, read["frames"], path)
+            poses = frame_poses(seen["original"]["frames"], path, self.config)
+            self._offset = poses.offset
+            self.lines = (*said, *poses.lines, *unread_lines(read, read["frames"], quote(path)), *_gone(read, path))
+            seen["shown"], seen["applied"], seen["far"] = self._shown(seen["original"], poses)
+            return seen["shown"]
 
-@contextmanager
-def _hidden_depth() -> Iterator[dict[str, Any]]:
-    seen: dict[str, Any] = {}
+        original, stock.load_from_json = stock.load_from_json, load  # pyright: ignore[reportPrivateImportUsage]
+        try:
+            yield seen
+        finally:
+            stock.load_from_json = original  # pyright: ignore[reportPrivateImportUsage]
 
-    def load(path: Path) -> dict:
-        seen["original"] = load_from_json(path)
-        seen["shown"] = copy.deepcopy(seen["original"])
-        for frame in seen["shown"]["frames"]:
+    def _shown(self, meta: dict, poses: FramePoses) -> tuple[dict, list, bool]:
+        shown = copy.deepcopy(meta)
+        for frame, matrix in zip(shown["frames"], poses.matrices, strict=True):
             frame.pop("depth_file_path", None)
-        return seen["shown"]
+            frame["transform_matrix"] = matrix
+        assumes_colmap = (self.config.data / "colmap/sparse/0").exists()
+        applied = shown.get("applied_transform") or (_COLMAP if assumes_colmap else _NOTHING_APPLIED)
+        shift = np.array(applied, dtype=np.float64)[:, 3]
+        far = bool(poses.offset.any()) or is_far(poses.matrices[:, :3, 3] + shift)
+        if far:
+            # Multiplied in float32, a long shift would be lost.
+            shown["applied_transform"] = _NOTHING_APPLIED
+        return shown, applied, far
 
-    original, stock.load_from_json = stock.load_from_json, load  # pyright: ignore[reportPrivateImportUsage]
-    try:
-        yield seen
-    finally:
-        stock.load_from_json = original  # pyright: ignore[reportPrivateImportUsage]
+
+# What nerfstudio assumes where a COLMAP model lies beside a file that does not say.
+_COLMAP = [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0]]
+
+
+def _gone(meta: dict, path: Path) -> list[str]:
+    name = meta.get("ply_file_path")
+    if not isinstance(name, str) or (path.parent / name).is_file():
+        return []
+    return [f"The ply_file_path {quote(name)} of {quote(path)} is not there: the scene counts as without that cloud."]
 
 
 def _undo(to_scene: np.ndarray, applied: list | None) -> np.ndarray:
@@ -74,3 +126,18 @@ def _undo(to_scene: np.ndarray, applied: list | None) -> np.ndarray:
     if applied is None:
         return to_scene
     return to_scene @ np.linalg.inv(np.vstack([np.asarray(applied, dtype=np.float64), [0, 0, 0, 1]]))
+
+
+def _before(to_scene: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """A transform ``[3, 4]`` that begins with subtracting an offset, with a rotation that float64 can undo."""
+    left, _, right = np.linalg.svd(to_scene[:, :3].astype(np.float64))
+    rotation = left @ right
+    return np.column_stack([rotation, to_scene[:, 3] - rotation @ offset])
+
+
+def _far(outputs: DataparserOutputs, to_scene: np.ndarray, applied: list, applied_scale: float) -> FarOutputs:
+    own = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
+    # dataparser_scale is that of both steps, so that the second one's shift is in units of the first.
+    second = np.column_stack([to_scene[:, :3], to_scene[:, 3] / applied_scale])
+    first = np.vstack([np.array(applied, dtype=np.float64), [0, 0, 0, 1]])
+    return FarOutputs(**{**own, "dataparser_transform": torch.from_numpy(second @ first)})

@@ -56,7 +56,7 @@ def draw_report(title: str, views: list[ReportView]) -> Image.Image:
     rows = []
     for view in views:
         pair = [_shrunk(Image.fromarray(array)) for array in (view.colour, colour_depth(view.metres, low, high))]
-        words = f"{view.row.image.name}   depth on {100 * view.row.coverage:.1f} % of its pixels"
+        words = f"{view.row.name}   depth on {100 * view.row.coverage:.1f} % of its pixels"
         rows.append((f"{words}, median {view.row.median:.2f} m" if view.row.coverage else words, pair))
     font = ImageFont.load_default(size=13)
     width = max(480, max(sum(tile.width + _MARGIN for tile in pair) for _, pair in rows) + _MARGIN)

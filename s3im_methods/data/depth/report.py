@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
+from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth.maps import DepthMap
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
 from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.survey import survey
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import spread_evenly
+from s3im_methods.data.wording import names_below
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class ReportRow:
         farthest: Largest depth in metres.
         invalid: How many stored values were NaN, infinite or negative.
         fit: The alignment of its monocular map in words, or why it was left out, or nothing.
+        constants: How often each constant that means no reading was stored.
+        name: The image's path below the folder that all images share.
     """
 
     image: Path
@@ -38,12 +42,15 @@ class ReportRow:
     farthest: float
     invalid: int
     fit: str
+    constants: dict[float, int]
+    name: str
 
     def cells(self) -> tuple[str, ...]:
         """The row's cells, in the order of :data:`COLUMNS`."""
         metres = [f"{value:.3f}" if self.coverage else "-" for value in (self.nearest, self.median, self.farthest)]
         shares = [f"{100 * share:.1f}" for share in (self.coverage, self.monocular)]
-        return self.image.name, *shares, *metres, str(self.invalid), self.fit
+        none = [f"{value:g} x {count}" for value, count in self.constants.items()]
+        return self.name, *shares, *metres, ", ".join([str(self.invalid), *none]), self.fit
 
 
 COLUMNS = ("image", "cover %", "mono %", "min m", "median m", "max m", "invalid", "alignment")
@@ -79,15 +86,17 @@ class DepthReport:
     def __init__(self, scene: Path, config: DepthSourceConfig, downscale_factor: int | None = None) -> None:
         parser = NerfstudioDataParserConfig(data=scene, eval_mode="all", downscale_factor=downscale_factor)
         check_scene(parser, with_depth=False)
-        parsed = with_frames(parser).setup()
+        splits = read_splits(parser)
         places: dict[Path, tuple[DepthDataset, int]] = {}
-        for split in ("train", "val", "test"):
-            dataset = DepthDataset(parsed.get_dataparser_outputs(split), 1.0, config)
+        datasets = [DepthDataset(outputs, 1.0, config) for outputs in splits.values()]
+        for dataset in datasets:
             dataset.depth_maps.check_files()
             for index, image in enumerate(dataset.image_filenames):
                 places.setdefault(image, (dataset, index))
         self._places = [places[image] for image in sorted(places)]
-        self.source = self._places[0][0].depth_maps.source
+        self._names = dict(zip(sorted(places), names_below(sorted(places)), strict=True))
+        self._training = datasets[0]
+        self.source = self._training.depth_maps.source
 
     def __len__(self) -> int:
         return len(self._places)
@@ -99,7 +108,11 @@ class DepthReport:
             InputError: If a depth map cannot be used.
         """
         for dataset, index in self._places:
-            yield _row(dataset.image_filenames[index], dataset.depth_maps.get(index))
+            yield self._row(dataset.image_filenames[index], dataset.depth_maps.get(index))
+
+    def lines(self) -> list[str]:
+        """What training would say of the depth: how its files are read, and what is odd about them."""
+        return survey(self._training.depth_maps, self._training.cameras).lines()
 
     def views(self, most: int) -> list[ReportView]:
         """Some of the images with their depth, evenly spread.
@@ -112,15 +125,15 @@ class DepthReport:
             dataset, index = self._places[place]
             depth = dataset.depth_maps.get(index)
             colour = dataset.get_numpy_image(index)[..., :3]
-            views.append(ReportView(_row(dataset.image_filenames[index], depth), colour, depth.metres))
+            views.append(ReportView(self._row(dataset.image_filenames[index], depth), colour, depth.metres))
         return views
 
-
-def _row(image: Path, depth: DepthMap) -> ReportRow:
-    valid = depth.metres[depth.metres > 0]
-    nearest, median, farthest = np.quantile(valid, [0.0, 0.5, 1.0]).tolist() if len(valid) else (0.0, 0.0, 0.0)
-    monocular = float(depth.monocular.mean())
-    return ReportRow(image, depth.coverage, monocular, nearest, median, farthest, depth.invalid, _fit(depth))
+    def _row(self, image: Path, depth: DepthMap) -> ReportRow:
+        valid = depth.metres[depth.metres > 0]
+        nearest, median, farthest = np.quantile(valid, [0.0, 0.5, 1.0]).tolist() if len(valid) else (0.0, 0.0, 0.0)
+        monocular, name = float(depth.monocular.mean()), self._names[image]
+        found = depth.coverage, monocular, nearest, median, farthest, depth.invalid, _fit(depth), depth.constants, name
+        return ReportRow(image, *found)
 
 
 def _fit(depth: DepthMap) -> str:

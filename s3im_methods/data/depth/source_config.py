@@ -19,23 +19,25 @@ class DepthSourceConfig:
     depth; auto takes the best that the scene has (composite, sensor, monocular, sparse, in this order); auto-or-none
     does so too, and none where the scene has no depth."""
     unit: float | None = None
-    """Metres per stored value of a sensor depth file; if not set, whole numbers (16-bit PNG) count as
-    the dataparser's depth-unit-scale-factor says (millimetres), and floating-point numbers (EXR, .npy) as metres."""
+    """Metres per stored value of a sensor depth file; if not set, the dataparser's depth-unit-scale-factor where it is
+    not its default, else what the scene's file says (depth_unit_scale_factor, integer_depth_scale, depth_unit), else
+    millimetres for whole numbers (16-bit PNG) and metres for floating-point numbers (EXR, .npy)."""
     convention: Literal["z", "distance"] = "z"
-    """What a sensor depth file measures: z is the depth along the viewing axis, distance the length of the ray."""
+    """What a sensor depth file measures: z is the depth along the viewing axis, unless depth_is_euclidean of the
+    scene's file says otherwise; distance is the length of the ray."""
     near: float = 0.0
     """Readings nearer than this many metres are treated as none."""
     far: float | None = None
     """Readings farther than this many metres are treated as none; if not set, no reading is too far."""
     confidence_folder: str | None = None
-    """Folder, seen from the scene's, with one confidence map per depth file, of the same name but for its ending; a
+    """Folder, seen from the scene's, with one confidence map per depth file, of the same path but for its ending; a
     frame's confidence_file_path in transforms.json comes first."""
     confidence_suffix: str | None = None
     """What the name of a confidence map has behind the name of its depth file, for instance _conf for
     depth/0001.png and depth/0001_conf.png."""
     confidence_max: float | None = None
     """Stored value that means full confidence, for instance 2 for ARKit; if not set, 255 for 8-bit files, 65535 for
-    16-bit ones and 1 for floating-point ones."""
+    16-bit ones and 1 for floating-point ones, or another usual scale where the values need it, which is then said."""
     confidence_threshold: float = 0.0
     """Sensor readings whose confidence, from 0 to 1, is below this are treated as none."""
     confidence_weighs: bool = True
@@ -43,8 +45,8 @@ class DepthSourceConfig:
     monocular_key: str = "mono_depth_file_path"
     """Key under which the frames of transforms.json name their monocular depth files."""
     monocular_folder: str | None = None
-    """Folder, seen from the scene's, with one monocular depth file per image, of the same name but for its ending
-    (.npy, .exr or .png); a frame's own key comes first."""
+    """Folder, seen from the scene's, with one monocular depth file per image, of the same path below the images' folder
+    but for its ending (.npy, .npz, .exr, .pfm, .png or .tif); a frame's own key comes first."""
     monocular_is_disparity: bool = False
     """Whether monocular files hold disparity, that is inverse depth up to scale and shift, instead of depth."""
     alignment: Literal["fixed", "learned", "none"] = "fixed"

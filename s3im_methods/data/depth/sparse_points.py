@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from s3im_methods.data.depth.listing import FrameList
+from s3im_methods.data.depth.look_up import names_among, pair_by_path
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -16,34 +17,33 @@ class SparsePoints:
 
     Args:
         xyz: ``[P, 3]``, float64, scene units.
-        seen: Image name (without folders) to indices into ``xyz``; None where only the cloud is known.
+        seen: Image, as its frame names it, to indices into ``xyz``; None where only the cloud is known.
     """
 
     xyz: np.ndarray
     seen: dict[str, np.ndarray] | None
 
-    def visible_in(self, image: Path) -> tuple[np.ndarray, bool]:
+    def visible_in(self, image: str) -> tuple[np.ndarray, bool]:
         """The points to project into an image.
 
         Args:
-            image: The image's file.
+            image: The image, as its frame names it.
 
         Returns:
             ``[Q, 3]``, and whether they are known to be visible.
         """
         if self.seen is None:
             return self.xyz, False
-        return self.xyz[self.seen.get(image.name, np.zeros(0, dtype=np.int64))], True
+        return self.xyz[self.seen.get(image, np.zeros(0, dtype=np.int64))], True
 
 
-def load_points(frames: FrameList, images: list[Path], dataparser_transform: np.ndarray, scale: float) -> SparsePoints:
+def load_points(frames: FrameList, dataparser_transform: np.ndarray, scale: float) -> SparsePoints:
     """Read the points, and bring them into the scene's coordinates.
 
     The COLMAP model comes first, because it knows which image saw which point; but only if it knows the images by name.
 
     Args:
         frames: Where they are.
-        images: The split's images.
         dataparser_transform: ``[3, 4]``, from COLMAP's coordinates to the scene's, without the scale.
         scale: Scene units per metre.
 
@@ -51,8 +51,9 @@ def load_points(frames: FrameList, images: list[Path], dataparser_transform: np.
         InputError: If there are no points or they cannot be read.
     """
     if frames.colmap is not None:
-        points = _from_colmap(frames.colmap, dataparser_transform, scale)
-        if points is not None and (frames.points is None or any(i.name in (points.seen or {}) for i in images)):
+        points = _from_colmap(frames, frames.colmap, dataparser_transform, scale)
+        known = points is not None and any(frame["file_path"] in (points.seen or {}) for frame in frames.frames)
+        if points is not None and (frames.points is None or known):
             return points
     if frames.points is None:
         raise InputError(
@@ -76,7 +77,7 @@ def _read_cloud(path: Path) -> np.ndarray:
     return points
 
 
-def _from_colmap(folder: Path, transform: np.ndarray, scale: float) -> SparsePoints | None:
+def _from_colmap(frames: FrameList, folder: Path, transform: np.ndarray, scale: float) -> SparsePoints | None:
     from nerfstudio.data.utils import colmap_parsing_utils as colmap
 
     readers = {
@@ -93,11 +94,12 @@ def _from_colmap(folder: Path, transform: np.ndarray, scale: float) -> SparsePoi
         if not points:
             return None
         index = {number: row for row, number in enumerate(points)}
+        by_name = {image.name: image.point3D_ids.tolist() for image in images.values()}
+        listed = [frame["file_path"] for frame in frames.all_frames]
+        remedy = f"name the images in {quote(folder)} by their folders too, as in {quote(frames.source)}"
         seen = {
-            Path(image.name).name: np.array(
-                sorted({index[number] for number in image.point3D_ids.tolist() if number in index}), dtype=np.int64
-            )
-            for image in images.values()
+            name: np.array(sorted({index[number] for number in by_name[known] if number in index}), dtype=np.int64)
+            for name, known in pair_by_path(listed, names_among(list(by_name)), "COLMAP image", remedy).items()
         }
         return SparsePoints(_moved(np.array([point.xyz for point in points.values()]), transform, scale), seen)
     return None

@@ -1,20 +1,21 @@
 """Look at all depth maps before training: what there is, what was left out, and whether the unit can be right."""
 
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras
 
 from s3im_methods.data.depth.maps import DepthMap, DepthMaps
-from s3im_methods.data.wording import are, some
+from s3im_methods.data.depth.plausibility import disagreeing_points, implausible_unit, mixed_units
+from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
-# Rooms and turntables lie between 0.25 and 2.5, two views of them included: so a unit wrong by a factor of 100 never
-# passes, and captures with a baseline several times shorter or longer still do.
-_FAR_FROM_BASELINE = 20.0
+# So many views tell whether the sensor and the reconstruction's points agree.
+_VIEWS_WITH_POINTS = 6
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class DepthSurvey:
         invalid: Stored values that were NaN, infinite or negative.
         out_of_range: Readings that the limits and the confidence removed.
         unaligned: Why monocular maps were left out, one entry per image.
+        constants: How often each constant that means no reading was stored.
+        how_read: How the sensor's files are read, in one sentence, or nothing.
+        unit: Metres per stored value of the sensor's files, or None where that is set by the user or none are read.
+        remarks: What the user should know of the files, one sentence each.
     """
 
     source: str
@@ -46,6 +51,10 @@ class DepthSurvey:
     invalid: int
     out_of_range: int
     unaligned: tuple[str, ...]
+    constants: dict[float, int] = field(default_factory=dict)
+    how_read: str = ""
+    unit: float | None = None
+    remarks: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """What the user should know, one sentence each; the first says what there is, the others warn."""
@@ -54,12 +63,16 @@ class DepthSurvey:
         found = [
             f"Depth from {self.source}: {some(self.with_depth, self.views, 'training view')} with depth, "
             f"{100 * self.coverage:.0f} % of their pixels, median {self.median:.3g} metres."
+            + (f" In the sensor's files {self.how_read}" if self.how_read else "")
         ]
         if self.with_depth < self.views:
             missing = self.views - self.with_depth
             found.append(f"{some(missing, self.views, 'training view')} {are(missing)} without depth.")
         if self.invalid:
             found.append(f"{self.invalid} NaN, infinite or negative depth values are treated as none.")
+        if self.constants:
+            named = ", ".join(f"{value:g} ({count} times)" for value, count in self.constants.items())
+            found.append(f"These stored depth values are treated as no reading: {named}.")
         if self.out_of_range:
             found.append(
                 f"{self.out_of_range} readings beyond the near and far limits or of low confidence are left out."
@@ -70,12 +83,9 @@ class DepthSurvey:
                 f"{some(count, self.views, 'monocular depth map')} {are(count)} left out because no scale could be "
                 f"found, for instance since {self.unaligned[0]}."
             )
-        ratio = self.median / self.baseline if self.baseline > 0 else 1.0
-        if self.with_depth and not 1 / _FAR_FROM_BASELINE <= ratio <= _FAR_FROM_BASELINE:
-            found.append(
-                f"The median depth is {self.median:.3g} metres where the cameras are at most {self.baseline:.3g} "
-                "metres apart: if that is wrong, set --pipeline.datamanager.depth.unit."
-            )
+        found += self.remarks
+        if self.with_depth and (warning := implausible_unit(self.median, self.baseline, self.unit)):
+            found.append(warning)
         return found
 
     def check(self, far_plane: float | None = None) -> None:
@@ -91,7 +101,11 @@ class DepthSurvey:
             return
         unit = "set --pipeline.datamanager.depth.unit to the metres per stored value"
         if not self.with_depth:
-            left = f": {self.out_of_range} readings lie beyond the limits" if self.out_of_range else ""
+            left = ""
+            if self.out_of_range:
+                left = f": {self.out_of_range} readings lie beyond the limits or have low confidence"
+            elif lost := self.invalid + sum(self.constants.values()):
+                left = f": {lost} stored values are NaN, infinite, negative or constants for no reading"
             raise InputError(
                 f"No pixel of the {self.views} training views has usable depth{left}; look at it with "
                 f"`s3im depth-report`, {unit}, or correct the near and far limits."
@@ -121,25 +135,65 @@ def survey(maps: DepthMaps, cameras: Cameras) -> DepthSurvey:
         return DepthSurvey("none", len(maps), 0, 0.0, 0.0, 0.0, 0.0, maps.metres_per_unit, 0, 0, ())
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         rows = list(pool.map(lambda index: _summary(maps.get(index)), range(len(maps))))
-    found = [row for row in rows if row[0] > 0]
+    found = [row for row in rows if row.coverage > 0]
     places = cameras.camera_to_worlds[..., :3, 3].reshape(-1, 3)
     extent = float(torch.linalg.vector_norm(places.amax(0) - places.amin(0))) * maps.metres_per_unit
+    reads_sensor = maps.uses_sensor and maps.source != "monocular"
+    by_user = maps.config.unit is not None
     return DepthSurvey(
         source=maps.source,
         views=len(rows),
         with_depth=len(found),
-        coverage=float(np.mean([row[0] for row in found])) if found else 0.0,
-        nearest=min((row[1] for row in found), default=0.0),
-        median=float(np.median([row[2] for row in found])) if found else 0.0,
+        coverage=float(np.mean([row.coverage for row in found])) if found else 0.0,
+        nearest=min((row.nearest for row in found), default=0.0),
+        median=float(np.median([row.median for row in found])) if found else 0.0,
         baseline=extent,
         metres_per_unit=maps.metres_per_unit,
-        invalid=sum(row[3] for row in rows),
-        out_of_range=sum(row[4] for row in rows),
-        unaligned=tuple(row[5] for row in rows if row[5]),
+        invalid=sum(row.invalid for row in rows),
+        out_of_range=sum(row.out_of_range for row in rows),
+        unaligned=tuple(row.unaligned for row in rows if row.unaligned),
+        constants=dict(sorted(sum((Counter(row.constants) for row in rows), Counter()).items())),
+        how_read=maps.sensor_files.line() if maps.uses_sensor else "",
+        unit=maps.sensor_files.metres_per_value if reads_sensor and not by_user else None,
+        remarks=tuple(_remarks(maps, [row.median for row in rows])),
     )
 
 
-def _summary(depth: DepthMap) -> tuple[float, float, float, int, int, str | None]:
+def _remarks(maps: DepthMaps, medians: list[float]) -> list[str]:
+    found = maps.sensor_files.remarks() if maps.uses_sensor else []
+    if maps.uses_sensor and (odd := maps.sensor_files.full_confidence[1]):
+        found.append(odd)
+    without = [image for image, path in zip(maps.images, maps.listing.monocular, strict=True) if path is None]
+    if maps.has_monocular and maps.config.monocular_folder is not None and without:
+        found.append(
+            f"{some(len(without), len(maps), 'training view')} {are(len(without))} without a monocular depth map, "
+            f"{which(len(without))} {quote(without[0])}."
+        )
+    if maps.source in ("sensor", "composite"):
+        if warning := mixed_units(medians, maps.images):
+            found.append(warning)
+        places = [i for i, median in enumerate(medians) if median > 0]
+        places = places[:: max(1, len(places) // _VIEWS_WITH_POINTS)][:_VIEWS_WITH_POINTS]
+        ratios = [ratio for place in places if (ratio := maps.against_points(place)) is not None]
+        if warning := disagreeing_points(ratios, maps.sensor_files.metres_per_value):
+            found.append(warning)
+    return found
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One view's depth in numbers, in metres; 0 where it has none."""
+
+    coverage: float
+    nearest: float
+    median: float
+    invalid: int
+    out_of_range: int
+    unaligned: str | None
+    constants: dict[float, int]
+
+
+def _summary(depth: DepthMap) -> _Row:
     valid = depth.metres[depth.metres > 0]
-    smallest, median = (float(valid.min()), float(np.median(valid))) if len(valid) else (0.0, 0.0)
-    return depth.coverage, smallest, median, depth.invalid, depth.out_of_range, depth.unaligned
+    nearest, median = (float(valid.min()), float(np.median(valid))) if len(valid) else (0.0, 0.0)
+    return _Row(depth.coverage, nearest, median, depth.invalid, depth.out_of_range, depth.unaligned, depth.constants)

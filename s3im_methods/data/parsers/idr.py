@@ -27,11 +27,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from s3im_methods.data.parsers.projection_matrix import Camera, decompose_projection
+from s3im_methods.data.scene_facts import add_facts
+from s3im_methods.data.scene_sphere import SceneSphere
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
-
-SPHERE_KEY = "object_sphere"
-"""Of the metadata: centre and radius of the sphere that the data name, ``(x, y, z, radius)`` in scene units."""
 
 _CAMERA_FILES = ("cameras_sphere.npz", "cameras_large.npz", "cameras.npz")
 _PICTURES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG")
@@ -114,6 +113,8 @@ class IDRDataParser(DataParser):
         rotation = turn[:3, :3].double().numpy()
         transform = torch.from_numpy(np.column_stack([rotation, -rotation @ scale_mat[:3, 3]]))
 
+        metadata = _priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float())
+        add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"))
         ks = torch.from_numpy(intrinsics[chosen]).float()
         return DataparserOutputs(
             image_filenames=[files.images[k] for k in chosen],
@@ -132,10 +133,7 @@ class IDRDataParser(DataParser):
             mask_filenames=[files.masks[k] for k in chosen] if files.masks else None,
             dataparser_transform=transform.float(),
             dataparser_scale=enlarge / per_unit,
-            metadata={
-                SPHERE_KEY: (0.0, 0.0, 0.0, enlarge),
-                **_priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float()),
-            },
+            metadata=metadata,
         )
 
 

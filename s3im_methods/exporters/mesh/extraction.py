@@ -16,6 +16,7 @@ from s3im_methods.exporters.mesh.grid import Grid, fit_grid
 from s3im_methods.exporters.mesh.level_set import LevelSet
 from s3im_methods.exporters.mesh.marching import Triangles, join_blocks
 from s3im_methods.exporters.mesh.memory import MemoryBudget
+from s3im_methods.exporters.mesh.precision import place
 from s3im_methods.exporters.mesh.sparse_blocks import evaluate_blocks
 from s3im_methods.exporters.mesh.survey import default_level, seen_box, seen_surface
 from s3im_methods.exporters.mesh.volume import ScalarField, scalar_field
@@ -100,11 +101,13 @@ def extract_mesh(
     points = seen_surface(model, cameras)
     seen = seen_box(points, frame)
     grid = fit_grid(*_box(settings, *seen), settings.resolution)
-    say(f"Grid of {' x '.join(map(str, grid.cells))} cells of {grid.voxel:.4g} from {_place(grid.origin)}.")
+    say(f"Grid of {' x '.join(map(str, grid.cells))} cells of {grid.voxel:.4g} from {place(grid.origin)}.")
     if field is None:
         field, level = _fused(model, cameras, frame, settings, grid, say), 0.0
     else:
         level = default_level(field, points) if settings.level is None else settings.level
+        if field.kind == "density" and not level > 0:
+            raise InputError(f"--level is {level:g}, and this method has a density: give a level above 0.")
     level_set = LevelSet(field, level, frame, grid.voxel, device)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:
@@ -149,7 +152,7 @@ def _fused(
 
 
 def _nothing(settings: MeshSettings, level_set: LevelSet, seen: tuple[NDArray, NDArray]) -> str:
-    where = f"the training cameras see a surface from {_place(seen[0])} to {_place(seen[1])}"
+    where = f"the training cameras see a surface from {place(seen[0])} to {place(seen[1])}"
     if level_set.lowest > level_set.highest:
         return f"The model knows nothing in the crop box, and {where}: give another --crop-min and --crop-max."
     if settings.method == "depth-fusion":
@@ -158,7 +161,3 @@ def _nothing(settings: MeshSettings, level_set: LevelSet, seen: tuple[NDArray, N
         f"There is no surface at level {level_set.level:.4g}: in the box the {level_set.field.kind} runs from "
         f"{level_set.lowest:.4g} to {level_set.highest:.4g}, and {where}; give another --level or crop box."
     )
-
-
-def _place(point: NDArray) -> str:
-    return "(" + ", ".join(f"{value:.4g}" for value in point) + ")"

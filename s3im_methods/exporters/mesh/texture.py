@@ -44,7 +44,9 @@ def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int) -> 
     """
     import xatlas
 
-    source, faces, uv = xatlas.parametrize(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32))
+    # Around their centre: xatlas takes float32, in which a mesh far from the origin has no shape.
+    near = (mesh.vertices - mesh.vertices.mean(axis=0)).astype(np.float32)
+    source, faces, uv = xatlas.parametrize(near, mesh.faces.astype(np.uint32))
     source, faces = source.astype(np.int64), faces.astype(np.int64)
     image, covered = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), dtype=bool)
     for texels in covered_texels(uv[faces] * side, side):

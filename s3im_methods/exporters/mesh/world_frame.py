@@ -45,8 +45,10 @@ def world_frame(outputs: DataparserOutputs) -> WorldFrame:
     ``applied_scale`` of transforms.json; meshes and point clouds beside that file are not there. Of sdfstudio's scenes,
     which are turned too, it says nothing: their transform is in the metadata alone.
 
+    Coordinates in the world are float64, also where cameras were brought to the origin before they became float32.
+
     Args:
-        outputs: Of a parser that ``with_frames`` has seen.
+        outputs: Of a :func:`~s3im_methods.data.checked_parser.checked_parser`.
     """
     transform, scale = outputs.dataparser_transform.double().numpy(), float(outputs.dataparser_scale)
     turned = outputs.metadata.get("transform")

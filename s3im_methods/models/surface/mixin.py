@@ -20,6 +20,7 @@ from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
 from s3im_methods.encodings import fuse_hash_encodings, implementation_line
 from s3im_methods.fields.sdf_field import S3IMSDFField
 from s3im_methods.fields.unit_space import UnitSpace
+from s3im_methods.models.crop import is_cropping
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.presets import Presets
 from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
@@ -222,7 +223,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             "normals": (functional.normalize(normal, dim=-1) * accumulation + 1) / 2,
             "directions_norm": ray_bundle.metadata["directions_norm"],
         }
-        if self.config.background_model != "none":
+        # A crop shows its own colour behind the box.
+        if self.config.background_model != "none" and not is_cropping():
             outputs |= self._add_background(ray_bundle, outputs["rgb"], found.transmittance)
         if self.training:
             # Only in training: else the viewer offers them as a picture, which it cannot draw.

@@ -167,7 +167,7 @@ IN_TRANSFORMS = {
     ),
     "applied scale": (
         lambda m, f: m.update(applied_scale=[1]),
-        "applied_scale in {t} is [1]: give a number or drop it.",
+        "applied_scale in {t} is [1]: give a number above 0 or drop it.",
     ),
     "applied transform": (
         lambda m, f: m.update(applied_transform=f[0]["transform_matrix"]),
@@ -391,11 +391,19 @@ IN_FILES = {
         "1 of 6 masks is not of its image's size, namely '{s}/masks/1.png' with 8 x 5 where "
         "'{s}/images/1.png' has 8 x 6 pixels: save it in the image's size.",
     ),
-    "mask in colour": (
-        lambda s: s.save("masks/1.png", "RGB"),
+    "mask of a picture that is to be turned": (
+        lambda s: [s.save("masks/1.png", "L", (6, 8)), s.turn("images/1.png", 6)],
         {},
-        "1 of 6 masks is not of one channel, namely '{s}/masks/1.png' (Pillow's mode RGB): save it as an "
-        "8-bit grey image, 0 for pixels to leave out.",
+        "1 of 6 masks is not of its image's size, namely '{s}/masks/1.png' with 6 x 8 where '{s}/images/1.png' has 8 x "
+        "6 pixels, because its EXIF orientation 6 says that it is to be shown turned by 90 degrees clockwise: save it "
+        "with the rotation applied.",
+    ),
+    "picture that is to be turned": (
+        lambda s: [s.save("images/1.png", "RGB", (6, 8)), s.turn("images/1.png", 8)],
+        {},
+        "1 of 6 images is not of the size that {t} gives, namely '{s}/images/1.png' with 6 x 8 instead of 8 x 6 "
+        "pixels, because its EXIF orientation 8 says that it is to be shown turned by 90 degrees counterclockwise: "
+        "save it with the rotation applied.",
     ),
     "depth missing": (
         lambda s: s.path("depths/1.png").unlink(),
@@ -450,8 +458,7 @@ IN_FILES = {
         lambda s: [s.save_all("_2", 2), s.save("images_2/3.png")],
         {"downscale_factor": 2},
         "1 of 6 images is not of the size that {t} gives, namely '{s}/images_2/3.png' with 8 x 6 instead "
-        "of 4 x 3 pixels (w x h divided by 2 and rounded down): write the downscaled copies anew in that "
-        "size.",
+        "of 4 x 3 pixels (w x h divided by 2): write the downscaled copies anew in that size.",
     ),
     "no downscaled depth": (
         lambda s: [s.save_all("_2", 2), s.path("depths_2/3.png").unlink()],
@@ -468,6 +475,11 @@ IN_FILES = {
         "--downscale-factor 1` at the end of the command.",
     ),
     "downscale factor 0": (lambda s: None, {"downscale_factor": 0}, "--downscale-factor is 0: give 1 or more."),
+    "mask colour out of range": (
+        lambda s: None,
+        {"mask_color": (255.0, 0.0, 0.0)},
+        "--mask-color is 255 0 0: give red, green and blue from 0 to 1, 1 1 1 for white.",
+    ),
     "mask colour without masks": (
         lambda s: [[f.pop("mask_path") for f in s.meta["frames"]], s.write()],
         {"mask_color": (0.0, 0.0, 0.0)},
@@ -534,4 +546,18 @@ def test_downscaling_that_nerfstudio_chooses_itself(large_scene, refusal):
         == "5 of 6 images are missing, first '{s}/images_2/1.png' (listed in '{s}/transforms.json'): write "
         "the copies downscaled by 2 into images_2/, or add `nerfstudio-data --downscale-factor 1` at the "
         "end of the command."
+    )
+
+
+def test_one_downscaled_mask_for_two_images_is_refused(large_scene, refusal):
+    large_scene.save_all("_2", 2)
+    for frame in large_scene.meta["frames"][:2]:
+        name = f"masks/{frame['file_path'][7:-4]}/m.png"
+        large_scene.save(name, "L")
+        frame["mask_path"] = name
+    large_scene.save("masks_2/m.png", "L", (850, 2))
+    large_scene.write()
+    assert refusal(large_scene.config()).startswith(
+        "'{s}/masks_2/m.png' would be the mask of both 'masks/0/m.png' and 'masks/1/m.png', because copies downscaled "
+        "by 2 lie in one folder: rename one"
     )

@@ -18,6 +18,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.datasets.depth_dataset import DepthDataset
 from PIL import Image, ImageFile
 
+from s3im_methods.compat.masks import read_masks_as_shown
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.errors import InputError
 
@@ -34,6 +35,7 @@ on_one_folder = settings(
 def load_everything(config: NerfstudioDataParserConfig) -> int:
     """Read every file of every split as nerfstudio does; how many views there were."""
     views = 0
+    read_masks_as_shown()
     for split in ("train", "val", "test"):
         outputs = config.setup().get_dataparser_outputs(split)
         # Without depth files nerfstudio's DepthDataset downloads a network that guesses depth.
@@ -263,7 +265,7 @@ def test_other_parsers_get_the_generic_part(tmp_path, refusal):
     config.data.mkdir()
     assert refusal(config).startswith("The scene folder '{s}' is empty: ")
     touch(config.data / "train.npz")
-    check_scene(config)
+    assert refusal(config).startswith("minimal-parser cannot read the scene '{s}': ")
 
 
 REAL = [

@@ -12,7 +12,7 @@ import pytest
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from PIL import Image
 
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
+from s3im_methods.data.checked_parser import checked_parser
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -66,7 +66,7 @@ class Room:
         self.save()
 
     def dataset(self, split: str = "train", scale: float = 1.0, parser: dict | None = None, **depth: Any):
-        config = with_frames(NerfstudioDataParserConfig(data=self.folder, **(parser or {})))
+        config = checked_parser(NerfstudioDataParserConfig(data=self.folder, **(parser or {})))
         return DepthDataset(config.setup().get_dataparser_outputs(split), scale, DepthSourceConfig(**depth))
 
 

@@ -65,3 +65,84 @@ def test_files_that_are_no_depth_map(tmp_path, name, says):
     with pytest.raises(InputError, match=says) as refusal:
         read_map(spoilt(tmp_path, name))
     assert name in str(refusal.value)
+
+
+MAP = np.linspace(1, 5, 20, dtype=np.float32).reshape(4, 5)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".NPY", ".Npy"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m[None],
+        lambda m: m[..., None],
+        lambda m: m[None, ..., None],
+        lambda m: m[None, None],
+        lambda m: np.stack([m] * 3, axis=-1),
+        lambda m: np.stack([m] * 3),
+        lambda m: np.asfortranarray(m[None]),
+        lambda m: m.astype(">f4"),
+        lambda m: m.astype(">f8"),
+    ],
+)
+def test_shapes_and_orders_of_arrays(tmp_path, ending, change):
+    with open(tmp_path / f"d{ending}", "wb") as file:
+        np.save(file, change(MAP))
+    assert np.array_equal(read_map(tmp_path / f"d{ending}").values, MAP)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "largest"),
+    [
+        ("f2", 0, 65504),
+        ("u1", 8, 255),
+        ("i2", 16, 32767),
+        (">u4", 32, 2**32 - 1),
+        ("i8", 32, 2.0**63),
+        ("?", 1, 1),
+    ],
+)
+def test_types_of_arrays(tmp_path, kind, bits, largest):
+    np.save(tmp_path / "d.npy", np.round(MAP).astype(kind))
+    found = read_map(tmp_path / "d.npy")
+    assert np.array_equal(found.values, np.round(MAP).astype(kind))
+    assert (found.bits, found.largest) == (bits, largest)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (2, 4, 5), (4, 5, 2), (3, 4, 5, 3), (20,), (0, 5)])
+def test_arrays_of_several_channels_are_refused(tmp_path, shape):
+    np.save(tmp_path / "d.npy", np.arange(np.prod(shape), dtype=np.float32).reshape(shape))
+    with pytest.raises(InputError, match="which is no depth map: give one number per pixel"):
+        read_map(tmp_path / "d.npy")
+
+
+@pytest.mark.parametrize("name", ["d.PNG", "d.png", "d.TIF"])
+def test_grey_saved_as_colour_is_one_channel(tmp_path, name):
+    import cv2
+
+    grey = (MAP * 1000).astype(np.uint16)
+    for channels in (3, 4):
+        image = np.stack([grey] * 3 + [np.full_like(grey, 65535)] * (channels - 3), axis=-1)
+        cv2.imwrite(str(tmp_path / name), image)
+        assert np.array_equal(read_map(tmp_path / name).values, grey)
+    cv2.imwrite(str(tmp_path / name), np.stack([grey, grey + 1, grey], axis=-1))
+    with pytest.raises(InputError, match="which is no depth map"):
+        read_map(tmp_path / name)
+
+
+def test_archives_of_one_array(tmp_path):
+    np.savez(tmp_path / "d.npz", depth=MAP[None])
+    assert np.array_equal(read_map(tmp_path / "d.npz").values, MAP)
+    np.savez(tmp_path / "d.npz", depth=MAP, confidence=MAP)
+    with pytest.raises(InputError, match=r"holds 2 arrays \('depth', 'confidence'\)"):
+        read_map(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize(("order", "scale"), [("<", b"-1.0"), (">", b"1"), ("<", b"-0.003922"), (">", b"255.0")])
+def test_pfm_is_stored_upside_down_and_its_scale_is_the_order_of_bytes(tmp_path, order, scale):
+    data = MAP[::-1].astype(f"{order}f4").tobytes()
+    (tmp_path / "d.pfm").write_bytes(b"Pf\n5 4\n" + scale + b"\n" + data)
+    assert np.array_equal(read_map(tmp_path / "d.pfm").values, MAP)
+    (tmp_path / "d.PFM").write_bytes(b"Pf\n5 4\n" + scale + b"\n" + data[:-1])
+    with pytest.raises(InputError, match="it is no whole PFM file"):
+        read_map(tmp_path / "d.PFM")

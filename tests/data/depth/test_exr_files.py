@@ -61,3 +61,9 @@ def test_any_bytes_are_read_or_refused(place, junk, tmp_path_factory):
     path.write_bytes(whole[:place] + junk + whole[place + len(junk) :])
     with contextlib.suppress(UnreadableExr):
         assert read_exr(path).ndim == 2
+
+
+def test_colours_that_differ_are_no_depth(tmp_path):
+    with pytest.raises(InputError, match="which is no depth map"):
+        read_map(write(tmp_path / "d.exr", {"R": RAMP, "G": RAMP + 1, "B": RAMP}))
+    assert np.array_equal(read_map(write(tmp_path / "d.EXR", {"R": RAMP, "G": RAMP, "B": RAMP})).values, RAMP)

@@ -78,3 +78,24 @@ def test_damaged_and_empty_reconstructions_are_refused(room):
     (room.folder / "points.ply").write_bytes(b"ply\n")
     with pytest.raises(InputError, match=r"points.ply' holds no points: write it anew"):
         room.dataset(source="sparse").depth_maps.get(0)
+
+
+def test_images_of_two_cameras_see_their_own_points(room):
+    for index, frame in enumerate(room.frames[:2]):
+        place = f"images/cam{index}/0000.png"
+        (room.folder / place).parent.mkdir()
+        (room.folder / frame["file_path"]).rename(room.folder / place)
+        frame["file_path"] = place
+    room.meta = {key: value for key, value in room.meta.items() if not key.endswith("_filenames")}
+    room.save()
+    points = cloud(room)
+    write_colmap(room, points @ ASSUMED, range(0, len(points), 50))
+    path = room.folder / "colmap/sparse/0/images.txt"
+    first = path.read_text().replace("train_0000.png", "cam0/0000.png")
+    path.write_text(first + "2 1 0 0 0 0 0 0 1 cam1/0000.png\n1.0 1.0 7\n")
+    dataset = room.dataset(source="sparse", parser={"eval_mode": "all"})
+    place = next(i for i, image in enumerate(dataset.image_filenames) if image.parent.name == "cam0")
+    assert np.count_nonzero(dataset.depth_maps.get(place).metres) > 10
+    path.write_text(first.replace("cam0/0000.png", "a/0000.png") + "2 1 0 0 0 0 0 0 1 b/0000.png\n1.0 1.0 7\n")
+    with pytest.raises(InputError, match=r"Both 'a/0000.png' and 'b/0000.png' could be the COLMAP image of"):
+        room.dataset(source="sparse", parser={"eval_mode": "all"}).depth_maps.get(place)

@@ -9,7 +9,10 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from s3im_methods.data.parsers.idr import SPHERE_KEY, IDRDataParserConfig
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.parsers.idr import IDRDataParserConfig
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.surface_dataset import SurfaceDataset
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.world_frame import world_frame
 
@@ -66,10 +69,11 @@ def test_scene_units_hold_the_cameras_and_the_world_comes_back(tmp_path):
     write(tmp_path)
     outputs = parse(tmp_path)
     assert outputs.cameras.camera_to_worlds[..., 3].abs().max() <= 1 + 1e-6
-    x, y, z, radius = outputs.metadata[SPHERE_KEY]
+    sphere = SceneFacts.of(SurfaceDataset(outputs, depth=DepthSourceConfig(source="none")).metadata).object_sphere
+    assert sphere is not None
     frame = world_frame(outputs)
-    np.testing.assert_allclose(frame.to_world(np.array([[x, y, z]])), SCALE_MAT[None, :3, 3], atol=1e-3)
-    assert radius / frame.scale == pytest.approx(200, rel=1e-5)
+    np.testing.assert_allclose(frame.to_world(np.array([sphere.center])), SCALE_MAT[None, :3, 3], atol=1e-3)
+    assert sphere.radius / frame.scale == pytest.approx(200, rel=1e-5)
 
 
 def test_splits(tmp_path):

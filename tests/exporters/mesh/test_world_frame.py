@@ -1,6 +1,7 @@
 """What nerfstudio does to a scene's coordinates is undone, back to those of the file with the poses."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,8 +9,7 @@ import torch
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudioDataParserConfig
 
-from s3im_methods.data.depth.nerfstudio_frames import with_frames
-from s3im_methods.data.sdfstudio_masks import with_masks
+from s3im_methods.data.checked_parser import checked_parser
 from s3im_methods.data.training_cameras import training_cameras
 from s3im_methods.exporters.mesh.world_frame import world_frame
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -30,7 +30,7 @@ def test_cameras_come_back_to_where_the_file_has_them(room, applied, orientation
     path = room / "changed.json"
     path.write_text(json.dumps({**meta, **applied}))
     config = NerfstudioDataParserConfig(data=path, downscale_factor=1, orientation_method=orientation)
-    outputs = with_frames(config).setup().get_dataparser_outputs(split="train")
+    outputs = checked_parser(config).setup().get_dataparser_outputs(split="train")
     frame = world_frame(outputs)
     own = {frame["file_path"]: np.array(frame["transform_matrix"]) for frame in meta["frames"]}
     true = np.stack([own[f"images/{image.name}"] for image in outputs.image_filenames])
@@ -43,11 +43,12 @@ def test_cameras_come_back_to_where_the_file_has_them(room, applied, orientation
 
 
 @pytest.mark.parametrize("auto_orient", [True, False])
-@pytest.mark.parametrize("parser", [lambda config: config, with_masks])
+@pytest.mark.parametrize("parser", [lambda config: config, partial(checked_parser, with_files=False)])
 def test_sdfstudios_scenes_come_back_though_its_parser_does_not_say_that_it_turns_them(tmp_path, parser, auto_orient):
     random = np.random.default_rng(0)
     poses = np.tile(np.eye(4), (3, 1, 1))
-    poses[:, :3, :3] = np.linalg.qr(random.normal(size=(3, 3, 3)))[0]
+    turns = np.linalg.qr(random.normal(size=(3, 3, 3)))[0]
+    poses[:, :3, :3] = turns * np.linalg.det(turns)[:, None, None]
     poses[:, :3, 3] = random.normal(size=(3, 3))
     frames = [
         {"rgb_path": f"{index}.png", "camtoworld": pose.tolist(), "intrinsics": np.eye(4).tolist()}

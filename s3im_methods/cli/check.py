@@ -1,0 +1,94 @@
+"""``s3im check SCENE``: what training would make of a scene, in seconds and without training anything."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+
+@dataclass(frozen=True)
+class CheckCommand:
+    """Check a scene as training would: views, cameras, masks, depth, what the method decides, and which one suits.
+
+    Ends with status 1 where training would refuse the scene. Example: s3im check SCENE --picture scene.png
+    """
+
+    scene: tyro.conf.Positional[Path]
+    """Folder of the scene, or its JSON file."""
+    method: str = "s3im-nerfacto-lite"
+    """Method whose training is looked at; see ns-train --help."""
+    dataparser: str | None = None
+    """Data parser, such as blender-data; if not set, the one that reads what is in the folder."""
+    set: tuple[str, ...] = ()
+    """Settings of the training, each as FIELD.PATH=VALUE, such as
+    pipeline.datamanager.dataparser.downscale-factor=2."""
+    picture: Path | None = None
+    """Write a picture here: the cameras in 3D, and four images with mask and depth over them."""
+    json: bool = False
+    """Print JSON in place of the table."""
+
+    def run(self) -> None:
+        """Print the table, the warnings and the verdict, and write the picture.
+
+        Raises:
+            SystemExit: With status 1 where training would refuse the scene.
+        """
+        from s3im_methods.compare.axes import parse_setting
+        from s3im_methods.compare.ns_train import read_arguments, train_arguments
+        from s3im_methods.data.checks.which_parser import which_parser
+        from s3im_methods.errors import InputError
+
+        found: dict[str, Any] = {"scene": str(self.scene), "method": self.method}
+        try:
+            parser = self.dataparser or which_parser(self.scene)
+            found["dataparser"] = parser
+            settings = [parse_setting(text) for text in self.set]
+            config = read_arguments(train_arguments(self.method, self.scene, 42, None, settings, parser))
+            config.pipeline.datamanager.dataparser.data = self.scene
+            report = self._report(config)
+        except InputError as error:
+            found |= {"accepted": False, "refusal": str(error)}
+            self._print(found)
+            raise SystemExit(1) from None
+        found |= {"accepted": True, "rows": report.rows, "warnings": list(report.warnings)}
+        found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
+        if self.picture is not None:
+            report.picture(f"{self.scene.absolute().name}: {report.rows['images']}").save(self.picture)
+            found["picture"] = str(self.picture)
+        self._print(found)
+
+    def _report(self, config: Any) -> Any:
+        from s3im_methods.checkup.report import report_scene
+
+        return report_scene(config)
+
+    def _print(self, found: dict[str, Any]) -> None:
+        if self.json:
+            import json
+
+            print(json.dumps(found, indent=1))
+            return
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+
+        # Where the output is no terminal, nothing is cut off to fit one.
+        console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+        if not found["accepted"]:
+            console.print(f"[red]Training would refuse this scene:[/red] {escape(found['refusal'])}")
+            return
+        table = Table(show_header=False, title=f"{found['scene']} ({found['dataparser']})", title_justify="left")
+        table.add_column(no_wrap=True)
+        table.add_column()
+        for subject, finding in found["rows"].items():
+            table.add_row(subject, escape(finding))
+        console.print(table)
+        for line in found["warnings"]:
+            console.print(f"[yellow]{escape(line)}")
+        count = len(found["warnings"])
+        warned = f", with {count} warning{'' if count == 1 else 's'}" if count else ""
+        console.print(f"[green]Training would accept this scene{warned}.")
+        if "picture" in found:
+            console.print(f"Wrote {escape(found['picture'])}.")

@@ -1,0 +1,144 @@
+"""ns-eval, ns-render and ns-export look at their output's place before they load and render anything.
+
+nerfstudio asserts the name's ending after it has loaded the run, makes folders after the rendering, and leaves a file
+half-written where the disk is full. For point clouds and meshes it does so without a word: Open3D tells of it by its
+return value alone.
+"""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from s3im_methods.compat.after_import import after_import
+from s3im_methods.outputs import cannot_write, check_output_file, check_output_folder, is_about_the_place
+
+# What ffmpeg puts the H.264 stream of ns-render into.
+_VIDEOS = (".mp4", ".mov", ".mkv", ".m4v", ".avi", ".ts", ".flv", ".mpg")
+
+
+def check_outputs_first() -> None:
+    """Repair nerfstudio's commands as soon as they are imported."""
+    after_import("nerfstudio.scripts.eval", _repair_eval)
+    after_import("nerfstudio.scripts.render", _repair_render)
+    after_import("nerfstudio.scripts.exporter", _repair_exporter)
+
+
+def _repair_eval(module: ModuleType) -> None:
+    def check(command: Any) -> Path:
+        command.output_path = check_output_file(command.output_path, "--output-path", (".json",))
+        if command.render_output_path is not None:
+            command.render_output_path = check_output_folder(command.render_output_path, "--render-output-path")
+        return command.output_path
+
+    _check_first(module.ComputePSNR, check)
+
+
+def _repair_render(module: ModuleType) -> None:
+    def check_trajectory(command: Any) -> Path:
+        path = command.output_path
+        if command.output_format == "images":
+            command.output_path = path.expanduser()
+            return check_output_folder(path.parent / path.stem, "--output-path")
+        if not path.suffix and not path.expanduser().is_dir():
+            # nerfstudio does so for camera paths only.
+            path = path.with_suffix(".mp4")
+        command.output_path = check_output_file(path, "--output-path", _VIDEOS)
+        return command.output_path
+
+    def check_dataset(command: Any) -> Path:
+        command.output_path = check_output_folder(command.output_path, "--output-path")
+        return command.output_path
+
+    for name in ("RenderCameraPath", "RenderInterpolated", "SpiralRender"):
+        _check_first(getattr(module, name), check_trajectory)
+    _check_first(module.DatasetRender, check_dataset)
+
+
+def _repair_exporter(module: ModuleType) -> None:
+    def check(command: Any) -> Path:
+        command.output_dir = check_output_folder(command.output_dir, "--output-dir")
+        return command.output_dir
+
+    for command in vars(module).values():
+        if isinstance(command, type) and issubclass(command, module.Exporter) and command is not module.Exporter:
+            _check_first(command, check)
+
+
+def _check_first(command: type, check: Callable[[Any], Path]) -> None:
+    main = command.main  # type: ignore[attr-defined]
+
+    @functools.wraps(main)
+    def main_after_check(self: Any) -> None:
+        place = check(self)
+        with _nothing_half_written(place), _open3d_that_says_so():
+            main(self)
+
+    command.main = main_after_check  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _nothing_half_written(place: Path) -> Iterator[None]:
+    """Where a write fails, take away the file that was being written: the last one that changed."""
+    began = time.time_ns()
+    try:
+        yield
+    except BaseException as error:
+        is_failed_write = _is_failed_write(error, place)
+        if is_failed_write or place.suffix in _VIDEOS:
+            # A video that somebody interrupted is none either.
+            changed = [path for path in _files(place) if path.stat().st_mtime_ns >= began]
+            if changed:
+                max(changed, key=lambda path: path.stat().st_mtime_ns).unlink()
+        if is_failed_write and isinstance(error, Exception):
+            raise cannot_write(place, error) from error
+        raise
+
+
+def _is_failed_write(error: BaseException, place: Path) -> bool:
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            return Path(os.fsdecode(error.filename)).absolute().is_relative_to(place.absolute())
+        return is_about_the_place(error) or isinstance(error, BrokenPipeError)
+    # mediapy says so of a video.
+    return isinstance(error, RuntimeError) and "Error writing" in str(error)
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_dir():
+        return [Path(folder) / name for folder, _, names in os.walk(place) for name in names]
+    return [place] if place.is_file() else []
+
+
+@contextmanager
+def _open3d_that_says_so() -> Iterator[None]:
+    """Let Open3D's writers raise where they return false."""
+    o3d = sys.modules.get("open3d")
+    if o3d is None:
+        yield
+        return
+    places: list[tuple[Any, str]] = [(o3d.io, "write_point_cloud"), (o3d.io, "write_triangle_mesh")]
+    places += [(o3d.t.io, "write_point_cloud"), (o3d.t.io, "write_triangle_mesh")]
+    originals = [getattr(module, name) for module, name in places]
+
+    def raising(write: Any) -> Any:
+        @functools.wraps(write)
+        def write_or_raise(path: Any, *args: Any, **kwargs: Any) -> bool:
+            if not write(path, *args, **kwargs):
+                raise OSError(None, "Open3D could not write it, as on a full disk", str(path))
+            return True
+
+        return write_or_raise
+
+    for (module, name), write in zip(places, originals, strict=True):
+        setattr(module, name, raising(write))
+    try:
+        yield
+    finally:
+        for (module, name), write in zip(places, originals, strict=True):
+            setattr(module, name, write)

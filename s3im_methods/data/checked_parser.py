@@ -1,0 +1,156 @@
+"""The one way from a data parser, whichever it is, to the views of a scene: checked, and with its errors explained."""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
+from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudio
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from s3im_methods.data.checks.outputs import check_cameras, check_files
+from s3im_methods.data.checks.parser_errors import explain
+from s3im_methods.data.depth.nerfstudio_frames import NerfstudioFrames
+from s3im_methods.data.image_sizes import with_own_sizes
+from s3im_methods.data.sdfstudio_masks import SDFStudioWithMasks
+from s3im_methods.errors import InputError
+
+# nerfstudio's parsers that keep to themselves what we need, and ours that pass it on.
+_OURS = {Nerfstudio: NerfstudioFrames, SDFStudio: SDFStudioWithMasks}
+
+
+class CheckedParser:
+    """A data parser whose outputs are checked; for the rest it is that parser.
+
+    Args:
+        config: The parser's configuration.
+        target: The class of the parser.
+        with_files: Whether images and masks are to be looked at; a trained run can be rendered without them.
+        say: Takes the lines that the user should read, each once.
+    """
+
+    def __init__(self, config: DataParserConfig, target: Any, with_files: bool, say: Callable[[str], None]) -> None:
+        own = {"_with_files": with_files, "_say": say, "_said": set()}
+        self.__dict__.update(own, parser=_explained(config, partial(target, config)))
+
+    parser: DataParser
+
+    def get_dataparser_outputs(self, split: str = "train", **kwargs: Any) -> DataparserOutputs:
+        """The views of a split, fit for training.
+
+        Args:
+            split: "train", "val" or "test".
+            **kwargs: Passed on.
+
+        Raises:
+            InputError: If the parser cannot read the scene, or what it reads cannot be trained on.
+        """
+        config = self.parser.config
+        outputs = _explained(config, partial(self.parser.get_dataparser_outputs, split=split, **kwargs))
+        source = Path(config.data)
+        lines = check_cameras(outputs, split, source)
+        if self._with_files:
+            check_files(outputs, source, _is_downscaled(self.parser))
+        outputs = with_own_sizes(outputs, self.parser)
+        for line in (*getattr(self.parser, "lines", ()), *lines):
+            # The same is found in every split, and in some of them in other numbers.
+            kind = line.split(":")[0].translate(_WITHOUT_DIGITS)
+            if kind not in self._said:
+                self._said.add(kind)
+                self._say(line)
+        return outputs
+
+    def __getattr__(self, name: str) -> Any:
+        # A copy is made before it has a parser.
+        if name == "parser":
+            raise AttributeError(name)
+        return getattr(self.parser, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # nerfstudio's data manager sets the downscale factor.
+        setattr(self.parser, name, value)
+
+
+_WITHOUT_DIGITS = str.maketrans("", "", "0123456789.")
+
+
+def warn(line: str) -> None:
+    """Show a line as a warning.
+
+    Args:
+        line: A sentence.
+    """
+    CONSOLE.print(f"[yellow]{line}")
+
+
+def be_silent(line: str) -> None:
+    """Show nothing: of a scene whose lines have been said."""
+
+
+def checked_parser(
+    config: DataParserConfig, with_files: bool = True, say: Callable[[str], None] = warn
+) -> DataParserConfig:
+    """The same configuration, whose parser is checked and passes on what nerfstudio's parsers keep to themselves.
+
+    Args:
+        config: Any data parser's configuration; it is not changed, and a run's config.yml keeps its class.
+        with_files: See :class:`CheckedParser`.
+        say: Takes the lines that the user should read.
+    """
+    target: Any = config._target
+    if isinstance(target, partial) and target.func is CheckedParser:
+        target = target.keywords["target"]
+    result = copy.copy(config)
+    result._target = partial(  # type: ignore[assignment]
+        CheckedParser, target=_OURS.get(target, target), with_files=with_files, say=say
+    )
+    return result
+
+
+def read_splits(
+    config: DataParserConfig, with_files: bool = True, say: Callable[[str], None] = warn
+) -> dict[str, DataparserOutputs]:
+    """The views of all splits of a scene, fit for training.
+
+    Args:
+        config: Any data parser's configuration.
+        with_files: See :class:`CheckedParser`.
+        say: Takes the lines that the user should read.
+
+    Raises:
+        InputError: See :meth:`CheckedParser.get_dataparser_outputs`.
+    """
+    parser = checked_parser(config, with_files, say).setup()
+    return {split: parser.get_dataparser_outputs(split=split) for split in ("train", "val", "test")}
+
+
+def read_again(config: DataParserConfig, split: str) -> DataparserOutputs:
+    """A split of a scene that has been looked at: its files are left alone, and nothing is said twice.
+
+    Args:
+        config: Any data parser's configuration.
+        split: "train", "val" or "test".
+
+    Raises:
+        InputError: See :meth:`CheckedParser.get_dataparser_outputs`.
+    """
+    return checked_parser(config, with_files=False, say=be_silent).setup().get_dataparser_outputs(split=split)
+
+
+def _explained(config: DataParserConfig, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except InputError:
+        raise
+    except Exception as error:
+        raise explain(error, config) from error
+
+
+def _is_downscaled(parser: DataParser) -> bool:
+    # What was chosen comes before what was asked for; parsers keep it under either name.
+    chosen = [getattr(parser, name, None) for name in ("downscale_factor", "_downscale_factor")]
+    factors = [factor for factor in (*chosen, getattr(parser.config, "downscale_factor", None)) if factor is not None]
+    return bool(factors) and factors[0] > 1

@@ -1,0 +1,177 @@
+"""What a transforms.json says in other words or places than nerfstudio's parser looks for, put where it looks."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from nerfstudio.cameras.cameras import CAMERA_MODEL_TO_TYPE
+
+from s3im_methods.data.checks.transforms import finite
+from s3im_methods.data.wording import are, quote, some
+from s3im_methods.errors import InputError
+
+_OTHER_NAMES = {
+    "mask_path": ("mask_file_path", "mask_filename", "mask_filepath"),
+    "depth_file_path": ("depth_path", "depth_filename", "depth_filepath"),
+    "normal_file_path": ("normal_path", "normal_filename", "normal_filepath"),
+}
+_SIZES = ("fl_x", "fl_y", "cx", "cy", "w", "h")
+_LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
+# nerfstudio looks into the frames for a lens only where none of these stands at the top.
+_DECIDES = ("k1", "k2", "k3", "p1", "p2", "distortion_params")
+
+
+def honoured(meta: dict, frames: list[dict], path: Path) -> tuple[dict, list[str]]:
+    """The same scene as nerfstudio's parser reads it.
+
+    Args:
+        meta: What the JSON file holds; it is not changed.
+        frames: Its frames, each an object with a file_path.
+        path: The file, for the sentences.
+
+    Returns:
+        What the file should hold, and what to tell the user, at most one sentence.
+
+    Raises:
+        InputError: If two values contradict each other and none can be taken.
+    """
+    meta = {**meta, "frames": copy.copy(frames)}
+    said = [
+        *_rename_files(meta, path),
+        *_rename_radial(meta, path),
+        *_take_camera_model(meta, path),
+        *_take_sizes(meta),
+        *_take_lens(meta),
+    ]
+    return meta, [f"In {quote(path)} {', '.join(said)}."] if said else []
+
+
+def _rename_files(meta: dict, path: Path) -> list[str]:
+    said = []
+    for key, others in _OTHER_NAMES.items():
+        if any(key in frame for frame in meta["frames"]):
+            continue
+        other = next((name for name in others if any(name in frame for frame in meta["frames"])), None)
+        if other is None:
+            continue
+        without = [frame for frame in meta["frames"] if other not in frame]
+        if without and key == "mask_path":
+            total = len(meta["frames"])
+            raise InputError(
+                f"{some(len(without), total, 'frame')} in {quote(path)} {are(len(without))} without {other}, for "
+                f"instance {quote(without[0]['file_path'])}: give it for every frame or for none."
+            )
+        meta["frames"] = [
+            {key: frame[other], **{k: v for k, v in frame.items() if k != other}} if other in frame else frame
+            for frame in meta["frames"]
+        ]
+        said.append(f"`{other}` is read as `{key}`")
+    return said
+
+
+def _rename_radial(meta: dict, path: Path) -> list[str]:
+    """COLMAP's SIMPLE_RADIAL calls its only term k."""
+    renamed = False
+    for holder in (meta, *meta["frames"]):
+        if "k" not in holder:
+            continue
+        value = finite(holder["k"])
+        if value is None or value != finite(holder.get("k1", holder["k"])):
+            raise InputError(
+                f"k in {quote(path)} is {quote(holder['k'])}, where it stands for the radial distortion: give it as "
+                "k1 alone."
+            )
+        renamed = renamed or (value != 0 and "k1" not in holder)
+    if not renamed:
+        return []
+
+    def with_k1(holder: dict) -> dict:
+        return {**holder, "k1": holder.get("k1", holder["k"])} if "k" in holder else holder
+
+    meta.update(with_k1(meta))
+    meta["frames"] = [with_k1(frame) for frame in meta["frames"]]
+    return ["`k` is read as `k1`"]
+
+
+def _take_camera_model(meta: dict, path: Path) -> list[str]:
+    models = {frame["camera_model"] for frame in meta["frames"] if _is_name(frame.get("camera_model"))}
+    if meta.get("is_fisheye") is True:
+        models.add("OPENCV_FISHEYE")
+    unknown = sorted(model for model in models if model not in CAMERA_MODEL_TO_TYPE)
+    if unknown:
+        raise InputError(
+            f"A camera_model in {quote(path)} is {quote(unknown[0])}, which nerfstudio does not know: give one of "
+            f"{', '.join(CAMERA_MODEL_TO_TYPE)}."
+        )
+    if not models:
+        return []
+    at_top = meta.get("camera_model")
+    if at_top is None and any("camera_model" not in frame for frame in meta["frames"]) and "is_fisheye" not in meta:
+        # nerfstudio's default, which the others would be given.
+        models.add("OPENCV")
+    if _is_name(at_top):
+        models.add(at_top)  # type: ignore[arg-type]
+    if len({CAMERA_MODEL_TO_TYPE[model] for model in models if model in CAMERA_MODEL_TO_TYPE}) > 1:
+        raise InputError(
+            f"{quote(path)} mixes cameras of the models {' and '.join(sorted(models))}, where nerfstudio knows one "
+            "kind for all images: keep the frames of one kind, and give camera_model at the top."
+        )
+    if at_top is not None or models <= {"OPENCV"}:
+        return []
+    meta["camera_model"] = sorted(models)[0]
+    if len({CAMERA_MODEL_TO_TYPE[model] for model in (meta["camera_model"], "OPENCV")}) == 1:
+        return []
+    return [f"the cameras are taken for {meta['camera_model']}"]
+
+
+def _take_sizes(meta: dict) -> list[str]:
+    said = []
+    for key in _SIZES:
+        if key not in meta or not any(_differs(frame, meta, key) for frame in meta["frames"]):
+            continue
+        meta["frames"] = [{key: meta[key], **frame} for frame in meta["frames"]]
+        del meta[key]
+        said.append(key)
+    return [f"the frames' own {', '.join(said)} count, which differ from the top's"] if said else []
+
+
+def _take_lens(meta: dict) -> list[str]:
+    frames = meta["frames"]
+    if any(key in meta for key in _DECIDES):
+        keys = (*_LENS, "distortion_params")
+        if not any(_differs(frame, meta, key) for frame in frames for key in keys):
+            return []
+        top = {key: meta.pop(key) for key in keys if key in meta}
+        meta["frames"] = [_with_lens(top, frame) for frame in frames]
+        return ["the frames' own lens distortion counts, which differs from the top's"]
+    if "k4" in meta and not any(key in frame for frame in frames for key in (*_LENS, "distortion_params")):
+        # On its own nerfstudio does not see it.
+        meta["k1"] = 0.0
+        return ["`k4` counts although it stands alone"] if finite(meta["k4"]) else []
+    if "k4" in meta:
+        top = {"k4": meta.pop("k4")}
+        meta["frames"] = [_with_lens(top, frame) for frame in frames]
+        return ["`k4` of the top counts for all frames"] if finite(top["k4"]) else []
+    return []
+
+
+def _with_lens(top: dict, frame: dict) -> dict:
+    # A whole list is not mixed with single terms.
+    if "distortion_params" in frame or ("distortion_params" in top and any(key in frame for key in _LENS)):
+        return frame
+    return {**top, **frame}
+
+
+def _differs(frame: dict, meta: dict, key: str) -> bool:
+    if key not in frame:
+        return False
+    if key == "distortion_params":
+        return frame[key] != meta.get(key)
+    # A term that is not at the top is 0 there.
+    mine, top = finite(frame[key]), finite(meta.get(key, 0))
+    # What is no number is left for the check that names it.
+    return mine is not None and top is not None and mine != top
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str)

@@ -1,0 +1,31 @@
+"""Which data parser reads what is in a folder?"""
+
+from pathlib import Path
+
+from s3im_methods.data.checks.folder import check_exists
+
+_SIGNS = (
+    ("transforms.json", "nerfstudio-data"),
+    ("transforms_train.json", "blender-data"),
+    ("meta_data.json", "sdfstudio-data"),
+    ("cameras_sphere.npz", "idr-data"),
+    ("cameras_large.npz", "idr-data"),
+    ("cameras.npz", "idr-data"),
+    ("colmap/sparse/0", "colmap"),
+)
+
+
+def which_parser(data: Path) -> str:
+    """The name of the parser, judged by the files that are there.
+
+    Args:
+        data: A scene's folder or JSON file.
+
+    Returns:
+        ``nerfstudio-data`` where nothing says otherwise, whose checks say what the folder holds instead.
+
+    Raises:
+        InputError: If there is nothing at the path.
+    """
+    check_exists(data)
+    return next((parser for sign, parser in _SIGNS if (data / sign).exists()), "nerfstudio-data")

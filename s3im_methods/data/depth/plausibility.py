@@ -1,0 +1,87 @@
+"""Can a unit be right? Depth against the cameras' distances, against the other views, and against sparse points."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from s3im_methods.data.wording import quote
+
+_FLAG = "--pipeline.datamanager.depth.unit"
+# Rooms and turntables lie between 0.25 and 2.5, two views of them included: so a unit wrong by a factor of 100 never
+# passes, and captures with a baseline several times shorter or longer still do.
+_FAR_FROM_BASELINE, USUAL = 20.0, 0.8
+# Metres that would be other units, as seen from those in which the values are read.
+_FACTORS = (1e-3, 1e-2, 1e2, 1e3)
+_NAMES = {1e-3: "millimetres", 1e-2: "centimetres", 1.0: "metres"}
+# Between neighbours in the order of their medians, views of one scene never leave such a gap.
+_GAP = 30.0
+# Hidden points and the sensor's noise move a view's median ratio by some per cent.
+_DISAGREES = 1.5
+
+
+def implausible_unit(median: float, baseline: float, unit: float | None = None) -> str | None:
+    """A warning where depth and the cameras' distances differ too much for one unit.
+
+    Args:
+        median: Median depth in metres.
+        baseline: Largest extent of the cameras' positions in metres.
+        unit: Metres per stored value as read, or None where the user has set it or no stored value is read.
+
+    Example:
+        >>> print(implausible_unit(1500.0, 2.0, 1.0))
+        The median depth is 1.5e+03 metres where the cameras are at most 2 metres apart: the values look like \
+millimetres, for which set --pipeline.datamanager.depth.unit 0.001.
+    """
+    ratio = median / baseline if baseline > 0 else 1.0
+    if 1 / _FAR_FROM_BASELINE <= ratio <= _FAR_FROM_BASELINE:
+        return None
+    said = f"The median depth is {median:.3g} metres where the cameras are at most {baseline:.3g} metres apart: "
+    factor = min(_FACTORS, key=lambda factor: abs(np.log(ratio * factor / USUAL)))
+    if unit is None or not 1 / _FAR_FROM_BASELINE <= ratio * factor <= _FAR_FROM_BASELINE:
+        return f"{said}if that is wrong, set {_FLAG}."
+    return f"{said}the values look like {_named(unit * factor)}, for which set {_FLAG} {unit * factor:.3g}."
+
+
+def mixed_units(medians: Sequence[float], images: Sequence[Path]) -> str | None:
+    """A warning where some views are so much farther than the others that their files must be in another unit.
+
+    Args:
+        medians: Median depth of each view in metres, 0 where it has none.
+        images: Their images.
+    """
+    order = sorted((median, place) for place, median in enumerate(medians) if median > 0)
+    steps = [(after[0] / before[0], k) for k, (before, after) in enumerate(pairwise(order), 1)]
+    step, first = max(steps, default=(1.0, 0))
+    if step < _GAP:
+        return None
+    near, far = order[:first], order[first:]
+    odd, what = (near, "below") if len(near) < len(far) else (far, "above")
+    place = min(place for _, place in odd)
+    return (
+        f"The depth of {len(odd)} of {len(order)} views lies {step:.3g} times {what} that of all others, for instance "
+        f"of {quote(images[place])}, so that their files seem to be in another unit: write all in one."
+    )
+
+
+def disagreeing_points(ratios: Sequence[float], unit: float) -> str | None:
+    """A warning where the sensor's depth and the reconstruction's points are on different scales.
+
+    Args:
+        ratios: Of some views, the median of sensor depth over the depth of the points in the same pixels.
+        unit: Metres per stored value.
+    """
+    if not ratios:
+        return None
+    ratio = float(np.median(ratios))
+    if 1 / _DISAGREES <= ratio <= _DISAGREES:
+        return None
+    return (
+        f"Sensor depth is {ratio:.3g} times that of the sparse points in the same pixels, so that depth and cameras "
+        f"are on different scales: set {_FLAG} {unit / ratio:.3g}."
+    )
+
+
+def _named(unit: float) -> str:
+    return next((name for metres, name in _NAMES.items() if abs(unit / metres - 1) < 1e-6), f"{unit:.3g} metres each")

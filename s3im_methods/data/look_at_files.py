@@ -1,0 +1,33 @@
+"""What the files of a scene say that a user may not know, for where training begins."""
+
+from s3im_methods.data.checks.orientation import orientation_warnings
+from s3im_methods.data.mask_survey import survey_masks
+from s3im_methods.data.scene_images import SceneImages
+
+
+def look_at_files(
+    train: SceneImages, evaluation: SceneImages, ignores_masks: bool = False
+) -> tuple[list[str], list[str]]:
+    """Look at the images' EXIF data, and at the masks.
+
+    Args:
+        train: The training views.
+        evaluation: The views for evaluation.
+        ignores_masks: Whether pixels are drawn off the masks too.
+
+    Returns:
+        Lines that inform, and lines that warn.
+
+    Raises:
+        InputError: If the masks leave no pixel to learn from.
+    """
+    masks = [path for dataset in (train, evaluation) for path in dataset.listed_masks]
+    info, warnings = [], train.colour_warnings(ignores_masks)
+    if masks and not (ignores_masks and train.paint is None and train.mask_role != "foreground"):
+        survey = survey_masks(masks)
+        survey.check(train.listed_masks)
+        info.append(survey.line(train.mask_role))
+        warnings += survey.warnings()
+    warnings += orientation_warnings("image", [*train.image_filenames, *evaluation.image_filenames])
+    warnings += orientation_warnings("mask", masks)
+    return info, warnings

@@ -1,0 +1,139 @@
+"""What ns-train does before it trains: places and hardware that fit this machine, and settings from a config.yml."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s3im_methods.data.wording import quote
+from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
+from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
+from s3im_methods.errors import InputError
+from s3im_methods.outputs import check_output_folder
+
+if TYPE_CHECKING:
+    from nerfstudio.engine.trainer import TrainerConfig
+
+
+def prepare(config: "TrainerConfig") -> "TrainerConfig":
+    """The settings to train with.
+
+    Args:
+        config: As the command line gave them.
+
+    Returns:
+        The same, or those of the file of ``--load-config`` with what else the command line gave.
+
+    Raises:
+        InputError: If that file cannot be used, or nothing can be written to the output folder.
+    """
+    if config.load_config is not None:
+        config = _from_file(config)
+    for name in ("output_dir", "data", "load_dir", "load_checkpoint"):
+        value = getattr(config, name)
+        if value is not None:
+            setattr(config, name, Path(value).expanduser())
+    fit_hardware(config)
+    folder = config.output_dir / (config.experiment_name or "") / (config.method_name or "") / config.timestamp
+    check_output_folder(folder, "--output-dir")
+    return config
+
+
+def _from_file(typed: "TrainerConfig") -> "TrainerConfig":
+    from nerfstudio.utils.rich_utils import CONSOLE
+
+    assert typed.load_config is not None
+    path = find_config(typed.load_config)
+    config = read_config(path)
+    unknown = unknown_settings(config)
+    if unknown:
+        CONSOLE.print(f"{quote(path)} has settings that are not known here: {', '.join(unknown[:8])} have no effect.")
+    folder, recorded = path.absolute().parent, config.get_checkpoint_dir()
+    beside = checkpoints_beside(config, folder)
+    _find_what_it_resumes(config, recorded, beside, path)
+    given = _typed_settings(typed)
+    for name, value in given.items():
+        _set(config, name, value, path)
+    if "load_checkpoint" in given and "load_dir" not in given:
+        config.load_dir = None
+    also = f"; the command line changes {', '.join(given)}" if given else ""
+    CONSOLE.print(f"The settings are those of {quote(path)}{also}.")
+    config.load_config = None
+    if not {"output_dir", "experiment_name", "timestamp"} & given.keys():
+        _choose_folder(config, folder, recorded, beside)
+    place_scene(config, path)
+    return config
+
+
+def _find_what_it_resumes(config: "TrainerConfig", recorded: Path, beside: Path | None, path: Path) -> None:
+    """The checkpoint with which the run itself began: its own one lies beside config.yml."""
+    if config.load_dir is None:
+        return
+    is_own = config.load_dir.absolute() == recorded.absolute()
+    if beside is not None and (is_own or not steps_in(config.load_dir)):
+        config.load_dir, config.load_step = beside, None
+    elif not steps_in(config.load_dir):
+        raise InputError(
+            f"{quote(path)} continues the checkpoints in {quote(config.load_dir)}, and none is there: give --load-dir "
+            "the nerfstudio_models folder to continue."
+        )
+
+
+def _choose_folder(config: "TrainerConfig", folder: Path, recorded: Path, beside: Path | None) -> None:
+    """Continue a run in its own folder, and begin a new one in a new one, so that no checkpoint is lost."""
+    from nerfstudio.utils.rich_utils import CONSOLE
+
+    resumes = config.load_dir is not None or config.load_checkpoint is not None
+    own = beside is not None and config.load_dir is not None and config.load_dir.absolute() == beside.absolute()
+    if own and folder.parent.name == config.method_name:
+        config.output_dir, config.experiment_name = folder.parents[2], folder.parents[1].name
+        config.timestamp = folder.name
+    elif beside is not None or steps_in(recorded):
+        config.timestamp = "{timestamp}"
+        if not resumes:
+            CONSOLE.print(
+                "[yellow]Training begins from scratch, in a new folder: add --load-dir "
+                f"{quote(beside or recorded)} to continue that run."
+            )
+
+
+def _typed_settings(typed: "TrainerConfig") -> dict[str, Any]:
+    """What the command line changed, by the settings' paths."""
+    from nerfstudio.configs.method_configs import all_methods
+
+    usual = dict(_leaves(all_methods[str(typed.method_name)]))
+    found = {name: value for name, value in _leaves(typed) if not _equal(usual.get(name), value)}
+    found.pop("load_config")
+    return found
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    inner: dict[str, Any] | None = None
+    if dataclasses.is_dataclass(value):
+        inner = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    elif isinstance(value, dict):
+        inner = {str(key): item for key, item in value.items()}
+    if inner is None:
+        yield path, value
+        return
+    for name, item in inner.items():
+        yield from _leaves(item, f"{path}.{name}" if path else name)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(one == other)
+
+
+def _set(config: Any, name: str, value: Any, path: Path) -> None:
+    *parents, last = name.split(".")
+    holder = config
+    for parent in parents:
+        holder = holder.get(parent) if isinstance(holder, dict) else getattr(holder, parent, None)
+    if isinstance(holder, dict) and last in holder:
+        holder[last] = value
+    elif hasattr(holder, last):
+        setattr(holder, last, value)
+    else:
+        raise InputError(f"--{name.replace('_', '-')} is no setting of the method in {quote(path)}: leave it out.")

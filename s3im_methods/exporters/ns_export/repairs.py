@@ -1,0 +1,87 @@
+"""Put the repairs in the place of what a running ``ns-export`` command is about to call."""
+
+import functools
+import sys
+from typing import Any
+
+from s3im_methods.errors import InputError
+from s3im_methods.exporters.ns_export.command import is_given, running_export
+from s3im_methods.exporters.ns_export.file_names import give_own_names, mend_references
+from s3im_methods.exporters.ns_export.flags import check_flags
+
+# Open3D's Poisson reconstruction needs a surface to speak of, and ends the process with fewer.
+_LEAST_FOR_POISSON = 100
+
+
+def repair_export(model_config: Any) -> None:
+    """Check the flags of the ``ns-export`` command that is running, if one is, and repair what it will call.
+
+    Called when a pipeline of ours is built for it; other methods' exports stay as nerfstudio has them.
+
+    Args:
+        model_config: Of the run's model.
+
+    Raises:
+        InputError: If the command asks for what it cannot do.
+    """
+    command = running_export()
+    if command is None:
+        return
+    check_flags(command, model_config)
+    give_own_names(command)
+    module = sys.modules[type(command).__module__]
+    for holder, name, repaired in (
+        (module, "generate_point_cloud", _generate_point_cloud),
+        (module.tsdf_utils, "export_tsdf_mesh", _export_tsdf_mesh),
+        (module.texture_utils, "export_textured_mesh", _export_textured_mesh),
+    ):
+        original = getattr(holder, name)
+        original = getattr(original, "__wrapped__", original)
+        setattr(holder, name, functools.update_wrapper(functools.partial(repaired, command, original), original))
+
+
+def _generate_point_cloud(command: Any, original: Any, pipeline: Any, num_points: int, **settings: Any) -> Any:
+    from s3im_methods.exporters.ns_export.outputs import check_outputs, colours_asked_for
+    from s3im_methods.exporters.ns_export.points import AxisBox, WantedPoints
+    from s3im_methods.exporters.ns_export.world import move_to_world, original_frame
+
+    check_outputs(command, pipeline)
+    oriented = settings.pop("crop_obb", None)
+    boxes, flags = ([], []) if oriented is None else ([oriented], ["--obb-center, --obb-rotation and --obb-scale"])
+    # The default box would cut rooms, whose walls lie outside it, and nerfstudio has never read it.
+    names = ("bounding_box_min", "bounding_box_max", "use_bounding_box")
+    if any(hasattr(command, name) and is_given(command, name) for name in names) and command.use_bounding_box:
+        boxes.append(AxisBox(command.bounding_box_min, command.bounding_box_max))
+        flags.append("--bounding-box-min and --bounding-box-max")
+    wanted = WantedPoints(num_points, command.num_rays_per_batch, boxes, " or ".join(flags))
+    with colours_asked_for(command, pipeline.model):
+        cloud = original(pipeline=pipeline, num_points=num_points, crop_obb=wanted, **settings)
+    if type(command).__name__ == "ExportPoissonMesh" and len(cloud.points) < _LEAST_FOR_POISSON:
+        raise InputError(
+            f"{len(cloud.points)} points are too few for a surface: give a --num-points of at least "
+            f"{_LEAST_FOR_POISSON}, or a larger --std-ratio."
+        )
+    if getattr(command, "save_world_frame", False):
+        move_to_world(cloud, original_frame(pipeline.datamanager))
+        # nerfstudio would move the points once more.
+        command.save_world_frame = False
+    return cloud
+
+
+def _export_tsdf_mesh(command: Any, original: Any, pipeline: Any, *arguments: Any, **settings: Any) -> None:
+    from s3im_methods.exporters.ns_export.outputs import check_cameras, check_outputs, colours_asked_for
+
+    check_cameras(pipeline.datamanager.train_dataset.cameras, command.downscale_factor)
+    check_outputs(command, pipeline)
+    with colours_asked_for(command, pipeline.model):
+        original(pipeline, *arguments, **settings)
+
+
+def _export_textured_mesh(
+    command: Any, original: Any, mesh: Any, pipeline: Any, output_dir: Any, *arguments: Any, **settings: Any
+) -> None:
+    from s3im_methods.exporters.ns_export.outputs import colours_asked_for
+
+    with colours_asked_for(command, pipeline.model):
+        original(mesh, pipeline, output_dir, *arguments, **settings)
+    mend_references(output_dir)
