@@ -1,7 +1,7 @@
 """What training would make of a scene: its views, cameras, masks and depth, what the method decides, and a verdict."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +9,20 @@ import numpy as np
 import torch
 from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.engine.trainer import TrainerConfig
-from nerfstudio.model_components.scene_colliders import AABBBoxCollider
 from PIL import Image
 
 from s3im_methods.checkup.memory import bytes_per_pixel, estimate_memory
 from s3im_methods.checkup.picture import SAMPLES, Sample, draw_scene
 from s3im_methods.checkup.placement import Placement
-from s3im_methods.data.advice import Advice, advise
+from s3im_methods.data.advice import Advice, advise, depth_advice
 from s3im_methods.data.checks.files import Picture, read_picture
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.read_scene import ReadScene, read_scene
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
-from s3im_methods.engine.check_box import check_box
-from s3im_methods.engine.pipeline import check_batch
+from s3im_methods.engine.pipeline import check_batch, warnings_of
 from s3im_methods.exporters.mesh.world_frame import world_frame
-from s3im_methods.models.s3im_mixin import S3IMMixin
 
 _LOOKED_AT = 8
 
@@ -74,27 +71,28 @@ def report_scene(config: TrainerConfig) -> SceneReport:
     depth = manager.depth if isinstance(manager, DepthDataManagerConfig) else DepthSourceConfig(source="auto-or-none")
     surface = isinstance(manager, SurfaceDataManagerConfig)
     read = read_scene(manager.dataparser, depth, manager.use_masks if surface else False)
-    advice = advise(read)
-    warnings = [*read.lines, *advice.warning(config.method_name)]
+    # Masks leave pixels out of a radiance field's training, and cut an object out of a surface's.
+    facts = replace(read.facts, has_foreground_mask=read.facts.has_foreground_mask or read.masks is not None)
+    advice = advise(facts, len(read.train))
+    warnings = [*read.warnings, *depth_advice(read.splits["train"], pipeline.model)]
     rows = dict(_scene_rows(read))
     if ours:
         model = _built(pipeline, read)
-        warnings += model.data_warnings(read.train)
-        if isinstance(model.collider, AABBBoxCollider):
-            warnings += check_box(model.collider.scene_box.aabb, read.train.cameras, model.box_advice)
+        warnings += warnings_of(model, read.train)
         memory = estimate_memory(
             read.train.cameras,
             bytes_per_pixel(read.train.get_data(0, image_type="uint8")),
             model,
             manager.train_num_rays_per_batch,
         )
-        rows |= {config.method_name: model.hardware_line(), "memory": memory.line()}
+        rows |= {"method": f"{config.method_name}: {model.hardware_line()}", "memory": memory.line()}
         warnings += memory.warnings()
-    rows |= {"for pictures": advice.pictures_line, "for a mesh": advice.mesh_line}
+    rows["for pictures"] = f"{advice.pictures}: {advice.pictures_reason}"
+    rows["for a mesh"] = f"{advice.mesh}: {advice.mesh_reason}"
     return SceneReport(rows, tuple(warnings), advice, read, _placement(read))
 
 
-def _built(pipeline: Any, read: ReadScene) -> S3IMMixin:
+def _built(pipeline: Any, read: ReadScene) -> Any:
     pipeline.model._target.adapt_to_data(pipeline.model, pipeline.datamanager.dataparser)
     train = read.train
     return pipeline.model.setup(
@@ -122,9 +120,8 @@ def _scene_rows(read: ReadScene) -> Iterator[tuple[str, str]]:
     yield "placement", _places(read)
     if read.facts.has_transparent_background:
         yield "alpha", f"{100 * _mean_share(_clear(name) for name in _some(outputs.image_filenames)):.0f} % transparent"
-    if outputs.mask_filenames:
-        share = _mean_share(sample.mask.mean() for sample in _samples(read) if sample.mask is not None)
-        yield "masks", f"{len(outputs.mask_filenames)}, on for {100 * share:.0f} % of the pixels"
+    if read.masks is not None:
+        yield "masks", read.masks
     yield "depth", read.depth.lines()[0].removeprefix("Depth from ") if read.facts.depth_source != "none" else "none"
     if read.facts.has_normals:
         yield "normals", "yes"

@@ -39,7 +39,9 @@ class CheckCommand:
         from s3im_methods.compare.ns_train import read_arguments, train_arguments
         from s3im_methods.data.checks.which_parser import which_parser
         from s3im_methods.errors import InputError
+        from s3im_methods.outputs import check_picture_file, written
 
+        picture = None if self.picture is None else check_picture_file(self.picture, "--picture")
         found: dict[str, Any] = {"scene": str(self.scene), "method": self.method}
         try:
             parser = self.dataparser or which_parser(self.scene)
@@ -54,15 +56,23 @@ class CheckCommand:
             raise SystemExit(1) from None
         found |= {"accepted": True, "rows": report.rows, "warnings": list(report.warnings)}
         found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
-        if self.picture is not None:
-            report.picture(f"{self.scene.absolute().name}: {report.rows['images']}").save(self.picture)
-            found["picture"] = str(self.picture)
+        if picture is not None:
+            with written(picture) as place:
+                report.picture(f"{self.scene.absolute().name}: {report.rows['images']}").save(place)
+            found["picture"] = str(picture)
         self._print(found)
 
     def _report(self, config: Any) -> Any:
+        from nerfstudio.utils.rich_utils import CONSOLE
+
         from s3im_methods.checkup.report import report_scene
 
-        return report_scene(config)
+        # What nerfstudio's parsers tell of their own work is in the table too.
+        CONSOLE.quiet = True
+        try:
+            return report_scene(config)
+        finally:
+            CONSOLE.quiet = False
 
     def _print(self, found: dict[str, Any]) -> None:
         if self.json:

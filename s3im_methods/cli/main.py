@@ -9,9 +9,11 @@ from typing import Any
 
 COMMANDS = {
     "bench": "s3im_methods.cli.bench:BenchCommand",
+    "check": "s3im_methods.cli.check:CheckCommand",
     "compare": "s3im_methods.cli.compare:CompareCommand",
     "demo": "s3im_methods.cli.demo:DemoCommand",
     "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
+    "doctor": "s3im_methods.cli.doctor:DoctorCommand",
     "eval-mesh": "s3im_methods.cli.eval_mesh:EvalMeshCommand",
     "export-mesh": "s3im_methods.cli.export_mesh:ExportMeshCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",

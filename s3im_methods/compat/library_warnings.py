@@ -28,6 +28,7 @@ USER_WARNINGS = {
     "Using a non-tuple sequence for multidimensional indexing": r"nerfstudio\.cameras\.",
     "This DataLoader will create": r"torch\.utils\.data\.",
     "Detected call of `lr_scheduler.step()` before": r"(nerfstudio\.engine|torch\.optim)\.",
+    "torch.cuda.amp.GradScaler is enabled, but CUDA is not available": r"torch\.",
     "The parameter 'pretrained' is deprecated": r"torchvision\.",
     "Arguments other than a weight enum or `None` for 'weights' are deprecated": r"torchvision\.",
     "pkg_resources is deprecated": "",

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from s3im_methods.compat.after_import import after_import
+from s3im_methods.compat._after_import import after_import
 from s3im_methods.outputs import cannot_write, check_output_file, check_output_folder, is_about_the_place
 
 # What ffmpeg puts the H.264 stream of ns-render into.

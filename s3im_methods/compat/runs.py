@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from s3im_methods.compat.after_import import after_import
+from s3im_methods.compat._after_import import after_import
 from s3im_methods.compat.checkpoints import explained_load
 
 
@@ -63,8 +63,10 @@ def _repair_training(module: ModuleType) -> None:
 
     @functools.wraps(main)
     def main_with_places(config: Any) -> None:
-        from s3im_methods.engine.training_start import prepare
+        from s3im_methods.engine.training_start import prepare, save_config
 
+        # nerfstudio empties config.yml before it writes it.
+        module.TrainerConfig.save_config = save_config
         main(prepare(config))
 
     module.main = main_with_places  # type: ignore[attr-defined]

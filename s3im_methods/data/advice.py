@@ -1,10 +1,15 @@
 """Which method suits a scene, and why: by how many views there are, whether depth is at hand, and what they look at."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 
-from s3im_methods.data.read_scene import ReadScene
+from s3im_methods.data.depth.listing import list_depth
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.which_source import which_source
+from s3im_methods.data.scene_facts import SceneFacts
 
 FEW_VIEWS = 12
 """Up to so many training views, depth decides whether views from elsewhere come out at all."""
@@ -33,49 +38,50 @@ class Advice:
     mesh: str
     mesh_reason: str
 
-    @property
-    def pictures_line(self) -> str:
-        """The method for new views and its reason."""
-        return f"{self.pictures}: {self.pictures_reason}"
 
-    @property
-    def mesh_line(self) -> str:
-        """The method for a mesh and its reason."""
-        return f"{self.mesh}: {self.mesh_reason}"
-
-    def warning(self, method: str) -> list[str]:
-        """A sentence where a training of a method without depth would waste the depth that few views need.
-
-        Args:
-            method: Name of the method that is trained.
-        """
-        family, advised = method.removesuffix("-lite"), self.pictures.removesuffix("-lite")
-        if advised != "s3im-depth-nerfacto" or family not in ("s3im-nerfacto", "s3im-tensorf"):
-            return []
-        better = advised + method[len(family) :]
-        return [f"{better} suits this scene better than {method}: {self.pictures_reason}."]
-
-
-def advise(read: ReadScene) -> Advice:
+def advise(facts: SceneFacts, views: int) -> Advice:
     """Choose a method for pictures and one for a mesh.
 
     Args:
-        read: The scene.
+        facts: Of the training views.
+        views: How many there are.
     """
-    facts, views = read.facts, len(read.train)
-    size = "" if torch.cuda.is_available() else "-lite"
     source = _SOURCES.get(facts.depth_source or "none")
-    if source and views <= FEW_VIEWS:
-        pictures = f"s3im-depth-nerfacto{size}"
-        why = f"it has {views} training views only, and {source} keep colour from floating before the cameras"
+    few = views <= FEW_VIEWS
+    if few and source:
+        pictures, why = "s3im-depth-nerfacto", _few_views_with(source, views)
     else:
-        pictures = f"s3im-nerfacto{size}"
-        why = "no depth is needed with so many views" if source else "there is no depth to learn from"
-        if views <= FEW_VIEWS:
-            why = f"{views} training views are few: take more, or add depth"
-    cut_out = facts.has_foreground_mask or facts.has_transparent_background
+        pictures = "s3im-nerfacto"
+        why = f"{views} training views" if source else f"{views} training views, and no depth to learn from"
+        why += "; they are few, so take more, or add depth" if few else ""
     if facts.scene_kind == "object":
-        mesh_why = "views all round an object" + (" that is cut out" if cut_out else "; masks would make it cleaner")
+        cut_out = facts.has_foreground_mask or facts.has_transparent_background
+        mesh = "views all round an object" + (" that is cut out" if cut_out else "; masks would make it cleaner")
     else:
-        mesh_why = "a room, with depth for its bare walls" if source else "a room; depth maps would help its bare walls"
-    return Advice(pictures, why, f"s3im-neus-facto{size}", mesh_why)
+        mesh = "a room, with depth for its bare walls" if source else "a room; depth maps would help its bare walls"
+    return Advice(_sized(pictures), why, _sized("s3im-neus-facto"), mesh)
+
+
+def depth_advice(outputs: DataparserOutputs, model: Any) -> list[str]:
+    """A sentence where a training without depth wastes the depth that few views need.
+
+    Args:
+        outputs: The training views, as parsed.
+        model: The model's configuration; one with a setting ``depth`` learns from it.
+    """
+    views = len(outputs.image_filenames)
+    if views > FEW_VIEWS or hasattr(model, "depth"):
+        return []
+    config = DepthSourceConfig(source="auto-or-none")
+    source = _SOURCES.get(which_source(list_depth(outputs, config), config))
+    if source is None:
+        return []
+    return [f"{_sized('s3im-depth-nerfacto')} suits this scene better: {_few_views_with(source, views)}."]
+
+
+def _few_views_with(source: str, views: int) -> str:
+    return f"it has {views} training views only, and {source} keep colour from floating before the cameras"
+
+
+def _sized(method: str) -> str:
+    return method if torch.cuda.is_available() else f"{method}-lite"

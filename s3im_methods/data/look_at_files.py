@@ -8,7 +8,7 @@ from s3im_methods.data.scene_images import SceneImages
 def look_at_files(
     train: SceneImages, evaluation: SceneImages, ignores_masks: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Look at the images' EXIF data, and at the masks.
+    """Look at the images' resolution and EXIF data, and at the masks.
 
     Args:
         train: The training views.
@@ -28,6 +28,11 @@ def look_at_files(
         survey.check(train.listed_masks)
         info.append(survey.line(train.mask_role))
         warnings += survey.warnings()
+    if train.scale_factor > 1:
+        warnings.append(
+            f"--pipeline.datamanager.camera-res-scale-factor {train.scale_factor:g} enlarges the images, which takes "
+            "memory and adds no detail: give 1 or less."
+        )
     warnings += orientation_warnings("image", [*train.image_filenames, *evaluation.image_filenames])
     warnings += orientation_warnings("mask", masks)
     return info, warnings

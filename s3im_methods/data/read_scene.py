@@ -8,7 +8,8 @@ from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth.source_config import DepthSourceConfig
-from s3im_methods.data.depth.survey import survey
+from s3im_methods.data.depth.survey import DepthSurvey, survey
+from s3im_methods.data.look_at_files import look_at_files
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.surface_dataset import SurfaceDataset
 
@@ -19,13 +20,22 @@ class ReadScene:
 
     Args:
         splits: The views of "train", "val" and "test".
-        facts: What the training views say.
-        lines: What training would say of the scene, one sentence each.
+        train: The training views with all that the scene has for them.
+        depth: What their depth maps hold.
+        masks: What the masks are, or None.
+        warnings: What training would warn of, one sentence each.
     """
 
     splits: dict[str, DataparserOutputs]
-    facts: SceneFacts
-    lines: tuple[str, ...]
+    train: SurfaceDataset
+    depth: DepthSurvey
+    masks: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def facts(self) -> SceneFacts:
+        """What the training views say."""
+        return SceneFacts.of(self.train.metadata)
 
 
 def read_scene(config: DataParserConfig, depth: DepthSourceConfig | None = None, use_masks: bool = True) -> ReadScene:
@@ -40,11 +50,15 @@ def read_scene(config: DataParserConfig, depth: DepthSourceConfig | None = None,
         InputError: Where training would refuse the scene.
     """
     check_scene(config, with_depth=False)
+    depth = depth or DepthSourceConfig(source="auto-or-none")
     lines: list[str] = []
     splits = read_splits(config, say=lines.append)
-    train = SurfaceDataset(splits["train"], 1.0, depth or DepthSourceConfig(source="auto-or-none"), use_masks)
+    train, evaluation = (SurfaceDataset(splits[name], 1.0, depth, use_masks) for name in ("train", "test"))
+    info, warnings = look_at_files(train, evaluation)
     add_cut_out_facts(train)
     train.depth_maps.check_files()
     found = survey(train.depth_maps, train.cameras)
     found.check()
-    return ReadScene(splits, SceneFacts.of(train.metadata), (*lines, *found.lines()[1:]))
+    return ReadScene(
+        splits, train, found, info[0] if info else None, (*lines, *warnings, *train.doubts(), *found.lines()[1:])
+    )

@@ -7,7 +7,6 @@ from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
-from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.surface_dataset import SurfaceDataset
 
 
@@ -49,19 +48,11 @@ class SurfaceDataManager(DepthDataManager):
         """The training views; masks that say what is foreground leave no pixel out, and so are not passed on."""
         dataset = super().create_train_dataset()
         assert isinstance(dataset, SurfaceDataset)
-        if self.test_mode == "val" and self.local_rank == 0 and (warning := dataset.odd_normals()):
-            CONSOLE.print(f"[yellow]{warning}")
         if self.config.use_masks and self.train_dataparser_outputs.mask_filenames:
             self.train_dataparser_outputs = replace(self.train_dataparser_outputs, mask_filenames=None)
-            if (
-                self.test_mode == "val"
-                and self.local_rank == 0
-                and SceneFacts.of(dataset.metadata).scene_kind == "room"
-            ):
-                CONSOLE.print(
-                    "[yellow]The scene's masks count as the foreground's, but its cameras do not look at one object "
-                    "from outside: if the masks only hide what moved, set --pipeline.datamanager.use-masks False."
-                )
+        if self.test_mode == "val" and self.local_rank == 0:
+            for doubt in dataset.doubts():
+                CONSOLE.print(f"[yellow]{doubt}")
         return dataset
 
     def create_eval_dataset(self) -> SurfaceDataset:

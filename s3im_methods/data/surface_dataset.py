@@ -149,7 +149,21 @@ class SurfaceDataset(DepthDataset):
             values |= self._sized_priors(index)
         return values
 
-    def odd_normals(self) -> str | None:
+    def doubts(self) -> list[str]:
+        """What of masks and normal maps looks as if it meant something else, a sentence each.
+
+        Raises:
+            InputError: If one of the normal maps that are looked at cannot be used.
+        """
+        found = [warning] if (warning := self._odd_normals()) else []
+        if self.foreground_filenames and SceneFacts.of(self.metadata).scene_kind == "room":
+            found.append(
+                "The scene's masks count as the foreground's, but its cameras do not look at one object from outside: "
+                "if the masks only hide what moved, set --pipeline.datamanager.use-masks False."
+            )
+        return found
+
+    def _odd_normals(self) -> str | None:
         """A warning where normal maps show surfaces from behind, as in other axes than OpenCV's they do.
 
         Raises:

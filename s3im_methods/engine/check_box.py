@@ -3,7 +3,6 @@
 import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.utils.math import intersect_aabb
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from s3im_methods.errors import InputError
@@ -33,13 +32,16 @@ def views_into(box: Tensor, cameras: Cameras) -> Tensor:
     return ((leaves > 0) & (leaves < _MISS)).reshape(count, -1).any(dim=1)
 
 
-def check_box(box: Tensor, cameras: Cameras, advice: str) -> None:
-    """Refuse a box that no camera sees, and warn of one that some do not.
+def check_box(box: Tensor, cameras: Cameras, advice: str) -> list[str]:
+    """Refuse a box that no camera sees.
 
     Args:
         box: Its lower and upper corner, ``[2, 3]``, scene units.
         cameras: The training cameras.
         advice: What the user can do about it, the end of a sentence.
+
+    Returns:
+        A sentence where some cameras do not see it.
 
     Raises:
         InputError: If no camera sees the box.
@@ -51,9 +53,10 @@ def check_box(box: Tensor, cameras: Cameras, advice: str) -> None:
             f"The box in which the model learns, {corners} in scene units, is in none of the {len(seen)} training "
             f"views: {advice}."
         )
-    if not seen.all():
-        missing = int((~seen).sum())
-        CONSOLE.print(
-            f"[yellow]{missing} of {len(seen)} training views do not see the box in which the model learns, {corners} "
-            f"in scene units: {advice}."
-        )
+    if seen.all():
+        return []
+    missing = int((~seen).sum())
+    return [
+        f"{missing} of {len(seen)} training views do not see the box in which the model learns, {corners} in scene "
+        f"units: {advice}."
+    ]

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 import torch
 from nerfstudio.data.datamanagers.base_datamanager import DataManager
+from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -20,6 +21,7 @@ from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.compat.tsdf_walls import leave_out_walls
+from s3im_methods.data.advice import depth_advice
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.engine.allocator import keep_freed_memory
@@ -82,12 +84,12 @@ class S3IMPipeline(VanillaPipeline):
         if test_mode != "inference":
             _check_masks(self.datamanager)
             _check_depth(self.datamanager, self.model.far_plane())  # type: ignore[operator]
-        if test_mode == "val" and isinstance(self.model.collider, AABBBoxCollider):
-            cameras = self.datamanager.train_dataset.cameras  # type: ignore[union-attr]
-            check_box(self.model.collider.scene_box.aabb, cameras, self.model.box_advice)  # type: ignore[arg-type]
-        if test_mode == "val" and local_rank == 0:
-            for sentence in self.model.data_warnings(self.datamanager.train_dataset):  # type: ignore[operator,union-attr]
+        if test_mode == "val":
+            sentences = warnings_of(self.model, self.datamanager.train_dataset)  # type: ignore[arg-type]
+            sentences += depth_advice(self.datamanager.train_dataparser_outputs, config.model)  # type: ignore[attr-defined]
+            for sentence in sentences if local_rank == 0 else []:
                 CONSOLE.print(f"[yellow]{sentence}")
+        if test_mode == "val" and local_rank == 0:
             place = "the CPU" if on_cpu else f"device {device}"
             CONSOLE.print(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]
         if wrap_here:
@@ -155,7 +157,7 @@ def check_pipeline(config: S3IMPipelineConfig) -> None:
         InputError: If the scene cannot be used, the batch does not suit S3IM, or one of its settings is out of range.
     """
     _check_data(config)
-    _check_batch(config)
+    check_batch(config)
 
 
 def _check_data(config: S3IMPipelineConfig) -> None:
@@ -167,7 +169,31 @@ def _check_data(config: S3IMPipelineConfig) -> None:
     check_scene(manager.dataparser, with_depth)  # type: ignore[attr-defined]
 
 
-def _check_batch(config: S3IMPipelineConfig) -> None:
+def warnings_of(model: Any, dataset: InputDataset) -> list[str]:
+    """What of a model does not suit the training views, a sentence each.
+
+    Args:
+        model: Of this pack.
+        dataset: The training views.
+
+    Raises:
+        InputError: If no view sees the box in which the model learns.
+    """
+    sentences = list(model.data_warnings(dataset))
+    if isinstance(model.collider, AABBBoxCollider):
+        sentences += check_box(model.collider.scene_box.aabb, dataset.cameras, model.box_advice)
+    return sentences
+
+
+def check_batch(config: S3IMPipelineConfig) -> None:
+    """Refuse a batch that does not suit S3IM, and settings of S3IM that are out of range.
+
+    Args:
+        config: The pipeline's configuration.
+
+    Raises:
+        InputError: See above.
+    """
     s3im = config.model.s3im  # type: ignore[attr-defined]
     # To build it is to refuse what is out of range.
     s3im.build()

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from nerfstudio.engine.trainer import TRAIN_INTERATION_OUTPUT, Trainer, TrainerConfig
 from nerfstudio.utils import comms
 from nerfstudio.utils.decorators import check_main_thread
@@ -26,8 +25,9 @@ from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
+from s3im_methods.engine.training_start import save_config
 from s3im_methods.errors import InputError
-from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason, written
+from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason
 from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
@@ -68,8 +68,7 @@ class S3IMTrainer(Trainer):
         model = self.pipeline.model
         if model.decides_by_data and comms.is_main_process():
             self.config.pipeline.model = model.kept_config  # type: ignore[assignment]
-            with written(self.base_dir / "config.yml") as path:
-                path.write_text(yaml.dump(self.config), "utf8")
+            save_config(self.config)
 
     def train(self) -> None:
         """Train up to ``max_num_iterations``, counted from the run's first step, also when resumed."""

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
 from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
 from s3im_methods.errors import InputError
-from s3im_methods.outputs import check_output_folder
+from s3im_methods.outputs import check_output_folder, written
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
@@ -37,6 +39,23 @@ def prepare(config: "TrainerConfig") -> "TrainerConfig":
     folder = config.output_dir / (config.experiment_name or "") / (config.method_name or "") / config.timestamp
     check_output_folder(folder, "--output-dir")
     return config
+
+
+def save_config(config: "TrainerConfig") -> None:
+    """Write a run's config.yml such that a full disk leaves the one that is there.
+
+    Args:
+        config: The run's.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    from nerfstudio.utils.rich_utils import CONSOLE
+
+    path = config.get_base_dir() / "config.yml"
+    CONSOLE.log(f"Saving config to: {path}")
+    with written(path) as file:
+        file.write_text(yaml.dump(config), encoding="utf-8")
 
 
 def _from_file(typed: "TrainerConfig") -> "TrainerConfig":
@@ -83,9 +102,13 @@ def _choose_folder(config: "TrainerConfig", folder: Path, recorded: Path, beside
     """Continue a run in its own folder, and begin a new one in a new one, so that no checkpoint is lost."""
     from nerfstudio.utils.rich_utils import CONSOLE
 
-    resumes = config.load_dir is not None or config.load_checkpoint is not None
-    own = beside is not None and config.load_dir is not None and config.load_dir.absolute() == beside.absolute()
-    if own and folder.parent.name == config.method_name:
+    source = config.load_dir or config.load_checkpoint
+    resumes, owned = source is not None, {folder.resolve(), (beside or folder).resolve()}
+    if (
+        source is not None
+        and owned & {source.resolve(), source.resolve().parent}
+        and folder.parent.name == config.method_name
+    ):
         config.output_dir, config.experiment_name = folder.parents[2], folder.parents[1].name
         config.timestamp = folder.name
     elif beside is not None or steps_in(recorded):
@@ -109,7 +132,7 @@ def _typed_settings(typed: "TrainerConfig") -> dict[str, Any]:
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     inner: dict[str, Any] | None = None
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         inner = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     elif isinstance(value, dict):
         inner = {str(key): item for key, item in value.items()}

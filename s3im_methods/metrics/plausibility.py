@@ -34,8 +34,8 @@ def hints(predicted: NDArray, reference: NDArray) -> list[str]:
         larger, factor = ("larger", ratio) if ratio > 1 else ("smaller", 1 / ratio)
         return [
             f"The prediction is about {_rounded(factor)} times {larger} than the reference (diagonals of "
-            f"{sizes[0]:.4g} and {sizes[1]:.4g}), so they seem to be in different "
-            f"units{_unit(factor)}. Scale one of them, or give --align similarity."
+            f"{sizes[0]:.4g} and {sizes[1]:.4g}), so they seem to be in different units"
+            f"{_unit(factor)}. Scale one of them, or give --align similarity."
         ]
     turned = _turned(predicted[:_FEW], reference[:_FEW], sizes[1])
     if turned is not None:

@@ -89,6 +89,11 @@ def test_dark_masks_are_refused_unless_they_are_ignored(tmp_path):
     assert said(dark, ignores_masks=True) == ""
 
 
+@pytest.mark.parametrize(("factor", "is_said"), [(2.0, True), (1.0, False), (0.5, False)])
+def test_enlarged_images_are_said(tmp_path, factor, is_said):
+    assert ("factor 2 enlarges the images" in said(dataset(tmp_path, scale_factor=factor))) is is_said
+
+
 def test_what_is_said_of_turned_images(tmp_path):
     images = dataset(tmp_path, mask=None)
     exif = Image.Exif()

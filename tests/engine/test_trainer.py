@@ -15,17 +15,26 @@ from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.errors import InputError
 
 
+class Layer(torch.nn.Linear):
+    """Has what nerfstudio's trainer asks of a pipeline."""
+
+    def load_pipeline(self, state: dict, step: int) -> None:
+        self.load_state_dict(state)
+
+
 def trainer(folder: Path, value: float = 1.0) -> S3IMTrainer:
     """A trainer of one parameter, without scene and viewer."""
     result = object.__new__(S3IMTrainer)
-    layer = torch.nn.Linear(200, 200)
+    layer = Layer(200, 200)
     torch.nn.init.constant_(layer.weight, value)
     result.pipeline = layer  # type: ignore[assignment]
     result.checkpoint_dir = folder
     result.config = types.SimpleNamespace(  # type: ignore[assignment]
         save_only_latest_checkpoint=True, load_dir=None, load_checkpoint=None, load_step=None, load_scheduler=True
     )
-    result.optimizers = types.SimpleNamespace(optimizers={}, schedulers={})  # type: ignore[assignment]
+    result.optimizers = types.SimpleNamespace(
+        optimizers={}, schedulers={}, load_optimizers=lambda _: None, load_schedulers=lambda _: None
+    )  # type: ignore[assignment]
     result.grad_scaler = torch.amp.GradScaler("cpu", enabled=False)  # type: ignore[assignment]
     result._losses_seen = FiniteLossWatch()
     return result
@@ -140,3 +149,81 @@ def test_upstream_still_writes_checkpoints_in_place(tmp_path, monkeypatch):
     stock = trainer(tmp_path)
     Trainer.save_checkpoint(stock, 1)
     assert written == [tmp_path / "step-000000001.ckpt"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("[enforce fail at inline_container.cc:603]")]
+)
+def test_a_full_disk_keeps_the_last_checkpoint_and_gets_a_sentence(tmp_path, monkeypatch, error):
+    folder = tmp_path / "models"
+    trainer(folder).save_checkpoint(1)
+
+    def half(state, path, **kwargs) -> None:
+        Path(path).write_bytes(b"PK")
+        raise error
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(InputError, match=r"of step 2 cannot be written to '.*models' .*, and the one of step 1 stays"):
+        trainer(folder).save_checkpoint(2)
+    assert names(folder) == ["step-000000001.ckpt"]
+    assert names(tmp_path) == ["models"]
+
+
+def test_a_runs_folder_stands_for_its_checkpoints(tmp_path):
+    trainer(tmp_path / "models").save_checkpoint(1)
+    resumed = trainer(tmp_path / "models")
+    resumed.config.load_dir = tmp_path
+    resumed._load_checkpoint()
+    assert resumed._start_step == 2
+    # As it was given, so that config.yml does not pin the next resuming to this step.
+    assert (resumed.config.load_dir, resumed.config.load_step) == (tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"load_dir": "models", "load_step": 7}, r"--load-step is 7, and '.*' has no such checkpoint: give one of 1\."),
+        ({"load_step": 7}, r"--load-step is 7 and --load-dir is not given"),
+        ({"load_dir": "models", "load_checkpoint": "models/step-000000001.ckpt"}, "give one of them"),
+        ({"load_dir": "models/step-000000001.ckpt"}, r"which is a file: give it to --load-checkpoint"),
+        ({"load_checkpoint": "models"}, r"No checkpoint at '.*models': give --load-checkpoint a step"),
+    ],
+)
+def test_what_to_resume_that_contradicts_itself(tmp_path, settings, sentence):
+    trainer(tmp_path / "models").save_checkpoint(1)
+    broken = trainer(tmp_path / "models")
+    for name, value in settings.items():
+        setattr(broken.config, name, tmp_path / value if isinstance(value, str) else value)
+    with pytest.raises(InputError, match=sentence):
+        broken._load_checkpoint()
+
+
+def test_other_files_among_the_checkpoints(tmp_path):
+    trainer(tmp_path / "models").save_checkpoint(1)
+    for name in ("notes.txt", "step-000000009.ckpt.part"):
+        (tmp_path / "models" / name).touch()
+    resumed = trainer(tmp_path / "models")
+    resumed.config.load_dir = tmp_path / "models"
+    resumed._load_checkpoint()
+    assert resumed._start_step == 2
+
+
+def test_a_checkpoint_of_a_cpu_goes_on_with_a_gradient_scaler(tmp_path):
+    trainer(tmp_path / "models").save_checkpoint(1)
+    resumed = trainer(tmp_path / "models")
+    resumed.grad_scaler = torch.amp.GradScaler("cpu", enabled=True)  # type: ignore[assignment]
+    resumed.config.load_dir = tmp_path / "models"
+    resumed._load_checkpoint()
+    assert resumed.grad_scaler.get_scale() == 65536.0
+    assert "load_state_dict" not in vars(resumed.grad_scaler)
+
+
+def test_a_scalers_state_is_loaded(tmp_path):
+    first = trainer(tmp_path / "models")
+    first.grad_scaler = torch.amp.GradScaler("cpu", init_scale=8.0)  # type: ignore[assignment]
+    first.save_checkpoint(1)
+    resumed = trainer(tmp_path / "models")
+    resumed.grad_scaler = torch.amp.GradScaler("cpu", enabled=True)  # type: ignore[assignment]
+    resumed.config.load_dir = tmp_path / "models"
+    resumed._load_checkpoint()
+    assert resumed.grad_scaler.state_dict()["scale"] == 8.0

@@ -37,6 +37,14 @@ def test_a_camera_sees_the_cap_that_faces_it():
     assert POINTS[found, 2].min() == pytest.approx(0.25, abs=0.05)
 
 
+def test_in_map_coordinates_the_occluder_keeps_its_shape():
+    """Float32 has steps of half a metre there."""
+    shift = np.array([4.5e6, -5.0e5, 100.0])
+    far = Occluder(BALL.vertices + shift, BALL.faces)
+    eye = np.array([0.0, 0.0, 4.0])
+    assert np.array_equal(far.hides(POINTS + shift, eye + shift, 1e-3), OCCLUDER.hides(POINTS, eye, 1e-3))
+
+
 def test_cameras_add_up():
     below = trimesh.transformations.rotation_matrix(np.pi, [1, 0, 0]) @ away(4.0)
     found = seen_by(POINTS, cameras(away(4.0), below), OCCLUDER, 1e-3)

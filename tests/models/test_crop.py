@@ -116,9 +116,9 @@ def test_what_misses_the_box_is_empty(model_of, method):
     assert torch.equal(corner["normals"], torch.full((3,), 0.5))
     # The depth picture's range is the crop's.
     assert 2.5 < middle["depth"].item() < 3.7 and corner["depth"].item() == outputs["depth"].max() < 3.7
-    opacity = middle["accumulation"].item()
-    assert ((middle["rgb"] - (1 - opacity) * COLOUR) >= -1e-6).all()
-    assert ((middle["rgb"] - (1 - opacity) * COLOUR) <= opacity + 1e-5).all()
+    # Nothing but the crop's colour is behind the box.
+    own = outputs["rgb"] - (1 - outputs["accumulation"]) * COLOUR
+    assert (own >= -1e-5).all() and (own <= outputs["accumulation"] + 1e-5).all()
 
 
 @pytest.mark.parametrize("method", ["nerfacto", "tensorf for rooms", "neus-facto", "neus-facto before nerf++"])
@@ -131,3 +131,13 @@ def test_without_a_crop_nothing_changes(model_of, method):
     hits = (whole.fars > whole.nears)[..., 0]
     for name in ("depth", "accumulation"):
         assert torch.allclose(plain[name][hits], cropped[name][hits], atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["neus-facto before nerf++", "neus-facto before a grid"])
+def test_no_background_is_seen_through_an_empty_box(model_of, method):
+    empty = OrientedBox(torch.eye(3), torch.tensor([0.0, 0.8, 0.0]), torch.tensor([0.3, 0.2, 0.3]))
+    with background_color_override_context(COLOUR):
+        outputs = model_of(method).get_outputs_for_camera(camera(), obb_box=empty)
+    clear = outputs["accumulation"][..., 0] < 0.9
+    own = outputs["rgb"] - (1 - outputs["accumulation"]) * COLOUR
+    assert clear.any() and (own <= outputs["accumulation"] + 1e-5).all()

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from s3im_methods.data.checks.far_away import is_far, is_too_far, lost_share, place
 from s3im_methods.data.checks.files import Listed, Picture, check_image_modes
+from s3im_methods.data.checks.orientation import turned_hint
 from s3im_methods.data.checks.rotations import rotation_fault, to_rotations
 from s3im_methods.data.checks.splits import FEWEST_TRAINING_VIEWS
+from s3im_methods.data.image_sizes import are_near
+from s3im_methods.data.masks import load_mask
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
@@ -86,7 +89,7 @@ def check_files(outputs: DataparserOutputs, source: Path, downscaled: bool) -> N
     if outputs.mask_filenames is not None:
         masks = _listed("mask", outputs.mask_filenames, source)
         own = [picture.size for picture in pictures]
-        _check_sizes(masks, masks.check_pictures(), own, downscaled, "its image has")
+        _check_sizes(masks, _mask_pictures(masks), own, downscaled, "its image has")
     if outputs.metadata.get("include_mono_prior"):
         for key, noun in (("depth_filenames", "monocular depth map"), ("normal_filenames", "normal map")):
             found = outputs.metadata.get(key) or []
@@ -193,17 +196,25 @@ def _in_the_world(outputs: DataparserOutputs, origins: NDArray) -> NDArray[np.fl
 def _check_sizes(
     files: Listed, pictures: list[Picture], wanted: list[tuple[int, int]], downscaled: bool, whose: str
 ) -> None:
-    most = 1 if downscaled else 0
     bad = [
         index
         for index, (picture, size) in enumerate(zip(pictures, wanted, strict=True))
-        if max(abs(a - b) for a, b in zip(picture.size, size, strict=True)) > most
+        if not are_near(picture.size, size, 2 if downscaled else 1)
     ]
     if bad:
         found, expected = pictures[bad[0]].size, wanted[bad[0]]
+        remedy = ": correct width, height and intrinsics, or write the files in that size"
         files.refuse(
             bad,
             f"not of the size that {whose}",
-            f" with {found[0]} x {found[1]} instead of {expected[0]} x {expected[1]} pixels: correct width, height and "
-            "intrinsics, or write the files in that size",
+            f" with {found[0]} x {found[1]} instead of {expected[0]} x {expected[1]} pixels"
+            + (turned_hint(files.paths[bad[0]], found, expected) or remedy),
         )
+
+
+def _mask_pictures(masks: Listed) -> list[Picture]:
+    if not all(path.suffix.lower() == ".npy" for path in masks.paths):
+        return masks.check_pictures()
+    masks.check_present()
+    height_and_width = [load_mask(path)[0].shape for path in masks.paths]
+    return [Picture((width, height), "L", True) for height, width in height_and_width]

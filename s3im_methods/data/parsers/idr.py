@@ -22,7 +22,6 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
-from nerfstudio.utils.rich_utils import CONSOLE
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -79,11 +78,16 @@ class IDRDataParser(DataParser):
 
     Args:
         config: The configuration.
+
+    Attributes:
+        lines: What the user should know of the scene, after a split was read.
     """
 
     config: IDRDataParserConfig
+    lines: tuple[str, ...] = ()
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
+        lines: list[str] = []
         files = _Files.of(self.config.data)
         cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images)
         if self.config.eval_interval < 0 or self.config.eval_interval == 1:
@@ -98,8 +102,8 @@ class IDRDataParser(DataParser):
             size = picture.size
         intrinsics = np.stack([camera.intrinsics for camera in cameras])
         if self.config.crop != "none":
-            intrinsics = _of_the_crop(intrinsics, size, self.config.crop == "center", split == "train")
-        _check_intrinsics(intrinsics, size, self.config.data)
+            intrinsics = _of_the_crop(intrinsics, size, self.config.crop == "center", lines)
+        _check_intrinsics(intrinsics, size, self.config.data, lines)
 
         # OpenCV's axes, in the unit sphere's frame.
         opencv = np.stack([np.column_stack([c.rotation.T, c.center]) for c in cameras])
@@ -113,8 +117,9 @@ class IDRDataParser(DataParser):
         rotation = turn[:3, :3].double().numpy()
         transform = torch.from_numpy(np.column_stack([rotation, -rotation @ scale_mat[:3, 3]]))
 
-        metadata = _priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float())
+        metadata = _priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float(), lines)
         add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"))
+        self.lines = tuple(lines)
         ks = torch.from_numpy(intrinsics[chosen]).float()
         return DataparserOutputs(
             image_filenames=[files.images[k] for k in chosen],
@@ -233,7 +238,7 @@ def _numbers_of(images: list[Path], numbers: list[int], path: Path) -> list[int]
     )
 
 
-def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, say: bool) -> NDArray:
+def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, lines: list[str]) -> NDArray:
     """Intrinsics of the middle square, shrunk to ``size``; unchanged where the image is no such crop."""
     width, height = size
     principal = intrinsics[:, :2, 2].mean(0)
@@ -250,20 +255,19 @@ def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, say
     found = intrinsics.copy()
     found[:, :2, 2] -= (whole - whole.min()) / 2
     found[:, :2] *= width / whole.min()
-    if say:
-        CONSOLE.print(
-            f"{'' if is_common else '[yellow]'}The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, "
-            f"judged by their principal point{'' if is_common else ', which is no common size'}; these show the middle "
-            f"square at {width} x {height}, and intrinsics are changed to match (--crop none leaves them)."
-        )
+    lines.append(
+        f"The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, judged by their principal point"
+        f"{'' if is_common else ', which is no common size'}. These show the middle square at {width} x {height}, and "
+        "intrinsics are changed to match (--crop none leaves them)."
+    )
     return found
 
 
-def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path) -> None:
+def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path, lines: list[str]) -> None:
     skew = np.abs(intrinsics[:, 0, 1] / intrinsics[:, 0, 0])
     if skew.max() > _MOST_SKEW:
-        CONSOLE.print(
-            f"[yellow]{int((skew > _MOST_SKEW).sum())} of {len(skew)} cameras of {quote(folder)} have skew, up to "
+        lines.append(
+            f"{int((skew > _MOST_SKEW).sum())} of {len(skew)} cameras of {quote(folder)} have skew, up to "
             f"{skew.max():.2g} of the focal length, which nerfstudio's cameras cannot have: it is left out."
         )
     outside = (intrinsics[:, :2, 2] < 0) | (intrinsics[:, :2, 2] > np.array(size))
@@ -276,12 +280,12 @@ def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path) 
         )
 
 
-def _priors(files: _Files, chosen: NDArray, opencv: torch.Tensor, transform: torch.Tensor) -> dict:
+def _priors(files: _Files, chosen: NDArray, opencv: torch.Tensor, transform: torch.Tensor, lines: list[str]) -> dict:
     """What nerfstudio's dataset of sdfstudio's scenes reads: monocular depth and normals."""
     if not (files.depths and files.normals):
         if files.depths or files.normals:
             have, lack = ("depth", "normals") if files.depths else ("normals", "depth")
-            CONSOLE.print(f"[yellow]The scene has monocular {have} without {lack}: neither is used.")
+            lines.append(f"The scene has monocular {have} without {lack}: neither is used.")
         return {}
     return {
         "depth_filenames": [files.depths[k] for k in chosen],

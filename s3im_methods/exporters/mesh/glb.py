@@ -22,28 +22,29 @@ WORLD_KEY = "s3im_world"
 """Name in the file's ``asset.extras`` of the transform from the data's axes to glTF's, 16 numbers by rows."""
 
 _Z_UP_TO_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-_FLOAT, _UNSIGNED_SHORT, _UNSIGNED_INT = 5126, 5123, 5125
+_FLOAT, _UNSIGNED_INT = 5126, 5125
 _VERTICES, _INDICES = 34962, 34963
 _TYPES = {2: "VEC2", 3: "VEC3", 4: "VEC4"}
 
 
-def linear_colours(colours: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """sRGB as glTF wants it: linear, 65535 for 1, so that dark colours stay apart, and opaque.
+def linear_colours(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """sRGB as glTF wants it: linear, and as floats, so that dark colours stay apart, and opaque.
+
+    glTF allows whole numbers of 16 bits too, which MeshLab misreads.
 
     Args:
         colours: sRGB, ``[V, 3]``.
 
     Returns:
-        ``[V, 4]``.
+        ``[V, 4]``, 0 to 1.
 
     Example:
-        >>> linear_colours(np.array([[255, 128, 1]], dtype=np.uint8)).tolist()
-        [[65535, 14146, 20, 65535]]
+        >>> [round(value, 3) for value in linear_colours(np.array([[255, 188, 0]], dtype=np.uint8))[0].tolist()]
+        [1.0, 0.503, 0.0, 1.0]
     """
     code = np.arange(256) / 255
-    linear = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
-    opaque = np.full((len(colours), 1), 65535, dtype=np.uint16)
-    return np.concatenate([np.round(linear * 65535).astype(np.uint16)[colours], opaque], axis=1)
+    linear = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return np.concatenate([linear[colours], np.ones((len(colours), 1), np.float32)], axis=1)
 
 
 def glb_bytes(
@@ -77,7 +78,7 @@ def glb_bytes(
     }
     document: dict[str, Any] = {}
     if colours is not None:
-        attributes["COLOR_0"] = file.add(linear_colours(colours), _UNSIGNED_SHORT, normalized=True)
+        attributes["COLOR_0"] = file.add(linear_colours(colours), _FLOAT)
     if uv is not None and image is not None:
         # glTF counts v from the top.
         attributes["TEXCOORD_0"] = file.add(np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1).astype(np.float32), _FLOAT)
@@ -152,12 +153,10 @@ class _File:
         self.size += len(padded)
         return len(self.views) - 1
 
-    def add(self, array: NDArray, component: int, normalized: bool = False, bounds: bool = False) -> int:
+    def add(self, array: NDArray, component: int, bounds: bool = False) -> int:
         view = self.add_view(array.tobytes(), _INDICES if array.ndim == 1 else _VERTICES)
         accessor: dict[str, Any] = {"bufferView": view, "componentType": component, "count": len(array)}
         accessor["type"] = "SCALAR" if array.ndim == 1 else _TYPES[array.shape[1]]
-        if normalized:
-            accessor["normalized"] = True
         if bounds:
             accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
         self.accessors.append(accessor)

@@ -56,6 +56,8 @@ def _generate_point_cloud(command: Any, original: Any, pipeline: Any, num_points
     wanted = WantedPoints(num_points, command.num_rays_per_batch, boxes, " or ".join(flags))
     with colours_asked_for(command, pipeline.model):
         cloud = original(pipeline=pipeline, num_points=num_points, crop_obb=wanted, **settings)
+    if len(cloud.points) == 0:
+        raise InputError("No point is left after outliers were removed: give a larger --std-ratio or --num-points.")
     if type(command).__name__ == "ExportPoissonMesh" and len(cloud.points) < _LEAST_FOR_POISSON:
         raise InputError(
             f"{len(cloud.points)} points are too few for a surface: give a --num-points of at least "

@@ -6,9 +6,14 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from PIL import Image
 
 from s3im_methods.data.checks.orientation import orientation_of, orientation_warnings, turned_hint
+from s3im_methods.data.checks.outputs import check_files
+from s3im_methods.errors import InputError
 
 
 def photo(path, tag: int | None):
@@ -84,3 +89,31 @@ def test_a_hint_only_where_turning_helps(tmp_path):
     assert turned_hint(photo(tmp_path / "b.jpg", 3), (8, 6), (6, 8)) is None
     hint = turned_hint(photo(tmp_path / "c.tif", 5), (6, 8), (8, 6))
     assert hint is not None and hint.endswith("take that tag out of it")
+
+
+def views(folder, masks) -> DataparserOutputs:
+    """Two views of 8 x 6 pixels."""
+    images = [photo(folder / f"{k}.jpg", None) for k in range(2)]
+    poses = torch.eye(4)[None, :3].repeat(2, 1, 1)
+    poses[1, 0, 3] = 1.0
+    cameras = Cameras(poses, torch.full((2,), 5.0), torch.full((2,), 5.0), 4.0, 3.0, 8, 6)
+    return DataparserOutputs(images, cameras, mask_filenames=masks)
+
+
+def test_whatever_the_parser_a_size_that_fits_when_turned_is_said(tmp_path):
+    outputs = views(tmp_path, None)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (6, 8)).save(tmp_path / "1.jpg", exif=exif)
+    with pytest.raises(InputError, match=r"with 6 x 8 instead of 8 x 6 pixels, because its EXIF orientation 6"):
+        check_files(outputs, tmp_path, False)
+
+
+def test_whatever_the_parser_masks_may_be_arrays(tmp_path):
+    masks = [tmp_path / f"{k}.npy" for k in range(2)]
+    for path in masks:
+        np.save(path, np.ones((6, 8), dtype=bool))
+    check_files(views(tmp_path, masks), tmp_path, False)
+    np.save(masks[1], np.ones((6, 9), dtype=bool))
+    with pytest.raises(InputError, match=r"1 of 2 masks is not of the size that its image has, namely '.*1.npy'"):
+        check_files(views(tmp_path, masks), tmp_path, False)

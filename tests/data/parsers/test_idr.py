@@ -9,6 +9,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.parsers.idr import IDRDataParserConfig
 from s3im_methods.data.scene_facts import SceneFacts
@@ -46,6 +47,12 @@ def write(folder: Path, size: tuple[int, int] = (16, 12), whole: tuple[int, int]
 
 def parse(folder: Path, split: str = "train", **settings) -> DataparserOutputs:
     return IDRDataParserConfig(data=folder, **settings).setup().get_dataparser_outputs(split)
+
+
+def said(folder: Path, **settings) -> str:
+    lines: list[str] = []
+    read_splits(IDRDataParserConfig(data=folder, **settings), say=lines.append)
+    return " ".join(lines)
 
 
 @pytest.mark.parametrize("orientation", ["up", "none"])
@@ -95,21 +102,21 @@ def test_masks_follow_their_images(tmp_path):
 
 
 @pytest.mark.parametrize(("whole", "side"), [((1200, 680), 384), ((1920, 1080), 384), ((1600, 1200), 100)])
-def test_the_middle_square_of_larger_images_is_found(tmp_path, whole, side, capsys):
+def test_the_middle_square_of_larger_images_is_found(tmp_path, whole, side):
     write(tmp_path, (side, side), whole)
     outputs = parse(tmp_path, eval_interval=0)
     scale, expected = side / min(whole), intrinsics(whole)
-    assert f"{whole[0]} x {whole[1]}" in capsys.readouterr().out
+    assert f"images of {whole[0]} x {whole[1]} pixels" in said(tmp_path)
     offset = (max(whole) - min(whole)) / 2
     assert outputs.cameras.fx[0].item() == pytest.approx(scale * expected[0, 0], rel=1e-5)
     assert outputs.cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] - offset) + 0.5, rel=1e-5)
     assert outputs.cameras.cy[0].item() == pytest.approx(scale * expected[1, 2] + 0.5, rel=1e-5)
 
 
-def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path, capsys):
+def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path):
     write(tmp_path, (100, 100), (900, 500))
     outputs = parse(tmp_path, eval_interval=0)
-    assert "which is no common size" in " ".join(capsys.readouterr().out.split())
+    assert "which is no common size" in said(tmp_path)
     # The principal point is 2 % and 4 % off the middle.
     assert outputs.cameras.fx[0].item() == pytest.approx(100 / 500 * intrinsics((900, 500))[0, 0], rel=0.05)
 

@@ -13,7 +13,9 @@ from nerfstudio.field_components.field_heads import FieldHeadNames
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
 from s3im_methods.exporters.mesh.memory import MemoryBudget
+from s3im_methods.exporters.mesh.mesh_files import write_mesh
 from s3im_methods.exporters.mesh.world_frame import WorldFrame
+from s3im_methods.metrics.surface_file import load_surface
 
 CENTRE, RADIUS = torch.tensor([0.2, -0.1, 0.3]), 0.5
 TURN = np.array(trimesh.transformations.rotation_matrix(0.7, [1, 2, 3]))[:3, :3]
@@ -115,6 +117,28 @@ def test_the_level_of_a_density_is_the_surfaces_unless_one_is_given():
     # Lower by a factor of e^3: farther out by 3 x 0.02 scene units.
     swollen = extracted(Ball(), level=100 * np.exp(-3.0))
     assert distance_from_ball(swollen, RADIUS + 0.06) == pytest.approx(0, abs=0.005)
+
+
+def test_in_map_coordinates_the_ball_is_as_round(tmp_path):
+    """Float32 has steps of half a metre there, a quarter of the ball's radius."""
+    far = WorldFrame(TURN, np.array([5.0e5, -4.5e6, 120.0]), 0.25)
+    said = []
+    mesh = extract_mesh(
+        SignedBall(), cameras(), far, MeshSettings(resolution=64), said.append, budget=MemoryBudget(1e9)
+    )
+    centre = far.to_world(CENTRE[None].double().numpy())[0]
+    assert "e+06" not in said[0]
+    for ending in ("ply", "obj", "glb"):
+        path = tmp_path / f"mesh.{ending}"
+        write_mesh(path, mesh.surface, mesh.normals, mesh.colours)
+        radius = np.linalg.norm(load_surface(path).vertices - centre, axis=1)
+        assert radius == pytest.approx(RADIUS / 0.25, abs=0.005)
+
+
+def test_a_density_has_no_level_of_0():
+    with pytest.raises(InputError, match="--level is 0, and this method has a density: give a level above 0"):
+        extracted(Ball(), level=0.0)
+    assert len(extracted(SignedBall(), level=0.0).surface.faces) > 0
 
 
 def test_normals_point_outwards_and_colours_are_seen_against_them():

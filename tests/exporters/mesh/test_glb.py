@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pymeshlab
 import pytest
 import trimesh
 from PIL import Image
 
 from s3im_methods.exporters.mesh.appearance import vertex_normals
-from s3im_methods.exporters.mesh.glb import linear_colours
 from s3im_methods.exporters.mesh.marching import Triangles
 from s3im_methods.exporters.mesh.mesh_files import write_mesh, write_textured
 from s3im_methods.exporters.mesh.texture import make_texture
 from s3im_methods.metrics.surface_file import load_surface
 
-KINDS = {5126: "<f4", 5123: "<u2", 5125: "<u4"}
+KINDS = {5126: "<f4", 5125: "<u4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 TURN = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
@@ -96,13 +96,16 @@ def test_colours_are_linear_and_dark_ones_stay_apart(ball, tmp_path):
     write_mesh(tmp_path / "mesh.glb", mesh, vertex_normals(mesh), np.repeat(codes[:, None], 3, axis=1))
     file = File(tmp_path / "mesh.glb")
     accessor = file.document["accessors"][file.primitive["attributes"]["COLOR_0"]]
-    assert (accessor["componentType"], accessor["type"], accessor["normalized"]) == (5123, "VEC4", True)
-    linear = file.attribute("COLOR_0") / 65535
+    assert (accessor["componentType"], accessor["type"]) == (5126, "VEC4")
+    linear = file.attribute("COLOR_0").astype(np.float64)
     assert (linear[:, 3] == 1).all()
     # What a viewer does before it shows them.
     shown = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)[:, 0]
-    assert shown * 255 == pytest.approx(codes, abs=0.1)
-    assert linear_colours(np.array([[188, 0, 255]], dtype=np.uint8))[0, 0] / 65535 == pytest.approx(0.503, abs=1e-3)
+    assert shown * 255 == pytest.approx(codes, abs=0.01)
+    assert linear[188, 0] == pytest.approx(0.503, abs=1e-3)
+    ms = pymeshlab.MeshSet()  # type: ignore[attr-defined]
+    ms.load_new_mesh(str(tmp_path / "mesh.glb"))
+    assert ms.current_mesh().vertex_color_matrix() == pytest.approx(linear, abs=1 / 255)
 
 
 def test_a_textured_mesh(ball, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.appearance import vertex_normals
 from s3im_methods.exporters.mesh.marching import Triangles
 from s3im_methods.exporters.mesh.mesh_files import write_mesh, write_textured
@@ -138,7 +139,7 @@ def test_what_fails_halfway_leaves_the_old_file(ball, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", no_space)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputError, match="No space"):
         write_mesh(tmp_path / "mesh.ply", ball, -vertex_normals(ball), hue(ball.vertices))
     assert [path.name for path in tmp_path.iterdir()] == ["mesh.ply"]
     assert (tmp_path / "mesh.ply").read_bytes() == before

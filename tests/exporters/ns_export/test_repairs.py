@@ -187,6 +187,12 @@ def test_too_few_points_for_a_surface(export):
         export(exporter.ExportPoissonMesh, num_points=50, **FEW)
 
 
+def test_nothing_is_left_of_the_points(export, tmp_path):
+    with pytest.raises(InputError, match="No point is left after outliers were removed"):
+        export(exporter.ExportPointCloud, num_points=1, num_rays_per_batch=100)
+    assert list(tmp_path.iterdir()) == []
+
+
 def cameras(*sizes: int, kind: CameraType = CameraType.PERSPECTIVE) -> Cameras:
     width = torch.tensor(sizes)[:, None]
     return Cameras(
