@@ -24,10 +24,10 @@ from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
 from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
-from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
-from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
+from s3im_methods.models.s3im_neus_facto import S3IMNeuSFactoModelConfig
+from s3im_methods.models.s3im_tensorf import S3IMTensoRFModelConfig
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 compat.apply()

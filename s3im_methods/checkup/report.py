@@ -93,8 +93,7 @@ def report_scene(config: TrainerConfig) -> SceneReport:
 
 
 def _built(pipeline: Any, read: ReadScene) -> Any:
-    if hasattr(pipeline.model, "adapt_to_data"):
-        pipeline.model.adapt_to_data(pipeline.datamanager.dataparser)
+    pipeline.model._target.adapt_to_data(pipeline.model, pipeline.datamanager.dataparser)
     train = read.train
     return pipeline.model.setup(
         scene_box=train.scene_box,

@@ -67,8 +67,7 @@ class S3IMPipeline(VanillaPipeline):
     ) -> None:
         if test_mode != "inference":
             check_pipeline(config)
-        if hasattr(config.model, "adapt_to_data"):
-            config.model.adapt_to_data(config.datamanager.dataparser)  # type: ignore[attr-defined]
+        config.model._target.adapt_to_data(config.model, config.datamanager.dataparser)  # type: ignore[attr-defined]
         accept_whole_numbers()
         if test_mode != "val":
             repair_export(config.model)
@@ -84,7 +83,7 @@ class S3IMPipeline(VanillaPipeline):
         super().__init__(config, cast(str, device), test_mode, 1 if wrap_here else world_size, local_rank, grad_scaler)
         if test_mode != "inference":
             _check_masks(self.datamanager)
-            _check_depth(self.datamanager, getattr(config.model, "far_plane", None))
+            _check_depth(self.datamanager, self.model.far_plane())  # type: ignore[operator]
         if test_mode == "val":
             sentences = warnings_of(self.model, self.datamanager.train_dataset)  # type: ignore[arg-type]
             sentences += depth_advice(self.datamanager.train_dataparser_outputs, config.model)  # type: ignore[attr-defined]

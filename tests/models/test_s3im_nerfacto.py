@@ -15,8 +15,8 @@ from short_training import losses_of_training
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses import S3IMConfig
+from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
-from s3im_methods.models.surface_normals import density_normals
 
 SMALL = {
     "num_levels": 4,
@@ -281,8 +281,10 @@ def test_there_is_no_loss_of_opacity_without_alpha_or_weight_or_training(facts, 
 
 
 def test_what_a_run_is_saved_with_does_not_tie_it_to_this_machine():
-    assert build(S3IMNerfactoModelConfig, TRANSPARENT).config.implementation == "auto"
-    assert build(S3IMNerfactoModelConfig, implementation="torch").config.implementation == "torch"
+    model = build(S3IMNerfactoModelConfig, TRANSPARENT)
+    assert (model.kept_config.implementation, model.kept_config.background_color) == ("auto", "white")
+    assert model.config.implementation in ("tcnn", "torch")
+    assert build(S3IMNerfactoModelConfig, implementation="torch").kept_config.implementation == "torch"
 
 
 IGNORED = {"opacity_loss_mult": 0.0}
