@@ -86,9 +86,8 @@ def test_the_viewers_panel(size):
 
 
 def test_a_command_that_runs_as_a_script(monkeypatch):
-    monkeypatch.setitem(
-        sys.modules, "__main__", SimpleNamespace(get_crop_from_json=render.get_crop_from_json.__wrapped__)
-    )
+    changed: Any = render.get_crop_from_json
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(get_crop_from_json=changed.__wrapped__))
     accept_whole_numbers()
     with pytest.raises(InputError, match=r"^The camera path's crop is"):
         sys.modules["__main__"].get_crop_from_json({"crop": {}})
