@@ -179,7 +179,7 @@ def broken(folder: Path, fault: str) -> None:
     ("fault", "words"),
     [
         ("no cameras", "holds no cameras_sphere.npz or"),
-        ("cut off", "is no whole archive"),
+        ("cut off", "is not a complete archive"),
         ("no images", "holds no images in image/"),
         ("a mask is missing", "6 images but 5 masks"),
         ("an image too many", "6 cameras"),
