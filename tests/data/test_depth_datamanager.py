@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from s3im_methods.scenes import RoomConfig, write_scene
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("exact") / "room"
-    size = {"width": 24, "height": 18, "train_views": 6, "test_views": 2}
+    size: dict[str, Any] = {"width": 24, "height": 18, "train_views": 6, "test_views": 2}
     return write_scene(RoomConfig(**size, light_samples=4, supersampling=1), out)
 
 

@@ -1,5 +1,7 @@
 """Images of every kind: colours over what masks leave out, modes that are no colours, masks as a viewer shows them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ MASK = np.array([[255, 0, 140], [0, 100, 255]], dtype=np.uint8)
 COLOUR = (1.0, 0.5, 0.0)
 
 
-def dataset(folder, mode="RGB", colour=None, mask=MASK, scale_factor=1.0) -> SceneImages:
+def dataset(folder, mode="RGB", colour=None, mask: Any = MASK, scale_factor=1.0) -> SceneImages:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 4), dtype=np.uint8)
     Image.fromarray(pixels).convert(mode).save(folder / ("i.tif" if mode == "CMYK" else "i.png"))
     image = next(folder.glob("i.*"))
