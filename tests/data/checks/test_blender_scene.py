@@ -121,6 +121,6 @@ def test_file_instead_of_folder(blender, refusal):
     config = write(blender)
     config.data = blender.folder / "transforms_train.json"
     assert (
-        refusal(config) == "'{s}/transforms_train.json' is no folder: give --data the folder that holds "
+        refusal(config) == "'{s}/transforms_train.json' is not a folder: give --data the folder that holds "
         "transforms_train.json."
     )

@@ -197,12 +197,12 @@ IN_TRANSFORMS = {
     ),
     "split with unknown names": (
         lambda m, f: m.update(train_filenames=["images/1.png", "1.png", "2.png"]),
-        "train_filenames in {t} lists '1.png', which is no frame's file_path (2 of 3 names are unknown): "
+        "train_filenames in {t} lists '1.png', which is not the file_path of a frame (2 of 3 names are unknown): "
         "correct or drop it.",
     ),
     "split of another kind": (
         lambda m, f: m.update(val_filenames="images/1.png"),
-        "val_filenames in {t} is no list of file names: give a list of the frames' file_paths.",
+        "val_filenames in {t} is not a list of file names: give a list of the frames' file_paths.",
     ),
     "masks of some frames": (
         lambda m, f: [f[0].pop("mask_path"), f[3].pop("mask_path")],
