@@ -58,10 +58,10 @@ def test_a_camera_paths_crop():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"crop_scale": [0, 1, 1]}, r"^The box's size is \[0.*, 1.*, 1.*\], in which there is nothing: give three"),
-        ({"crop_scale": [1, -1, 1]}, "in which there is nothing"),
-        ({"crop_center": [0, float("nan"), 1]}, "^The box's centre is .*: give three finite numbers"),
-        ({"crop_rot": ["a", 0, 1]}, "^The box's rotation is"),
+        ({"crop_scale": [0, 1, 1]}, r"^The crop box's size is \[0.*, 1.*, 1.*\], so it holds nothing: give three"),
+        ({"crop_scale": [1, -1, 1]}, "so it holds nothing"),
+        ({"crop_center": [0, float("nan"), 1]}, "^The crop box's centre is .*: give three finite numbers"),
+        ({"crop_rot": ["a", 0, 1]}, "^The crop box's rotation is"),
         ({"crop_rot": [0, 1]}, "^The camera path's crop is .*: give crop_center and crop_scale, three numbers each"),
         ({"crop_bg_color": None}, "^The camera path's crop is"),
     ],

@@ -112,7 +112,7 @@ def test_what_is_no_depth_is_counted(change, written):
 def test_a_wrong_unit_is_told_from_the_cameras_distance(written):
     _, output = said(written, unit=1.0)
     assert "The median depth is" in output
-    assert "metres where the cameras are at most" in output
+    assert "metres, but the cameras are at most" in output
     assert "set --pipeline.datamanager.depth.unit." in output
 
 

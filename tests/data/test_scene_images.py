@@ -80,8 +80,8 @@ def test_what_is_said_of_masks(tmp_path):
     assert said(dataset(tmp_path)).startswith("Masks of 1 image: 50.0% of the pixels are white, so trained on.")
     assert said(dataset(tmp_path, mask=None)) == ""
     assert said(dataset(tmp_path), ignores_masks=True) == ""
-    assert "but no pixel is drawn there: add --pipeline" in said(dataset(tmp_path, colour=COLOUR))
-    assert "no pixel is drawn there" not in said(dataset(tmp_path, colour=COLOUR), ignores_masks=True)
+    assert "but training samples no pixel there: add --pipeline" in said(dataset(tmp_path, colour=COLOUR))
+    assert "samples no pixel there" not in said(dataset(tmp_path, colour=COLOUR), ignores_masks=True)
 
 
 def test_dark_masks_are_refused_unless_they_are_ignored(tmp_path):

@@ -77,7 +77,7 @@ def _read_cloud(path: Path) -> np.ndarray:
     points = np.asarray(o3d.io.read_point_cloud(str(path)).points)  # pyright: ignore[reportArgumentType]
     points = points[np.isfinite(points).all(axis=1)] if len(points) else points
     if len(points) == 0:
-        raise InputError(f"{quote(path)} holds no points: write it anew, or drop ply_file_path.")
+        raise InputError(f"{quote(path)} holds no points: write it again, or drop ply_file_path.")
     return points
 
 
@@ -94,7 +94,7 @@ def _from_colmap(frames: FrameList, folder: Path, transform: np.ndarray, scale: 
         try:
             points, images = read_points(folder / f"points3D{ending}"), read_images(folder / f"images{ending}")
         except Exception as error:  # nerfstudio's readers raise errors of any kind on a damaged file.
-            raise InputError(f"The COLMAP model in {quote(folder)} is damaged: write it anew.") from error
+            raise InputError(f"The COLMAP model in {quote(folder)} is damaged: write it again.") from error
         if not points:
             return None
         index = {number: row for row, number in enumerate(points)}

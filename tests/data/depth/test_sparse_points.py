@@ -81,12 +81,12 @@ def test_damaged_and_empty_reconstructions_are_refused(room):
     folder.mkdir(parents=True)
     for name in ("points3D.bin", "images.bin"):
         (folder / name).write_bytes(b"\x05" * 11)
-    with pytest.raises(InputError, match=r"The COLMAP model in .* is damaged: write it anew"):
+    with pytest.raises(InputError, match=r"The COLMAP model in .* is damaged: write it again"):
         room.dataset(source="sparse").depth_maps.get(0)
     for name in ("points3D.bin", "images.bin"):
         (folder / name).unlink()
     (room.folder / "points.ply").write_bytes(b"ply\n")
-    with pytest.raises(InputError, match=r"points.ply' holds no points: write it anew"):
+    with pytest.raises(InputError, match=r"points.ply' holds no points: write it again"):
         room.dataset(source="sparse").depth_maps.get(0)
 
 
