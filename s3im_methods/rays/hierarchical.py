@@ -127,8 +127,12 @@ class HierarchicalSampler(Sampler):
         """
         first = self.first(ray_bundle, num_samples=self.num_samples)
         assert first.spacing_starts is not None and first.spacing_ends is not None
-        distance = first.spacing_to_euclidean_fn
-        assert distance is not None
+        spacing, nears, fars = first.spacing_to_euclidean_fn, ray_bundle.nears, ray_bundle.fars
+        assert spacing is not None and nears is not None and fars is not None
+
+        def distance(places: Tensor) -> Tensor:
+            # A spacing rounds past its ends.
+            return torch.minimum(torch.maximum(spacing(places), nears), fars)
 
         def evaluated(distances: Tensor) -> Tensor:
             points = ray_bundle.origins[:, None] + ray_bundle.directions[:, None] * distances[..., None]
@@ -147,9 +151,11 @@ class HierarchicalSampler(Sampler):
             edges, parents = merged(edges, Edges(places, new, new_sdf if is_last else evaluated(new)))
             # What lies between two new edges that were not evaluated is no nearer than all of their old bin.
             least = least.gather(1, parents) if is_last else least_distance(edges.distances, edges.sdf)
+        # Two places that are next to each other may be rounded to distances in the other order.
+        distances = edges.distances.cummax(dim=1).values
         samples = ray_bundle.get_ray_samples(
-            bin_starts=edges.distances[:, :-1, None],
-            bin_ends=edges.distances[:, 1:, None],
+            bin_starts=distances[:, :-1, None],
+            bin_ends=distances[:, 1:, None],
             spacing_starts=edges.places[:, :-1, None],
             spacing_ends=edges.places[:, 1:, None],
             spacing_to_euclidean_fn=distance,
