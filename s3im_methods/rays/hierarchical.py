@@ -19,8 +19,6 @@ from nerfstudio.cameras.rays import RayBundle, RaySamples
 from nerfstudio.model_components.ray_samplers import Sampler
 from torch import Tensor
 
-from s3im_methods.encodings import fused_available
-from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.rays.known_distances import KnownDistances, least_distance
 
 _TINY = 1e-5

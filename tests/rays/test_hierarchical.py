@@ -1,6 +1,7 @@
 """NeuS's samples: where they gather, and what is asked of every sampler."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def sphere(points: torch.Tensor) -> torch.Tensor:
     return points.norm(dim=-1) - RADIUS
 
 
-def rays(count: int = 64, distance: float = 3.0) -> RayBundle:
+def rays(count: int = 64, distance: float = 3.0) -> Any:
     """Towards and past a sphere; every eighth has no length, as one that misses the scene's sphere."""
     random = torch.Generator().manual_seed(0)
     origins = distance * normalize(torch.randn(count, 3, generator=random), dim=-1)
