@@ -273,7 +273,10 @@ IN_TEXT = {
         b"[1, 2]",
         '{t} holds [1, 2] instead of an object with "frames": write it again, for instance with ns-process-data.',
     ),
-    "null": (b"null", '{t} holds null instead of an object with "frames": write it again, for instance with ns-process-data.'),
+    "null": (
+        b"null",
+        '{t} holds null instead of an object with "frames": write it again, for instance with ns-process-data.',
+    ),
     "not text": (b'{"a": "\xff"}', "{t} is not UTF-8 text (at byte 7): save it as UTF-8."),
     "byte order mark": (
         b"\xef\xbb\xbf{}",
