@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGP
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudio
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -16,11 +17,12 @@ from s3im_methods.data.checks.outputs import check_cameras, check_files
 from s3im_methods.data.checks.parser_errors import explain
 from s3im_methods.data.depth.nerfstudio_frames import NerfstudioFrames
 from s3im_methods.data.image_sizes import with_own_sizes
+from s3im_methods.data.instant_ngp_frames import InstantNGPFrames
 from s3im_methods.data.sdfstudio_masks import SDFStudioWithMasks
 from s3im_methods.errors import InputError
 
 # nerfstudio's parsers that keep to themselves what we need, and ours that pass it on.
-_OURS = {Nerfstudio: NerfstudioFrames, SDFStudio: SDFStudioWithMasks}
+_OURS = {InstantNGP: InstantNGPFrames, Nerfstudio: NerfstudioFrames, SDFStudio: SDFStudioWithMasks}
 
 
 class CheckedParser:
