@@ -18,9 +18,15 @@ from nerfstudio.utils.io import load_from_json
 from s3im_methods.data.checks.honoured_keys import honoured
 from s3im_methods.data.checks.instant_ngp_scene import focal_lengths, image_of
 from s3im_methods.data.checks.known_keys import unread_lines
-from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
+from s3im_methods.data.depth.listing import METADATA_KEY, FrameList, gone_points, points_of
 from s3im_methods.data.wording import quote
 
+_SPLIT = "--eval-mode splits the images"
+_UNREAD = {
+    **dict.fromkeys(("train_filenames", "val_filenames", "test_filenames"), _SPLIT),
+    "orientation_override": "poses are taken as they are",
+    "fisheye_crop_radius": "the whole image counts",
+}
 _TERMS = ("k1", "k2", "k3", "k4", "p1", "p2")
 
 
@@ -38,7 +44,7 @@ class InstantNGPFrames(InstantNGP):
         path = self.config.data if self.config.data.suffix == ".json" else self.config.data / "transforms.json"
         root, read = path.parent, load_from_json(path)
         meta, said = honoured(read, read["frames"], path)
-        self.lines = (*said, *unread_lines(meta, meta["frames"], quote(path)))
+        self.lines = (*said, *gone_points(meta, path), *unread_lines(meta, meta["frames"], quote(path), _UNREAD))
         by_image = {image_of(root, frame["file_path"]): frame for frame in meta["frames"]}
         frames = [by_image[image] for image in outputs.image_filenames]
         header = {key: value for key, value in meta.items() if key != "frames"}
@@ -50,7 +56,7 @@ class InstantNGPFrames(InstantNGP):
             source=path,
             frames=frames,
             all_frames=meta["frames"],
-            points=None,
+            points=points_of(meta, root),
             colmap=None,
             points_to_scene=np.eye(4)[:3],
             header=header,

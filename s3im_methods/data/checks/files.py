@@ -190,6 +190,8 @@ def _ends_well(file: BinaryIO, ending: bytes | None) -> bool:
 def _hint(path: Path) -> str:
     if os.path.isdir(path):
         return "; it is a folder"
+    if os.path.islink(path):
+        return f"; it is a link to {quote(os.readlink(path))}, which is not there"
     unixlike = Path(str(path).replace("\\", "/"))
     if unixlike != path and os.path.isfile(unixlike):
         return "; the name has Windows separators, write / instead of \\ there"
