@@ -4,7 +4,6 @@ nerfstudio 1.1.5's parser takes every lens for a pinhole with ``fl_y`` equal to 
 frames, and gives a single held-out view a camera of the wrong shape.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np

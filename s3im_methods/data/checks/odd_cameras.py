@@ -44,8 +44,10 @@ def odd_lenses(cameras: Cameras, images: list[Path], source: Path) -> list[str]:
         wide,
         images,
         source,
-        lambda k: f"focal lengths of {_pair(focal[k])} pixels in images of {_pair(size[k])}, which see more than "
-        f"{_WIDEST:g} degrees",
+        lambda k: (
+            f"focal lengths of {_pair(focal[k])} pixels in images of {_pair(size[k])}, which see more than "
+            f"{_WIDEST:g} degrees"
+        ),
         "give them in pixels of these images",
     )
     ratio = focal[:, 0] / focal[:, 1]
