@@ -380,4 +380,4 @@ def test_a_scene_is_read_as_training_would(scene):
         "test": 2,
     }
     assert found.facts.depth_source == "sensor" and found.facts.has_foreground_mask
-    assert "did you mean `applied_scale`?" in found.lines[0]
+    assert "did you mean `applied_scale`?" in found.warnings[0]

@@ -59,4 +59,4 @@ def test_one_camera_far_away_and_most_at_one_place():
     places[4] *= 1e4
     assert "1 of 6 cameras of 's' stands over 100 times" in odd_places(places, images, Path("s"))[0]
     assert "namely that of '4.png'" in odd_places(places, images, Path("s"))[0]
-    assert odd_places(np.eye(6, 3, -3), images, Path("s"))[0].startswith("3 of 6 cameras of 's' stand at the same")
+    assert odd_places(np.eye(6, 3, -4), images, Path("s"))[0].startswith("4 of 6 cameras of 's' stand at the same")
