@@ -256,7 +256,7 @@ def test_a_wrong_folder_is_one_sentence_for_every_parser(tmp_path, name, content
 
 
 def test_another_parser_is_named_where_the_folder_looks_like_its_own(scene):
-    with pytest.raises(InputError, match=r"looks like one for `nerfstudio-data`, to be given at the end"):
+    with pytest.raises(InputError, match=r"looks like one for `nerfstudio-data`: add that at the end"):
         check_scene(config_of("sdfstudio-data", scene.folder))
 
 

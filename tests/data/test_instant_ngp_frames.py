@@ -39,7 +39,7 @@ def test_each_frame_has_its_camera(scene):
     outputs, said = parsed(scene)
     assert outputs.cameras.fx.flatten().tolist() == [9.0, 10.0, 11.0, 12.0, 13.0]
     assert outputs.cameras.distortion_params[:, 0].tolist() == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05])
-    assert len(said) == 1 and "the frames' own fl_x count" in said[0]
+    assert len(said) == 1 and "each frame's own fl_x" in said[0]
 
 
 @pytest.mark.parametrize("where", ["top", "frames", "is_fisheye"])
