@@ -280,8 +280,7 @@ IN_TEXT = {
     "not text": (b'{"a": "\xff"}', "{t} is not UTF-8 text (at byte 7): save it as UTF-8."),
     "byte order mark": (
         b"\xef\xbb\xbf{}",
-        "{t} is not valid JSON at line 1, column 1 (Unexpected UTF-8 BOM (decode using utf-8-sig)): "
-        "fix it there, or write it again, for instance with ns-process-data.",
+        "{t} begins with a byte order mark: save it as UTF-8 without one.",
     ),
 }
 
