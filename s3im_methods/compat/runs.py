@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from s3im_methods.compat.on_import import when_imported
 from s3im_methods.compat.checkpoints import explained_load
+from s3im_methods.compat.on_import import when_imported
 
 
 def load_what_is_given() -> None:
