@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     start()
     if sys.stdout is None:
         # Closed by the shell (>&-).
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (It stays open.)
     try:
         try:
             _parse(argv).run()

@@ -79,9 +79,7 @@ def read_config(path: Path) -> "TrainerConfig":
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise InputError(
-            f"{quote(path)} is no YAML{where}: it is damaged or another file, so {_ADVICE}."
-        ) from error
+        raise InputError(f"{quote(path)} is no YAML{where}: it is damaged or another file, so {_ADVICE}.") from error
     except (AttributeError, TypeError, ValueError, ImportError, pickle.UnpicklingError) as error:
         # Classes may refuse what an earlier or later version of them wrote.
         raise InputError(f"{quote(path)} cannot be loaded ({error}): {_who_has_it(text)}.") from error

@@ -81,7 +81,8 @@ def test_an_output_that_cannot_be_printed_ends_with_a_sentence(code):
 
 
 def test_an_output_that_is_closed_is_no_error():
-    code = "import os; os.close(1)\nimport sys; sys.stdout = None\nfrom s3im_methods.cli.main import main; main(['--help'])"
+    start = "import os, sys; os.close(1); sys.stdout = None"
+    code = f"{start}\nfrom s3im_methods.cli.main import main; main(['--help'])"
     done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
