@@ -4,9 +4,12 @@ Every consumer (the pixel sampler, S3IM's permutations, torch's global generator
 switching one off, or evaluating in between, does not move the others.
 """
 
+import multiprocessing
+import os
 from typing import Literal
 
 import torch
+from pathos.helpers import mp as pathos_multiprocessing
 
 _STREAMS = ("global", "pixels", "permutations")
 Stream = Literal["global", "pixels", "permutations"]
@@ -33,6 +36,27 @@ def step_seed(seed: int, rank: int, step: int, stream: Stream) -> int:
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
         state ^= state >> 31
     return state >> 1
+
+
+def process_seed(seed: int) -> int:
+    """A seed of this process's own, for an object whose copy it received with ``seed``.
+
+    It depends on the order in which the parent started its processes, so a run that is started again repeats itself;
+    only in a process that neither library started does it depend on the operating system's process number.
+
+    Args:
+        seed: The seed that every copy has.
+
+    Returns:
+        An integer in [0, 2^63).
+    """
+    # nerfstudio's ParallelDataManager starts its processes with pathos, and there the standard library's own module
+    # believes to be in the main process.
+    current = (pathos_multiprocessing.current_process(), multiprocessing.current_process())  # pyright: ignore
+    identity = [number for process in current for number in process._identity] or [os.getpid()]
+    for number in identity:
+        seed = step_seed(seed, number, 0, "pixels")
+    return seed
 
 
 def seed_global(seed: int, device: torch.device | str) -> None:

@@ -1,6 +1,7 @@
 """What ns-train sees: light, complete, and not in the way of other methods."""
 
 import dataclasses
+import importlib
 import importlib.metadata
 import subprocess
 import sys
@@ -14,7 +15,7 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    families = ["s3im-depth-nerfacto", "s3im-nerfacto", "s3im-neus-facto", "s3im-tensorf"]
+    families = ["s3im-depth-nerfacto", "s3im-nerfacto", "s3im-neus", "s3im-neus-facto", "s3im-tensorf"]
     assert sorted(name for family in families for name in (family, f"{family}-lite")) == OURS
 
 
@@ -45,6 +46,16 @@ def test_methods_share_no_settings():
         for part in [*parts, *vars(config.pipeline.model).values()]:
             if dataclasses.is_dataclass(part) or isinstance(part, dict | list):
                 assert seen.setdefault(id(part), name) == name
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("neus_facto_config", "S3IMNeuSFactoModelConfig"), ("tensorf_config", "S3IMTensoRFModelConfig")],
+)
+def test_settings_are_also_where_older_run_folders_look_for_them(path, name):
+    old = importlib.import_module(f"s3im_methods.models.{path}")
+    configs = [METHODS[method].load().config.pipeline.model for method in OURS]
+    assert any(type(config) is getattr(old, name) for config in configs)
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -1,13 +1,17 @@
-"""Seeds are reproducible, distinct, and accepted by torch."""
+"""Seeds are reproducible, distinct, and accepted by torch; copies of one seed part ways in different processes."""
 
+import multiprocessing
+import os
 import traceback
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pathos.helpers import mp as pathos_multiprocessing
 
-from s3im_methods.randomness import seed_global, step_seed
+from s3im_methods.randomness import process_seed, seed_global, step_seed
 
 
 @given(seed=st.integers(0, 2**32), rank=st.integers(0, 64), step=st.integers(0, 10**7))
@@ -48,3 +52,24 @@ def test_on_a_gpu_it_and_the_cpu_are_seeded_and_no_other_kind_is(monkeypatch):
     generator = torch.Generator().manual_seed(7)
     seed_global(7, "cuda:1")
     assert seeded == [7] and torch.equal(torch.rand(3), torch.rand(3, generator=generator))
+
+
+@pytest.mark.parametrize("library", [pathos_multiprocessing, multiprocessing])
+def test_processes_of_either_library_get_their_own_repeatable_seeds(monkeypatch, library):
+    def seed_in(identity: tuple[int, ...], seed: int = 7) -> int:
+        monkeypatch.setattr(library, "current_process", lambda: SimpleNamespace(_identity=identity))
+        return process_seed(seed)
+
+    identities = [(1,), (2,), (1, 1), (1, 2)]
+    assert len({seed_in(identity) for identity in identities} | {7}) == 5
+    assert seed_in((1,)) == seed_in((1,))
+    assert seed_in((1,), seed=8) != seed_in((1,), seed=7)
+
+
+def test_the_process_number_is_the_last_resort(monkeypatch):
+    for library in (pathos_multiprocessing, multiprocessing):
+        monkeypatch.setattr(library, "current_process", lambda: SimpleNamespace(_identity=()))
+    monkeypatch.setattr(os, "getpid", lambda: 1234)
+    first = process_seed(7)
+    monkeypatch.setattr(os, "getpid", lambda: 1235)
+    assert process_seed(7) != first

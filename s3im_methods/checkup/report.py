@@ -73,7 +73,7 @@ def report_scene(config: TrainerConfig) -> SceneReport:
     read = read_scene(manager.dataparser, depth, manager.use_masks if surface else False)
     # Masks leave pixels out of a radiance field's training, and cut an object out of a surface's.
     facts = replace(read.facts, has_foreground_mask=read.facts.has_foreground_mask or read.masks is not None)
-    advice = advise(facts, len(read.train))
+    advice = advise(read.splits["train"], facts)
     warnings = [*read.warnings, *depth_advice(read.splits["train"], pipeline.model)]
     rows = dict(_scene_rows(read))
     if ours:
@@ -93,8 +93,7 @@ def report_scene(config: TrainerConfig) -> SceneReport:
 
 
 def _built(pipeline: Any, read: ReadScene) -> Any:
-    if hasattr(pipeline.model, "adapt_to_data"):
-        pipeline.model.adapt_to_data(pipeline.datamanager.dataparser)
+    pipeline.model._target.adapt_to_data(pipeline.model, pipeline.datamanager.dataparser)
     train = read.train
     return pipeline.model.setup(
         scene_box=train.scene_box,

@@ -53,12 +53,12 @@ def explained_load(source: object) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise InputError(
             f"The checkpoint in '{source}' was refused: it is damaged, or holds more than tensors and plain numbers, "
-            f"which could run code on this machine ({_first_line(error)}); use one from a source that you trust."
+            f"which could run code on this machine ({_first_line(error)}). Use one from a source that you trust."
         ) from error
     except (RuntimeError, EOFError, LookupError, AssertionError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"The checkpoint in '{source}' does not fit this run ({_first_line(error)}): it is damaged, or was trained "
-            "with other settings or another scene; use the flags of the config.yml beside it."
+            "with other settings or another scene. Use the flags of the config.yml beside it."
         ) from error
 
 

@@ -79,12 +79,14 @@ def read_config(path: Path) -> "TrainerConfig":
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise InputError(f"{quote(path)} is no YAML{where}: it is damaged or another file, so {_ADVICE}.") from error
+        raise InputError(
+            f"{quote(path)} is not valid YAML{where}: it is damaged or another file, so {_ADVICE}."
+        ) from error
     except (AttributeError, TypeError, ValueError, ImportError, pickle.UnpicklingError) as error:
         # Classes may refuse what an earlier or later version of them wrote.
         raise InputError(f"{quote(path)} cannot be loaded ({error}): {_who_has_it(text)}.") from error
     if not isinstance(config, TrainerConfig):
-        raise InputError(f"{quote(path)} is YAML, but no run's configuration: {_ADVICE}.")
+        raise InputError(f"{quote(path)} is YAML, but not a run's configuration: {_ADVICE}.")
     missing = _missing_settings(config)
     if missing:
         raise InputError(f"{quote(path)} lacks {missing[0]}: put a copy of the run's config.yml back.")
@@ -128,14 +130,14 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{quote(path)} is no text file: {_ADVICE}.") from error
+        raise InputError(f"{quote(path)} is not a text file: {_ADVICE}.") from error
     except OSError as error:
         raise InputError(f"{quote(path)} cannot be read ({error.strerror}): check its permissions.") from error
 
 
 def _what_is_gone(error: yaml.constructor.ConstructorError) -> str:
     names = re.findall(r"['\"]([\w.]+)['\"]", f"{error.problem}")
-    return f"{quote(names[0])}, which is not here ({error.problem})" if names else str(error.problem)
+    return f"{quote(names[0])}, which is not installed here ({error.problem})" if names else str(error.problem)
 
 
 def _who_has_it(text: str) -> str:

@@ -29,7 +29,7 @@ from s3im_methods.engine.training_start import save_config
 from s3im_methods.errors import InputError
 from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason
 from s3im_methods.randomness import seed_global, step_seed
-from s3im_methods.samplers import PatchAwarePixelSamplerConfig
+from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
 _CPU_VIEWER_RESOLUTION = 164
 """Height of the viewer's still picture, in pixels; the panel's slider "Max res" changes it."""
@@ -67,7 +67,7 @@ class S3IMTrainer(Trainer):
         """Write a preset's settings into config.yml, so that the run is later rendered without its images."""
         model = self.pipeline.model
         if model.decides_by_data and comms.is_main_process():
-            self.config.pipeline.model = model.config
+            self.config.pipeline.model = model.kept_config  # type: ignore[assignment]
             save_config(self.config)
 
     def train(self) -> None:
@@ -104,13 +104,11 @@ class S3IMTrainer(Trainer):
     def _seed_step(self, step: int) -> None:
         seed, rank = self.config.machine.seed, comms.get_rank()
         seed_global(step_seed(seed, rank, step, "global"), self.device)
-        consumers = {
-            "pixels": getattr(self.pipeline.datamanager, "train_pixel_sampler", None),
-            "permutations": getattr(self.pipeline.model, "s3im", None),
-        }
-        for stream, consumer in consumers.items():
-            if hasattr(consumer, "reseed"):
-                consumer.reseed(step_seed(seed, rank, step, stream))  # type: ignore[union-attr,arg-type]
+        self.pipeline.model.s3im.reseed(step_seed(seed, rank, step, "permutations"))  # type: ignore[union-attr,operator]
+        # Where other processes draw the pixels there is none here.
+        sampler = getattr(self.pipeline.datamanager, "train_pixel_sampler", None)
+        if isinstance(sampler, PatchAwarePixelSampler):
+            sampler.reseed(step_seed(seed, rank, step, "pixels"))
 
     @check_main_thread
     def save_checkpoint(self, step: int) -> None:
@@ -152,8 +150,8 @@ class S3IMTrainer(Trainer):
         for name, parameter in self.pipeline.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise InputError(
-                    f"Parameter {name} is not finite after step {step}: training stops without saving it and the last "
-                    "good checkpoint stays; lower that group's learning rate."
+                    f"Parameter {name} is not finite after step {step}: training stops without saving it, and the last "
+                    "good checkpoint stays. Lower that group's learning rate."
                 )
 
     def _load_checkpoint(self) -> None:

@@ -164,4 +164,4 @@ def _set(config: Any, name: str, value: Any, path: Path) -> None:
     elif hasattr(holder, last):
         setattr(holder, last, value)
     else:
-        raise InputError(f"--{name.replace('_', '-')} is no setting of the method in {quote(path)}: leave it out.")
+        raise InputError(f"--{name.replace('_', '-')} is not a setting of the method in {quote(path)}: leave it out.")

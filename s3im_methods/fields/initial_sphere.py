@@ -4,6 +4,8 @@ The random weights of the geometric initialisation (Atzmon and Lipman, "SAL", CV
 wide layers only; the networks of hash grids are narrow.
 """
 
+from typing import Any
+
 import torch
 from nerfstudio.fields.sdf_field import SDFField
 from torch import Tensor
@@ -11,28 +13,37 @@ from torch.nn import functional
 
 _POINTS = 4096
 _REACH = 1.5
-_REACH_IN_BIASES = 2.0
+_REACH_IN_RADII = 2.0
 _RIDGE = 1e-6
 
 
 @torch.no_grad()
-def fit_initial_sphere(field: SDFField) -> None:
-    """Solve for the last layer's weights that make the initial surface a sphere of radius ``bias`` (unit sphere).
+def start_as_sphere(field: SDFField, radius: float, fit: bool) -> None:
+    """Make the initial surface a sphere.
 
     Args:
-        field: A field that has not been trained; ``bias`` and ``inside_outside`` are those of its config.
+        field: A field that has not been trained, with nerfstudio's geometric initialisation for whatever radius;
+            ``inside_outside`` is its config's.
+        radius: In radii of the unit sphere.
+        fit: Whether to solve for the last layer's weights; else only its constants are those of the radius.
     """
+    last = getattr(field, f"glin{field.num_layers - 2}")
+    torch.nn.init.constant_(last.bias, radius if field.config.inside_outside else -radius)
+    if fit:
+        _fit_last_layer(field, last, radius)
+
+
+def _fit_last_layer(field: SDFField, last: Any, radius: float) -> None:
     config = field.config
     random = torch.Generator().manual_seed(0)
     directions = functional.normalize(torch.randn(_POINTS, 3, generator=random), dim=-1)
-    reach = max(_REACH, _REACH_IN_BIASES * config.bias)
+    reach = max(_REACH, _REACH_IN_RADII * radius)
     radii = reach * torch.rand(_POINTS, 1, generator=random)
-    last = getattr(field, f"glin{field.num_layers - 2}")
     hidden: list[Tensor] = []
     hook = last.register_forward_pre_hook(lambda module, inputs: hidden.append(inputs[0].double()))
     SDFField.forward_geonetwork(field, directions * radii)
     hook.remove()
-    distance = radii[:, 0].double() - config.bias
+    distance = radii[:, 0].double() - radius
     target = -distance if config.inside_outside else distance
     # Around the random solution, so that no weight grows large.
     start = last.weight[0].double()

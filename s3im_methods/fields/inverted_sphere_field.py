@@ -1,6 +1,6 @@
 """The background outside a sphere, as a radiance field on inverted coordinates (NeRF++, Zhang et al., 2020, sec. 4).
 
-``c``, ``R`` and ``r`` are those of ``samplers/sphere_collider.py``.
+``c``, ``R`` and ``r`` are those of ``rays/sphere_bounds.py``.
 """
 
 import torch
@@ -9,7 +9,7 @@ from nerfstudio.field_components.spatial_distortions import SpatialDistortion
 from nerfstudio.fields.vanilla_nerf_field import NeRFField
 from torch import Tensor
 
-from s3im_methods.samplers.sphere_collider import check_sphere
+from s3im_methods.rays.sphere_bounds import check_sphere
 
 
 class SphereInversion(SpatialDistortion):

@@ -7,7 +7,7 @@ out half a bin too deep); levels of the grid that are unlocked one after the oth
 graph is kept outside training.
 
 Naming: ``sdf`` is the signed distance in scene units, negative inside; ``gradients`` its gradient with respect to scene
-points; ``sharpness`` the parameter s of NeuS (Wang et al., NeurIPS 2021) in units of the unit sphere, see
+points; ``sharpness`` that of the opacity rule in units of the unit sphere (s of NeuS, Wang et al., NeurIPS 2021), see
 :mod:`s3im_methods.fields.unit_space`.
 """
 
@@ -18,12 +18,14 @@ import torch
 from nerfstudio.cameras.rays import RaySamples
 from nerfstudio.field_components.encodings import NeRFEncoding
 from nerfstudio.field_components.field_heads import FieldHeadNames
-from nerfstudio.fields.sdf_field import LearnedVariance, SDFField, SDFFieldConfig
+from nerfstudio.fields.sdf_field import SDFField, SDFFieldConfig
 from torch import Tensor
 from torch.nn import functional
 
 from s3im_methods.encodings import SDFHashEncoding, chosen_implementation
-from s3im_methods.fields.initial_sphere import fit_initial_sphere
+from s3im_methods.fields.initial_sphere import start_as_sphere
+from s3im_methods.fields.logistic_opacity import LogisticOpacity
+from s3im_methods.fields.opacity import OpacityRule
 from s3im_methods.fields.surface_band import outputs_in_band
 from s3im_methods.fields.unit_space import UnitSpace
 
@@ -44,10 +46,10 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     inside_outside: bool | None = None  # type: ignore[assignment]
     """Whether the inside of the initial sphere is outside of the surface, as a room needs it."""
     bias: float | None = None  # type: ignore[assignment]
-    """Radius of the initial sphere: in radii of the scene's sphere as a setting of a method, else in radii of the unit
-    sphere."""
+    """Radius of the initial sphere, in radii of the scene's sphere."""
     beta_init: float | None = None  # type: ignore[assignment]
-    """A tenth of the logarithm of NeuS's s at the start, s being in units of the unit sphere: 0.3 is 20."""
+    """A tenth of the logarithm of the opacity's sharpness at the start (NeuS's s), in units of the unit sphere: 0.3 is
+    20."""
     fit_initial_sphere: bool | None = None
     """Whether the last layer is fitted so that the initial surface is a sphere also for narrow layers."""
     sdf_at: Literal["midpoint", "start"] | None = None
@@ -68,24 +70,11 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     """Samples in the band that weigh no more than this get no colour; from 0 to 1."""
 
 
-class Sharpness(LearnedVariance):
-    """NeuS's s, learned in units of a sphere and applied to distances in scene units.
-
-    Args:
-        init_val: A tenth of the logarithm of s at the start.
-    """
-
-    space: UnitSpace
-
-    def get_variance(self) -> Tensor:  # type: ignore[override]
-        """The factor of signed distances in scene units, ``[1]``."""
-        return super().get_variance() / self.space.radius
-
-
 class S3IMSDFField(SDFField):
     """A signed distance and a colour for every point in a direction.
 
-    It works in the unit sphere around the scene's origin until :meth:`move_to`.
+    It works in the unit sphere around the scene's origin until :meth:`move_to`, begins as nerfstudio's until
+    :meth:`start_as_sphere`, and has NeuS's opacity until :meth:`use_opacity`.
 
     Args:
         config: The field's configuration.
@@ -97,6 +86,8 @@ class S3IMSDFField(SDFField):
 
     config: S3IMSDFFieldConfig
     encoding: SDFHashEncoding
+    deviation_network: OpacityRule
+    space: UnitSpace
 
     def __init__(
         self,
@@ -112,17 +103,35 @@ class S3IMSDFField(SDFField):
         super().__init__(without_encoding, aabb, num_images, use_average_appearance_embedding, distortion)
         self.config = config
         assert config.beta_init is not None
-        self.deviation_network = Sharpness(config.beta_init)
-        self.move_to(UnitSpace())
+        self.space = UnitSpace()
+        self.use_opacity(LogisticOpacity(config.beta_init))
+        self.move_to(self.space)
         self.unlock(0)
-        if config.geometric_init and config.fit_initial_sphere:
-            fit_initial_sphere(self)
+
+    @property
+    def opacity(self) -> OpacityRule:
+        """The rule by which signed distances become opacities, under the name that checkpoints have for it."""
+        return self.deviation_network
+
+    def use_opacity(self, rule: OpacityRule) -> None:
+        """Take another rule."""
+        rule.space = self.space
+        self.deviation_network = rule
 
     def move_to(self, space: UnitSpace) -> None:
         """Put the field into another sphere."""
         self.space = space
         self.spatial_distortion = UnitSpace(bounded=space.bounded)
         self.deviation_network.space = space
+
+    def start_as_sphere(self, radius: float) -> None:
+        """Make the initial surface of a field that has not been trained a sphere, as far as its settings have it so.
+
+        Args:
+            radius: In radii of the unit sphere.
+        """
+        if self.config.geometric_init:
+            start_as_sphere(self, radius, fit=bool(self.config.fit_initial_sphere))
 
     def initialize_geo_layers(self) -> None:
         """Build the encodings, then nerfstudio's geometry network with its geometric initialisation."""
@@ -153,18 +162,26 @@ class S3IMSDFField(SDFField):
 
     def get_extra_state(self) -> Tensor:
         """What changes by schedule, so that a run that was stopped early is rendered as it was trained."""
-        return torch.tensor([float(self.encoding.active_levels or 0), float(self._cos_anneal_ratio)])
+        return torch.tensor([float(self.encoding.active_levels or 0), float(self.opacity.progress)])
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take over what :meth:`get_extra_state` gave."""
-        levels, anneal = state.tolist()
+        levels, self.opacity.progress = state.tolist()
         self.encoding.active_levels = int(levels)
-        self.set_cos_anneal_ratio(anneal)
+
+    def set_cos_anneal_ratio(self, anneal: float) -> None:
+        """How far the opacity's schedule has come, from 0 to 1: NeuS's models of nerfstudio call it so."""
+        self.opacity.progress = anneal
 
     @property
     def sharpness(self) -> Tensor:
-        """NeuS's s in units of the sphere, ``[1]``."""
-        return self.deviation_network.get_variance().detach() * self.space.radius
+        """The opacity's sharpness in units of the sphere, ``[1]``."""
+        return self.opacity.sharpness().detach() * self.space.radius
+
+    def get_alpha(self, ray_samples: RaySamples, sdf: Tensor | None = None, gradients: Tensor | None = None) -> Tensor:
+        """Opacities ``[R, S, 1]`` of samples, from signed distances ``[R, S, 1]`` and gradients ``[R, S, 3]``."""
+        assert sdf is not None and gradients is not None
+        return self.opacity.alphas(sdf, gradients, ray_samples)
 
     def forward_geonetwork(self, inputs: Tensor) -> Tensor:
         """Signed distances and features of scene points ``[N, 3]``: ``[N, 1 + geo_feat_dim]``.

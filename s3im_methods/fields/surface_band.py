@@ -1,15 +1,16 @@
 """Evaluate a signed distance field where it matters: near its surface.
 
-NeuS's opacity is a difference of two sigmoids of ``s`` times the signed distance, so that a bin all of whose distances
-exceed a few 1/s is clear (or solid) whatever its gradient and its colour are. A first look at all samples, without a
-graph, finds the bins near the surface; only these are evaluated in full, and only those of some weight get a colour.
-On a trained object that is a fifth, and a tenth, of all samples.
+A bin all of whose signed distances exceed a few 1/s, s being the sharpness of the opacity rule, is clear (or solid)
+whatever its gradient and its colour are: NeuS's opacity is a difference of two sigmoids of s times the distance. A
+first look at all samples, without a graph, finds the bins near the surface, unless the sampler knows already
+(:mod:`s3im_methods.rays.known_distances`). Only these are evaluated in full, and only those of some weight get a
+colour. On a trained object that is a fifth, and a tenth, of all samples.
 
 Naming: ``near`` are the indices of samples near the surface among all ``N = R * S`` samples; what has one row per such
 sample has ``near`` in its name.
 """
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from nerfstudio.cameras.rays import RaySamples
@@ -17,8 +18,7 @@ from nerfstudio.field_components.field_heads import FieldHeadNames
 from torch import Tensor
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from s3im_methods.fields.sdf_field import S3IMSDFField
+from s3im_methods.rays.known_distances import KnownDistances
 
 _FAR_SAMPLES_PER_CHECKED = 8
 """Of so many samples far from the surface one is evaluated, for the eikonal loss."""
@@ -30,7 +30,7 @@ def bins_near_surface(sdf: Tensor, lengths: Tensor, sharpness: Tensor, band: flo
     Args:
         sdf: Signed distances at the bins' middles, ``[N]``, in any unit.
         lengths: The bins' lengths, ``[N]``, in the same unit.
-        sharpness: NeuS's s, ``[1]``, per this unit.
+        sharpness: The opacity's, ``[1]``, per this unit.
         band: How near, in units of 1/s.
 
     Returns:
@@ -43,10 +43,14 @@ def bins_near_surface(sdf: Tensor, lengths: Tensor, sharpness: Tensor, band: flo
     return (sdf.abs() - lengths / 2) * sharpness < band
 
 
-def outputs_in_band(field: "S3IMSDFField", samples: RaySamples) -> dict[FieldHeadNames, Tensor]:
+def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Tensor]:
     """What ``field.get_outputs`` gives for samples ``[R, S]``, with opacities, evaluated near the surface only.
 
     The trainer seeds torch's global generator, from which the checked samples are drawn, at every step.
+
+    Args:
+        field: A :class:`~s3im_methods.fields.sdf_field.S3IMSDFField`.
+        samples: ``[R, S]``.
 
     Returns:
         Colours and normals are 0 where they have no weight. Gradients are ``[M, 3]``: those whose mean eikonal error
@@ -54,10 +58,7 @@ def outputs_in_band(field: "S3IMSDFField", samples: RaySamples) -> dict[FieldHea
     """
     points = field.sample_positions(samples)
     shape, total, threshold = samples.frustums.shape, len(points), field.config.color_weight_threshold
-    first_look = field.sdf(points)
-    assert samples.deltas is not None
-    sharpness = field.deviation_network.get_variance().detach()
-    is_near = bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, field.config.band)
+    first_look, is_near = _first_look(field, samples, points)
     # Whatever passes the surface is caught by the solid behind it, at any depth.
     clear_or_solid = field.get_alpha(samples, first_look.view(*shape, 1), points.new_zeros(*shape, 3))
     is_near |= _weights(samples, clear_or_solid.detach()) > threshold
@@ -71,7 +72,7 @@ def outputs_in_band(field: "S3IMSDFField", samples: RaySamples) -> dict[FieldHea
     (near_sdf, _), (near_gradients, far_gradients) = (
         values.split([len(near), len(checked)]) for values in (sdf, gradients)
     )
-    sdf = first_look[:, None].index_copy(0, near, near_sdf).view(*shape, 1)
+    sdf = first_look[:, None].to(near_sdf).index_copy(0, near, near_sdf).view(*shape, 1)
     gradient = _spread(near_gradients, near, total).view(*shape, 3)
     alphas = field.get_alpha(samples, sdf, gradient)
     is_seen = _weights(samples, alphas.detach())[near] > threshold
@@ -86,6 +87,17 @@ def outputs_in_band(field: "S3IMSDFField", samples: RaySamples) -> dict[FieldHea
         FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(_FAR_SAMPLES_PER_CHECKED, 1)]),
         FieldHeadNames.ALPHA: alphas,
     }
+
+
+def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Signed distances at all ``N`` samples, and which of their bins come near to the surface, ``[N]`` each."""
+    sharpness = field.opacity.sharpness().detach()
+    known = KnownDistances.of(samples)
+    if known is not None:
+        return known.middle.reshape(-1), known.least.reshape(-1) * sharpness < field.config.band
+    first_look = field.sdf(points)
+    assert samples.deltas is not None
+    return first_look, bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, field.config.band)
 
 
 def _weights(samples: RaySamples, alphas: Tensor) -> Tensor:

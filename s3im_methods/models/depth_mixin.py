@@ -20,8 +20,7 @@ from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses.depth import depth_loss
 from s3im_methods.metrics.depth import depth_metrics
 from s3im_methods.metrics.depth_picture import depth_picture
-from s3im_methods.models.depth_alignment import DepthAlignment
-from s3im_methods.models.depth_supervision import check_depth_facts, depth_targets, measured_depth
+from s3im_methods.models.depth_supervision import DepthAlignment, check_depth_facts, depth_targets, measured_depth
 
 if TYPE_CHECKING:
     _Base = Model

@@ -6,10 +6,11 @@ learned alignment of monocular depth; depth metrics. Nothing is downloaded, and 
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.losses.s3im_config import S3IMConfig
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
@@ -45,16 +46,20 @@ class S3IMDepthNerfactoModel(DepthSupervisionMixin, S3IMNerfactoModel):
 
     config: S3IMDepthNerfactoModelConfig
 
-    def populate_modules(self) -> None:
-        """Choose the embedding of the images' appearance, then build S3IM-nerfacto with depth."""
-        glo = self.config.appearance == "glo"
-        if glo:
-            self.config = replace(
-                self.config,
+    @classmethod
+    def decided(cls, config: Any, facts: SceneFacts) -> Any:
+        """S3IM-nerfacto's, with the embedding that the choice of the images' appearance means."""
+        if config.appearance == "glo":
+            config = replace(
+                config,
                 use_appearance_embedding=True,
                 appearance_embed_dim=_GLO_SIZE,
                 use_average_appearance_embedding=False,
             )
+        return super().decided(config, facts)
+
+    def populate_modules(self) -> None:
+        """Build S3IM-nerfacto with depth; a vector of glo starts at zero."""
         super().populate_modules()
-        if glo and self.field.embedding_appearance is not None:
+        if self.config.appearance == "glo" and self.field.embedding_appearance is not None:
             torch.nn.init.zeros_(self.field.embedding_appearance.embedding.weight)

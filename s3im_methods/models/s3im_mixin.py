@@ -3,7 +3,8 @@
     class S3IMNerfactoModel(S3IMMixin, NerfactoModel): ...
 
 The mixin comes first, so that its methods wrap the model's. The model's config has a field ``s3im``; at weight 0 the
-mixin leaves every number of the base model as it is.
+mixin leaves every number of the base model as it is. Whatever our pipeline and trainer ask of a model has its default
+here.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from torch import Tensor
 from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses.strength import balance_factor, control_factor
 from s3im_methods.models.crop import cut_to_crop, empty_where_missed
 from s3im_methods.models.s3im_term import S3IMTerm
@@ -37,12 +39,35 @@ class S3IMMixin(_Base):
 
     renderer_rgb: Any
     config: Any
+    """The settings by which the model is built and trained; it is never exchanged for another."""
+
+    kept_config: Any
+    """The settings that a run's config.yml keeps: the same, but for what this machine alone decides."""
 
     decides_by_data = False
     """Whether settings of the model follow from the images, so that a run's config.yml has to hold the model's own."""
 
-    box_advice: str
+    box_advice = "enlarge the box of the scene"
     """Of a model whose rays are cut to a box: what to do where cameras do not see it, the end of a sentence."""
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        # torch allows plain attributes before its own constructor, in which populate_modules may need this one.
+        self.kept_config = self.decided(config, SceneFacts.of(kwargs.get("metadata")))
+        super().__init__(config=self.for_this_machine(self.kept_config), **kwargs)
+
+    @staticmethod
+    def adapt_to_data(config: Any, parser: Any) -> None:
+        """Change the model's settings, in place, by what the data parser's configuration tells of the data."""
+
+    @classmethod
+    def decided(cls, config: Any, facts: SceneFacts) -> Any:
+        """The user's settings, or a copy in which what they leave open is decided by presets and by the data."""
+        return config
+
+    @classmethod
+    def for_this_machine(cls, config: Any) -> Any:
+        """These settings, or a copy in which what they leave open is decided by the hardware and what is installed."""
+        return config
 
     def populate_modules(self) -> None:
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
@@ -51,9 +76,17 @@ class S3IMMixin(_Base):
         self.s3im = S3IMTerm(self.config.s3im)
         self.train_step = 0
 
+    def hardware_line(self) -> str:
+        """What was chosen, for the line that a run prints at its start."""
+        return "networks by torch"
+
     def data_warnings(self, dataset: InputDataset) -> list[str]:
         """What of the model does not suit the training views, a sentence each, printed where training begins."""
         return []
+
+    def far_plane(self) -> float | None:
+        """Distance from the camera beyond which no depth can be learned, scene units; None where that depends."""
+        return None
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

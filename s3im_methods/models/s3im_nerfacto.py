@@ -26,8 +26,9 @@ from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.opacity import opacity_loss
+from s3im_methods.models.density_normals import density_normals
+from s3im_methods.models.presets import filled
 from s3im_methods.models.s3im_mixin import S3IMMixin
-from s3im_methods.models.surface_normals import density_normals
 
 
 @dataclass
@@ -67,16 +68,22 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
 
     decides_by_data = True
 
+    @classmethod
+    def decided(cls, config: Any, facts: SceneFacts) -> Any:
+        """The settings with the background that suits the images, and the hash grids' implementation."""
+        config = replace(config, implementation=chosen_implementation(config.implementation))
+        return filled(config, {"background_color": "white" if facts.has_transparent_background else "last_sample"})
+
+    @classmethod
+    def for_this_machine(cls, config: Any) -> Any:
+        """The settings with the implementation that nerfstudio is to build."""
+        return replace(config, implementation="tcnn" if config.implementation == "tcnn" else "torch")
+
     def populate_modules(self) -> None:
-        """Choose background and implementation, then build nerfacto and the S3IM term."""
+        """Build nerfacto and the S3IM term, then replace what is ours by choice of implementation."""
         self.transparent = SceneFacts.of(self.kwargs.get("metadata")).has_transparent_background
-        background = self.config.background_color or ("white" if self.transparent else "last_sample")
-        kept = replace(self.config, background_color=background)
-        self.implementation = chosen = chosen_implementation(self.config.implementation)
-        self.config = replace(kept, implementation="tcnn" if chosen == "tcnn" else "torch")
+        self.implementation = chosen = self.kept_config.implementation
         super().populate_modules()
-        # The run may be rendered on another machine, where something else is installed.
-        self.config = kept
         if chosen == "fused":
             speed_up_contractions(self)
             share_along_rays(self.field)
@@ -121,6 +128,10 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             "above 0, or give --pipeline.model.background-color white, or "
             f"--pipeline.model.s3im.loss-mult {HARMLESS_WEIGHT:g}."
         ]
+
+    def far_plane(self) -> float:
+        """Where rays end."""
+        return self.config.far_plane
 
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""

@@ -1,12 +1,13 @@
 """S3IM-TensoRF: nerfstudio's TensoRF (Chen et al., ECCV 2022) with S3IM (Xie et al., ICCV 2023).
 
 Differences to nerfstudio's tensorf: the S3IM term; what the original has and nerfstudio's port leaves out (see
-``tensorf_config``, setting by setting); presets for rooms and objects; runs that are resumed, rendered or exported
+``tensorf_settings``, setting by setting); presets for rooms and objects; runs that are resumed, rendered or exported
 after an upsampling; normals outside training. With style nerfstudio and weight 0 its losses are
 nerfstudio's to the last bit.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from nerfstudio.field_components.encodings import NeRFEncoding
 from nerfstudio.model_components.ray_samplers import UniformLinDispPiecewiseSampler
 from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
-from nerfstudio.models.tensorf import TensoRFModel
+from nerfstudio.models.tensorf import TensoRFModel, TensoRFModelConfig
 from torch import Tensor
 from torch import distributed as dist
 
@@ -29,16 +30,22 @@ from s3im_methods.encodings.resampling import Window
 from s3im_methods.encodings.tensor_grids import make_grid
 from s3im_methods.errors import InputError
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
+from s3im_methods.models.density_normals import difference_normals
+from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
+from s3im_methods.models.grids.occupied import node_window, update_mask
+from s3im_methods.models.grids.regularisers import only_counting, regularisers
 from s3im_methods.models.s3im_mixin import S3IMMixin
-from s3im_methods.models.surface_normals import difference_normals
-from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
-from s3im_methods.models.tensorf_growth import grow, resolution_by_axis, restart
-from s3im_methods.models.tensorf_losses import only_counting, regularisers
-from s3im_methods.models.tensorf_mask import node_window, update_mask
 from s3im_methods.models.tensorf_presets import with_preset
-from s3im_methods.samplers.step_sampler import StepSampler, step_count, step_length
+from s3im_methods.models.tensorf_settings import TensoRFSettings
+from s3im_methods.rays.equal_steps import StepSampler, step_count, step_length
 
-__all__ = ["S3IMTensoRFModel", "S3IMTensoRFModelConfig"]
+
+@dataclass
+class S3IMTensoRFModelConfig(TensoRFSettings, TensoRFModelConfig):
+    """TensoRF's settings, and S3IM's; a setting that is None is as the preset of style and scene-kind says."""
+
+    _target: type = field(default_factory=lambda: S3IMTensoRFModel)
+    """The class to instantiate."""
 
 
 class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
@@ -55,11 +62,25 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
     decides_by_data = True
 
     def __init__(self, config: S3IMTensoRFModelConfig, **kwargs: Any) -> None:
-        config = with_preset(config, SceneFacts.of(kwargs.get("metadata")))
-        super().__init__(config=config, **kwargs)
-        self.side_after = dict(zip(config.upsampling_iters, self.upsampling_steps, strict=True))
+        super().__init__(config, **kwargs)
+        self.side_after = dict(zip(self.config.upsampling_iters, self.upsampling_steps, strict=True))
         # nerfstudio's own upsampling looks here; ours takes its place.
         self.upsampling_iters = ()
+
+    @staticmethod
+    def adapt_to_data(config: Any, parser: Any) -> None:
+        """Decide on a scene-kind that is auto for blender-data; for other data the images do."""
+        if config.scene_kind == "auto" and "blender" in type(parser).__name__.lower():
+            config.scene_kind = "object"
+
+    @classmethod
+    def decided(cls, config: Any, facts: SceneFacts) -> Any:
+        """The settings with what preset and images decide.
+
+        Raises:
+            InputError: If settings contradict each other or are out of range.
+        """
+        return with_preset(config, facts)
 
     def populate_modules(self) -> None:
         """Build nerfstudio's model, then our field, sampler and collider in place of its."""

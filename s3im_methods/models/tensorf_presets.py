@@ -5,14 +5,11 @@ Replica's rooms, and of the lego scene for objects; ``nerfstudio`` is nerfstudio
 measured best.
 """
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from s3im_methods.data.scene_facts import SceneFacts
-from s3im_methods.errors import InputError
-from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
-
-_FLAG = "--pipeline.model"
+from s3im_methods.models.presets import Presets, chosen_preset, filled, refuse
 
 _ORIGINAL: dict[str, Any] = {
     "space": "box",
@@ -64,7 +61,7 @@ _OURS: dict[str, Any] = {
     "upsampling_restarts": "none",
 }
 
-PRESETS: dict[tuple[str, str], dict[str, Any]] = {
+PRESETS: Presets = {
     ("original", "room"): {
         **_ORIGINAL,
         "background_color": "coin",
@@ -99,33 +96,28 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
-def with_preset(config: S3IMTensoRFModelConfig, facts: SceneFacts | None = None) -> S3IMTensoRFModelConfig:
+def with_preset(config: Any, facts: SceneFacts) -> Any:
     """The settings with every None replaced by what the preset says.
 
     Args:
-        config: The settings.
-        facts: Of the scene: what of them is about cut-out objects; None where nothing is known.
+        config: With the fields of :class:`~s3im_methods.models.tensorf_settings.TensoRFSettings` and of nerfstudio's
+            TensoRF.
+        facts: Of the scene: what of them is about cut-out objects.
 
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    facts = facts or SceneFacts()
-    kind, box_scale = config.scene_kind, facts.object_box_scale
-    if kind == "auto":
-        kind = "room" if box_scale is None else "object"
-    if (config.style, kind) not in PRESETS:
-        raise InputError(f"There is no preset for {_FLAG}.style {config.style} and {_FLAG}.scene-kind {kind}.")
-    preset = dict(PRESETS[config.style, kind])
+    box_scale = facts.object_box_scale
+    kind, preset = chosen_preset(config, PRESETS, "room" if box_scale is None else "object")
     if facts.has_transparent_background and preset["background_color"] == "last_sample":
         # That would be before black, where the method collapses without S3IM.
         preset["background_color"] = "white"
     if kind == "object" and box_scale is not None:
         preset["box_scale"] *= box_scale
-    missing = {f.name: preset[f.name] for f in fields(config) if f.name in preset and getattr(config, f.name) is None}
     if config.tensorf_encoding == "cp":
         # No planes, no total variation, unless the user asks for it and is told.
-        missing |= {name: 0.0 for name in ("tv_density", "tv_color") if name in missing}
-    result = replace(config, scene_kind=kind, **missing)
+        preset |= {"tv_density": 0.0, "tv_color": 0.0}
+    result = filled(replace(config, scene_kind=kind), preset)
     if config.style != "nerfstudio":
         # The port's regularisers give way to those with weights of their own.
         result.regularization = "none"
@@ -136,10 +128,7 @@ def with_preset(config: S3IMTensoRFModelConfig, facts: SceneFacts | None = None)
     return result
 
 
-def _check(config: S3IMTensoRFModelConfig) -> None:
-    def refuse(name: str, value: object, what: str) -> None:
-        raise InputError(f"{_FLAG}.{name.replace('_', '-')} is {value}: {what}.")
-
+def _check(config: Any) -> None:
     if config.space == "contraction" and config.sampling == "steps":
         refuse("sampling", "steps", "equal steps need a bounded scene, so set --pipeline.model.space box")
     if config.space == "contraction" and config.shrink_box_steps:

@@ -21,12 +21,10 @@ from torch import Tensor
 from s3im_methods.data.image_sizes import scaled_cameras
 from s3im_methods.data.masks import read_mask
 from s3im_methods.errors import InputError
-from s3im_methods.randomness import step_seed
-from s3im_methods.samplers.colours import as_colours
-from s3im_methods.samplers.gather import PerPixel, gather_pixels, image_sizes
+from s3im_methods.randomness import process_seed, step_seed
+from s3im_methods.samplers.gather import PerPixel, as_colours, gather_pixels, image_sizes
 from s3im_methods.samplers.patches import patch_pixels
 from s3im_methods.samplers.pixel_runs import PixelRuns
-from s3im_methods.samplers.process_seed import process_seed
 from s3im_methods.samplers.sampling_tables import build_tables
 from s3im_methods.samplers.wide_cameras import rows_even_on_sphere, single_radius
 

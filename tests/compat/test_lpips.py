@@ -9,7 +9,7 @@ from nerfstudio.data.scene_box import SceneBox
 from s3im_methods.compat import lpips as module
 from s3im_methods.compat.lpips import CachedLPIPS, lpips_without_download, weights_path
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
-from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
+from s3im_methods.models.s3im_neus_facto import S3IMNeuSFactoModelConfig
 
 
 @pytest.fixture()

@@ -59,9 +59,9 @@ def test_bad_files(tmp_path):
         with pytest.raises(InputError, match=r"is no normal map: give three finite numbers per pixel"):
             found(path)
     np.save(path, np.zeros((6, 6, 3)))
-    with pytest.raises(InputError, match=r"The normal map '.*n.npy' has 6 x 6 pixels where its image 'image.png' has"):
+    with pytest.raises(InputError, match=r"The normal map '.*n.npy' has 6 x 6 pixels, but its image 'image.png' has"):
         found(path)
-    with pytest.raises(InputError, match=r"The normal map '.*gone.png' cannot be read: write it anew"):
+    with pytest.raises(InputError, match=r"The normal map '.*gone.png' cannot be read: write it again"):
         found(tmp_path / "gone.png")
 
 

@@ -42,6 +42,9 @@ def test_the_background_follows_from_the_images_also_when_they_are_gone(
     config = trained(method, scene, tmp_path, monkeypatch)
     kept = yaml.load(config.read_text(), Loader=yaml.Loader).pipeline.model
     assert kept.background_color == background
+    if "nerfacto" in method:
+        # What another machine has installed is for that machine to choose.
+        assert kept.implementation == "auto"
     for image in scene.rglob("*.png"):
         image.unlink()
     model = rendered_with(config)

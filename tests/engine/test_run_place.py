@@ -197,9 +197,9 @@ def test_a_runs_folder_stands_for_its_config(run):
     [
         ("", "is empty"),
         (" \n", "is empty"),
-        ("a: [1,", r"is no YAML at line 1: it is damaged or another file"),
-        ("a: 1", r"is YAML, but no run's configuration"),
-        ("just words", r"is YAML, but no run's configuration"),
+        ("a: [1,", r"is not valid YAML at line 1: it is damaged"),
+        ("a: 1", r"is YAML, but not a run's configuration"),
+        ("just words", r"is YAML, but not a run's configuration"),
         (
             "method_name: x\n_target: !!python/name:gone_package.Trainer ''",
             r"names 'gone_package'.* for the method 'x'",
@@ -217,7 +217,7 @@ def test_files_that_are_no_config(tmp_path, text, sentence):
 
 def test_no_text(tmp_path):
     (tmp_path / "config.yml").write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(InputError, match="is no text file"):
+    with pytest.raises(InputError, match="is not a text file"):
         read_config(tmp_path / "config.yml")
 
 
@@ -254,8 +254,8 @@ def test_hardware_that_is_not_here(run, monkeypatch, wanted, count):
         fit_hardware(config)
     assert (config.machine.device_type, config.machine.num_devices) == ("cpu", 1)
     said = " ".join(capture.get().split())
-    assert f"--machine.device-type is {wanted}, which is not here: this run uses the CPU" in said
-    assert ("--machine.num-devices is 2, and there is 1 here" in said) == (count == 2)
+    assert f"--machine.device-type is {wanted}, which this machine does not have: this run uses the CPU" in said
+    assert ("--machine.num-devices is 2, but this machine has 1: each" in said) == (count == 2)
     with CONSOLE.capture() as capture:
         fit_hardware(config)
     assert capture.get() == ""

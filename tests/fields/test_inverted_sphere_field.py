@@ -14,8 +14,8 @@ from torch.nn.functional import normalize
 
 from s3im_methods.errors import InputError
 from s3im_methods.fields.inverted_sphere_field import InvertedSphereField, SphereInversion
-from s3im_methods.samplers.inverse_sphere_sampler import InverseSphereSampler
-from s3im_methods.samplers.sphere_collider import SphereBounds
+from s3im_methods.rays.inverse_sphere import InverseSphereSampler
+from s3im_methods.rays.sphere_bounds import SphereBounds
 
 CENTER = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
 RADIUS = 1.5

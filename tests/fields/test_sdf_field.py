@@ -36,7 +36,10 @@ SMALL: dict[str, Any] = {
 
 def build(**settings) -> S3IMSDFField:
     torch.manual_seed(0)
-    return S3IMSDFFieldConfig(**{**SMALL, **settings}).setup(aabb=BOX, num_images=2)
+    config = S3IMSDFFieldConfig(**{**SMALL, **settings})
+    field: S3IMSDFField = config.setup(aabb=BOX, num_images=2)
+    field.start_as_sphere(config.bias)  # type: ignore[arg-type]
+    return field
 
 
 def trained(**settings) -> S3IMSDFField:
@@ -90,6 +93,20 @@ def test_the_initial_surface_is_a_sphere(size, inside_outside):
     assert (field.sdf(points) - expected).abs().max() < 0.06
 
 
+def test_the_initial_sphere_has_the_radius_that_it_is_started_with():
+    size: dict[str, Any] = {"num_layers": 2, "hidden_dim": 256}
+    points = ball(500)
+    fitted = build(**size)
+    fitted.start_as_sphere(0.8)
+    assert (fitted.sdf(points) - (points.norm(dim=-1) - 0.8)).abs().max() < 0.06
+    plain, other = build(**size, fit_initial_sphere=False), build(**size, geometric_init=False)
+    before, of_other = plain.sdf(points), other.sdf(points)
+    plain.start_as_sphere(0.8)
+    other.start_as_sphere(0.8)
+    assert torch.allclose(plain.sdf(points), before - 0.3, atol=1e-6)
+    assert torch.equal(other.sdf(points), of_other)
+
+
 def test_without_the_fit_a_narrow_net_begins_far_from_a_sphere():
     points = ball(2000)
     error = (build(fit_initial_sphere=False).sdf(points) - (points.norm(dim=-1) - 0.5)).abs()
@@ -103,7 +120,7 @@ def test_everything_scales_with_the_sphere(center, radius, bounded):
     field.move_to(UnitSpace(bounded=bounded))
     points = ball(50)
     sdf, features, gradients = field.geometry(points)
-    sharpness = field.deviation_network.get_variance()
+    sharpness = field.opacity.sharpness()
     field.move_to(UnitSpace(center, radius, bounded))
     moved = radius * points + torch.tensor(center)
     sdf_there, features_there, gradients_there = field.geometry(moved)
@@ -111,7 +128,7 @@ def test_everything_scales_with_the_sphere(center, radius, bounded):
     close: dict[str, Any] = {"rtol": 1e-3, "atol": 2e-3}
     assert torch.allclose(sdf_there / radius, sdf, **close)
     assert torch.allclose(features_there, features, **close)
-    assert torch.allclose(field.deviation_network.get_variance() * radius, sharpness)
+    assert torch.allclose(field.opacity.sharpness() * radius, sharpness)
     assert field.sharpness.item() == pytest.approx(math.exp(3.0), rel=1e-5)
     assert (gradients_there - gradients).norm(dim=-1).median() < 1e-2
 
@@ -125,7 +142,7 @@ class Plane(S3IMSDFField):
 
 def plane(**settings) -> Plane:
     field = Plane(S3IMSDFFieldConfig(**{**SMALL, **settings}), aabb=BOX, num_images=2)
-    field.deviation_network.variance.data.fill_(math.log(2000) / 10)
+    field.opacity.get_parameter("variance").data.fill_(math.log(2000) / 10)
     return field
 
 
@@ -147,11 +164,11 @@ def test_a_plane_is_rendered_where_it_is_and_half_a_bin_too_deep_from_the_bins_s
 
 def test_the_opacities_of_a_plane_telescope():
     field = plane()
-    field.deviation_network.variance.data.fill_(0.3)
+    field.opacity.get_parameter("variance").data.fill_(0.3)
     samples = along_z(16)
     alpha = field.get_outputs(samples, return_alphas=True)[FieldHeadNames.ALPHA].double()
     transmittance = (1 - alpha)[0, :, 0].prod()
-    s = field.deviation_network.get_variance().double()
+    s = field.opacity.sharpness().double()
     # The formula's 1e-5 keeps it from being exact.
     expected = torch.sigmoid(s * -1.0) / torch.sigmoid(s * 1.0)
     assert transmittance.item() == pytest.approx(expected.item(), abs=2e-4)

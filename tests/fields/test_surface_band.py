@@ -35,6 +35,7 @@ def build(**settings: Any) -> S3IMSDFField:
         **settings,
     )
     field: S3IMSDFField = config.setup(aabb=BOX, num_images=2)
+    field.start_as_sphere(0.5)
     random = torch.Generator().manual_seed(1)
     with torch.no_grad():
         table = field.encoding.hash_table

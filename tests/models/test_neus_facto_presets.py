@@ -1,7 +1,5 @@
 """What S3IM-NeuS-facto's settings become."""
 
-from dataclasses import replace
-
 import pytest
 
 from s3im_methods.data.scene_facts import SceneFacts
@@ -11,8 +9,9 @@ from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.method_configs import s3im_neus_facto, s3im_neus_facto_lite
 from s3im_methods.models.neus_facto_config import S3IMNeuSFactoModelConfig
-from s3im_methods.models.neus_facto_presets import PRESETS, with_preset
+from s3im_methods.models.s3im_neus_facto import PRESETS, S3IMNeuSFactoModel
 
+with_preset = S3IMNeuSFactoModel.decided
 KINDS = [(style, kind) for style in ("ours", "nerfstudio") for kind in ("object", "room")]
 
 
@@ -85,11 +84,15 @@ def test_the_sphere_is_the_datas_unless_it_is_given():
         room_sphere=SceneSphere((0.0, 0.0, 0.0), 2.0, "room"),
     )
     config = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object"), facts)
-    assert config.sphere(facts) == ((1.0, 2.0, 3.0), 0.5)
-    assert replace(config, sphere_radius=4.0).sphere(facts) == ((1.0, 2.0, 3.0), 4.0)
-    assert config.sphere(SceneFacts()) == ((0.0, 0.0, 0.0), 1.0)
+    assert (config.sphere_center, config.sphere_radius) == ((1.0, 2.0, 3.0), 0.5)
+    larger = with_preset(S3IMNeuSFactoModelConfig(scene_kind="object", sphere_radius=4.0), facts)
+    assert (larger.sphere_center, larger.sphere_radius) == ((1.0, 2.0, 3.0), 4.0)
+    of_room = with_preset(S3IMNeuSFactoModelConfig(scene_kind="room"), facts)
+    assert (of_room.sphere_center, of_room.sphere_radius) == ((0.0, 0.0, 0.0), 2.0)
+    unknown = with_preset(S3IMNeuSFactoModelConfig(), SceneFacts())
+    assert (unknown.sphere_center, unknown.sphere_radius) == ((0.0, 0.0, 0.0), 1.0)
     stock = with_preset(S3IMNeuSFactoModelConfig(style="nerfstudio"), facts)
-    assert stock.sphere(facts) == ((0.0, 0.0, 0.0), 1.0)
+    assert (stock.sphere_center, stock.sphere_radius) == ((0.0, 0.0, 0.0), 1.0)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig, SigmaScheduleConfig
-from s3im_methods.models.depth_alignment import DepthAlignment
-from s3im_methods.models.depth_supervision import depth_targets, measured_depth
+from s3im_methods.models.depth_supervision import DepthAlignment, depth_targets, measured_depth
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 

@@ -14,9 +14,10 @@ from short_training import losses_of_training
 
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.encodings import hash_grid
 from s3im_methods.losses import S3IMConfig
-from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
-from s3im_methods.models.surface_normals import density_normals
+from s3im_methods.models.density_normals import density_normals
+from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
 
 SMALL = {
     "num_levels": 4,
@@ -280,9 +281,16 @@ def test_there_is_no_loss_of_opacity_without_alpha_or_weight_or_training(facts, 
     assert "opacity_loss" not in losses_of(facts, **settings)
 
 
-def test_what_a_run_is_saved_with_does_not_tie_it_to_this_machine():
-    assert build(S3IMNerfactoModelConfig, TRANSPARENT).config.implementation == "auto"
-    assert build(S3IMNerfactoModelConfig, implementation="torch").config.implementation == "torch"
+@pytest.mark.parametrize(("installed", "kept"), [(False, "fused"), (True, "tcnn")])
+def test_a_run_is_saved_with_the_implementation_that_its_checkpoint_fits(monkeypatch, installed, kept):
+    monkeypatch.setattr(hash_grid, "TCNN_EXISTS", installed)
+    config = S3IMNerfactoModel.decided(S3IMNerfactoModelConfig(), SceneFacts(has_transparent_background=True))
+    assert (config.implementation, config.background_color) == (kept, "white")
+
+
+def test_an_implementation_that_is_asked_for_is_kept():
+    model = build(S3IMNerfactoModelConfig, implementation="torch")
+    assert model.kept_config.implementation == model.config.implementation == "torch"
 
 
 IGNORED = {"opacity_loss_mult": 0.0}

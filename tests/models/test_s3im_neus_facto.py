@@ -163,7 +163,7 @@ def test_depth_is_the_distance_along_the_ray_to_the_initial_sphere():
     model = ours(
         sphere_center=(1.0, 0.0, 0.0), sphere_radius=2.0, num_neus_samples_per_ray=256, sdf_field={"hidden_dim": 256}
     )
-    model.field.deviation_network.variance.data.fill_(0.7)
+    model.field.opacity.get_parameter("variance").data.fill_(0.7)
     model.eval()
     origins = torch.tensor([[1.0, 0.0, -6.0], [1.0, 4.0, 0.0]])
     directions = torch.tensor([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -318,9 +318,9 @@ def test_levels_and_annealing_follow_the_step_and_end_within_the_run():
     model = ours(cos_anneal_steps=10, sdf_field={"first_levels": 1, "unlock_every": 2})
     training(model, steps=4)
     assert model.field.encoding.active_levels == 2
-    assert model.field._cos_anneal_ratio == pytest.approx(0.3)
+    assert model.field.opacity.progress == pytest.approx(0.3)
     training(model, steps=11)
-    assert model.field._cos_anneal_ratio == 1.0
+    assert model.field.opacity.progress == 1.0
 
 
 def test_proposal_networks_learn_ever_more_rarely():

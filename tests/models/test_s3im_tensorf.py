@@ -18,8 +18,8 @@ from nerfstudio.models.tensorf import TensoRFModelConfig
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
-from s3im_methods.models.s3im_tensorf import S3IMTensoRFModelConfig
-from s3im_methods.models.tensorf_growth import grow
+from s3im_methods.models.grids.growth import grow
+from s3im_methods.models.s3im_tensorf import S3IMTensoRFModel, S3IMTensoRFModelConfig
 
 SMALL = {
     "init_resolution": 8,
@@ -331,7 +331,7 @@ def test_the_parser_decides_the_kind_of_scene_unless_the_user_does():
     )
     for given, parser, expected in cases:
         config = S3IMTensoRFModelConfig(scene_kind=given)
-        config.adapt_to_data(parser)
+        S3IMTensoRFModel.adapt_to_data(config, parser)
         assert config.scene_kind == expected
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 from s3im_methods.data.scene_facts import SceneFacts
-from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
+from s3im_methods.models.s3im_tensorf import S3IMTensoRFModelConfig
 from s3im_methods.models.tensorf_presets import with_preset
 
 
 def preset(**settings) -> S3IMTensoRFModelConfig:
-    return with_preset(S3IMTensoRFModelConfig(**settings))
+    return with_preset(S3IMTensoRFModelConfig(**settings), SceneFacts())
 
 
 def test_original_has_the_numbers_of_the_original_code():
@@ -47,7 +47,7 @@ def test_the_ports_regularisers_give_way(style):
 @pytest.mark.parametrize("style", ["ours", "original", "nerfstudio"])
 def test_what_the_user_gives_stays_and_the_given_settings_are_not_touched(style):
     given = S3IMTensoRFModelConfig(style=style, density_shift=-7.0, distance_scale=3.0, tv_density=0.5, near_plane=0.2)
-    found = with_preset(given)
+    found = with_preset(given, SceneFacts())
     assert (found.density_shift, found.distance_scale, found.tv_density, found.near_plane) == (-7.0, 3.0, 0.5, 0.2)
     assert given.box_scale is None and given.scene_kind == "auto"
 
@@ -73,7 +73,7 @@ def test_cut_out_objects_are_objects_before_white(style, given, transparent, sca
     found = with_preset(S3IMTensoRFModelConfig(style=style, scene_kind=given), facts)
     assert (found.scene_kind, found.background_color, found.box_scale) == expected
     # As config.yml has it, when the run is rendered without its images.
-    assert with_preset(found) == found
+    assert with_preset(found, SceneFacts()) == found
 
 
 def test_a_background_that_the_user_gives_stays_behind_cut_out_objects():

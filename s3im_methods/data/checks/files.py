@@ -88,7 +88,7 @@ class Listed:
         faults = [fault_of(path) for path in self.paths]
         bad = [index for index, fault in enumerate(faults) if fault]
         if bad:
-            remedy = f"copy or write such files anew, or drop their frames from {quote(self.source)}"
+            remedy = f"copy or write such files again, or drop their frames from {quote(self.source)}"
             self.refuse(bad, "unreadable", f" ({faults[bad[0]]}): {remedy}")
 
     def check_pictures(self) -> list[Picture]:

@@ -189,7 +189,7 @@ def _check_sizes(scene: _Scene, images: Listed, pictures: list[Picture], sizes: 
     if bad:
         remedy = ": put the original back, or correct w, h, fl_x, fl_y, cx and cy"
         if scene.factor > 1:
-            remedy = f" (w x h divided by {scene.factor}): write the downscaled copies anew in that size"
+            remedy = f" (w x h divided by {scene.factor}): write the downscaled copies again, in that size"
         first = bad[0]
         images.refuse(
             bad,

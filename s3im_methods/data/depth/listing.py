@@ -18,7 +18,7 @@ from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
 METADATA_KEY = "depth_frames"
-_KEEP_ONE = "keep one file for each image, in folders as the images are"
+_KEEP_ONE = "keep one file for each image, in the same folders as the images"
 
 
 @dataclass(frozen=True)
@@ -234,8 +234,8 @@ def _in_folder(root: Path, name: str | None, flag: str, wanted: list[str], noun:
     found = pair_by_path(list(dict.fromkeys(wanted)), files_in(folder), noun, _KEEP_ONE)
     if wanted and not found:
         raise InputError(
-            f"The folder {quote(folder)} holds no {noun} for any of {len(wanted)} names, the first of which is "
-            f"{quote(wanted[0])}: name its files like them but for the ending, or correct "
+            f"The folder {quote(folder)} holds no {noun} for any of {len(wanted)} images, the first of which is "
+            f"{quote(wanted[0])}: give each file its image's name (the ending may differ), or correct "
             f"--pipeline.datamanager.depth.{flag}."
         )
     return lambda image: Path(found[image]) if image in found else None

@@ -120,7 +120,7 @@ def _gone(meta: dict, path: Path) -> list[str]:
     name = meta.get("ply_file_path")
     if not isinstance(name, str) or (path.parent / name).is_file():
         return []
-    return [f"The ply_file_path {quote(name)} of {quote(path)} is not there: the scene counts as without that cloud."]
+    return [f"The ply_file_path {quote(name)} of {quote(path)} is not there: the scene is read without those points."]
 
 
 def _undo(to_scene: np.ndarray, applied: list | None) -> np.ndarray:

@@ -107,7 +107,7 @@ class DepthSurvey:
             elif lost := self.invalid + sum(self.constants.values()):
                 left = f": {lost} stored values are NaN, infinite, negative or constants for no reading"
             raise InputError(
-                f"No pixel of the {self.views} training views has usable depth{left}; look at it with "
+                f"No pixel of the {self.views} training views has usable depth{left}. Look at it with "
                 f"`s3im depth-report`, {unit}, or correct the near and far limits."
             )
         if far_plane is not None and self.nearest / self.metres_per_unit > far_plane:

@@ -117,7 +117,7 @@ def test_points_tell_a_wrong_scale(room):
 
 def test_eight_bits_need_a_unit(room, exact):
     store(room, lambda z: (z * 50).astype(np.uint8), ".png")
-    with pytest.raises(InputError, match=r"s/.*.png' holds 8-bit numbers, which reach a quarter of a metre"):
+    with pytest.raises(InputError, match=r"s/.*.png' holds 8-bit numbers, which reach only 0.255 metres"):
         lines(room)
     room.meta["depth_unit"] = "millimetre, z-depth"
     room.save()

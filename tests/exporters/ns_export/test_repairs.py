@@ -204,7 +204,7 @@ def cameras(*sizes: int, kind: CameraType = CameraType.PERSPECTIVE) -> Cameras:
     ("of", "flags", "words"),
     [
         (cameras(16, 24), {}, "images of one size, and this scene has 2"),
-        (cameras(16, kind=CameraType.FISHEYE), {}, "takes every camera for a pinhole"),
+        (cameras(16, kind=CameraType.FISHEYE), {}, "reads every camera as a pinhole"),
         (cameras(16), {"downscale_factor": 9}, "--downscale-factor 9 leaves nothing of images of 16 x 16"),
     ],
 )

@@ -12,7 +12,7 @@ from nerfstudio.model_components.scene_colliders import SphereCollider
 from torch.nn.functional import normalize
 
 from s3im_methods.errors import InputError
-from s3im_methods.samplers.sphere_collider import SphereBounds
+from s3im_methods.rays.sphere_bounds import SphereBounds
 
 CENTER = torch.tensor([0.5, -1.0, 2.0])
 RADIUS = 1.5

@@ -9,7 +9,7 @@ from torch import Tensor
 from s3im_methods.encodings.tensor_grids import grid_planes
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
 from s3im_methods.losses.total_variation import total_variation
-from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
+from s3im_methods.models.tensorf_settings import TensoRFSettings
 
 
 def mean_absolute_values(parameters: Iterable[Tensor]) -> Tensor:
@@ -27,7 +27,7 @@ def decayed(weight: float, share: float, steps: int, step: int) -> float:
     return weight * share ** (step / steps)
 
 
-def regularisers(config: S3IMTensoRFModelConfig, field: S3IMTensoRFField, step: int) -> dict[str, Tensor]:
+def regularisers(config: TensoRFSettings, field: S3IMTensoRFField, step: int) -> dict[str, Tensor]:
     """The weighted regularisers of a training step, scalars by name; those of weight 0 are left out.
 
     Args:

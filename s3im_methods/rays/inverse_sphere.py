@@ -1,6 +1,6 @@
 """Samples outside a sphere at equal steps of 1/r (NeRF++, Zhang et al., 2020, sec. 4).
 
-``c``, ``R`` and ``r`` are those of ``sphere_collider.py``. nerfstudio's ``LinearDisparitySampler`` steps in the inverse
+``c``, ``R`` and ``r`` are those of ``sphere_bounds.py``. nerfstudio's ``LinearDisparitySampler`` steps in the inverse
 of the distance from the camera, which is 1/r only for a camera at the centre, and its jitter leaves up to half a bin
 uncovered at the start.
 """
@@ -14,7 +14,7 @@ from nerfstudio.model_components.ray_samplers import Sampler
 from torch import Tensor
 
 from s3im_methods.errors import InputError
-from s3im_methods.samplers.sphere_collider import check_sphere, closest_approach, half_chord
+from s3im_methods.rays.sphere_bounds import check_sphere, closest_approach, half_chord
 
 
 class InverseSphereSampler(Sampler):

@@ -10,8 +10,8 @@ from nerfstudio.cameras.rays import RayBundle
 from torch.nn.functional import normalize
 
 from s3im_methods.errors import InputError
-from s3im_methods.samplers.inverse_sphere_sampler import InverseSphereSampler
-from s3im_methods.samplers.sphere_collider import SphereBounds
+from s3im_methods.rays.inverse_sphere import InverseSphereSampler
+from s3im_methods.rays.sphere_bounds import SphereBounds
 
 CENTER = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
 RADIUS = 1.5

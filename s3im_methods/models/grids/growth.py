@@ -20,6 +20,7 @@ def resolution_by_axis(box: Tensor, voxels: float) -> tuple[int, int, int]:
         Nodes along x, y and z, at least 2 each.
 
     Example:
+        >>> import torch
         >>> resolution_by_axis(torch.tensor([[0.0, 0.0, 0.0], [4.0, 2.0, 1.0]]), 4096)
         (32, 16, 8)
     """

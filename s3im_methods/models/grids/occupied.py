@@ -7,9 +7,9 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
-from s3im_methods.models.tensorf_config import S3IMTensoRFModelConfig
-from s3im_methods.models.tensorf_growth import resolution_by_axis
-from s3im_methods.samplers.step_sampler import step_length
+from s3im_methods.models.grids.growth import resolution_by_axis
+from s3im_methods.models.tensorf_settings import TensoRFSettings
+from s3im_methods.rays.equal_steps import step_length
 
 
 @torch.no_grad()
@@ -35,7 +35,7 @@ def alphas_on_grid(field: S3IMTensoRFField, resolution: Sequence[int], step: Ten
     return torch.cat(slabs)
 
 
-def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: S3IMTensoRFModelConfig) -> None:
+def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: TensoRFSettings) -> None:
     """Find the field's empty space anew, unless all of it seems to be empty.
 
     Args:

@@ -3,7 +3,7 @@
 import torch
 from nerfstudio.cameras.rays import RayBundle
 
-from s3im_methods.samplers.step_sampler import StepSampler, step_count, step_length
+from s3im_methods.rays.equal_steps import StepSampler, step_count, step_length
 
 
 def samples(training: bool, count: int = 6):

@@ -1,0 +1,64 @@
+"""Settings that all surface methods share, beside those of nerfstudio's surface models.
+
+A method's config derives from this class first and from nerfstudio's config of its model second, so that these defaults
+hold:
+
+    class S3IMNeuSFactoModelConfig(SurfaceSettings, NeuSFactoModelConfig): ...
+
+Settings that are None are taken from the method's presets, see :mod:`s3im_methods.models.surface.presets`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
+from s3im_methods.losses import S3IMConfig
+from s3im_methods.losses.depth import DepthLossConfig
+
+
+# It does not derive from nerfstudio's SurfaceModelConfig, whose defaults would then stand before a method's own.
+@dataclass
+class SurfaceSettings:
+    """What S3IM, depth, presets, the scene's sphere and the background add to any surface model's settings."""
+
+    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    """Settings of the S3IM loss."""
+    depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto"))
+    """Settings of the depth loss; a room's depth maps are learned from where it has any, an object's are not."""
+    style: str = "ours"
+    """Whose method the preset follows."""
+    scene_kind: Literal["auto", "object", "room"] = "auto"
+    """What the preset is for: object has the cameras around it, room has them inside; auto looks at where the training
+    cameras stand and look."""
+    sphere_center: tuple[float, float, float] | None = None
+    """Centre, in scene units, of the sphere in whose units the model works: of the object, or of the room."""
+    sphere_radius: float | None = None
+    """Its radius, in scene units. By default the sphere follows from the training cameras: it fills their views of an
+    object, and a room's is as large as the cameras' positions suggest."""
+    unit_share: float | None = None
+    """Radius of the field's unit sphere as a share of the scene's sphere; an unbounded grid is finest within the unit
+    cube, where the cameras of a room should be. With bounds sphere both are the same."""
+    near_plane: float = 0.05
+    """Distance from the camera at which samples begin in training, in scene units."""
+    bounds: Literal["sphere", "near-far", "box"] | None = None
+    """Where a ray is sampled: sphere takes what lies within the sphere, near-far what lies between near-plane and
+    far-plane, box what lies within the parser's box."""
+    far_plane: float | None = None
+    """Distance from the camera at which samples end with bounds near-far, in scene units; by default four radii of the
+    sphere."""
+    sdf_field: S3IMSDFFieldConfig = field(default_factory=S3IMSDFFieldConfig)
+    """Settings of the signed distance field."""
+    background_model: Literal["grid", "mlp", "none", "nerf++"] | None = None
+    """What is behind the surface: nerf++ is a network in inverted distances outside the sphere (NeRF++), grid and mlp
+    are nerfstudio's contracted fields, none is background-color alone."""
+    background_color: Literal["random", "last_sample", "white", "black"] | None = None
+    """What is seen where a ray meets nothing."""
+    background_layers: int = 4
+    """Layers of the network of background-model nerf++."""
+    background_width: int = 128
+    """Their width."""
+    fg_mask_loss_mult: float | None = None
+    """Weight of the cross entropy of accumulation and foreground mask, where the scene has masks or alpha."""
+    curvature_loss_mult: float = 0.0
+    """Weight of the mean absolute Laplacian of the signed distance (Neuralangelo), times the sphere's radius; above 0
+    it takes six more evaluations of the field."""
