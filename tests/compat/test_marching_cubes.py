@@ -76,7 +76,7 @@ def test_gradients_are_not_kept():
 
 
 def test_a_level_that_is_never_taken_names_the_range():
-    with pytest.raises(InputError, match=r"no surface where the signed distance is 3: .* runs from -0\.5 to 1\.232;"):
+    with pytest.raises(InputError, match=r"no surface where the signed distance is 3: .* runs from -0\.5 to 1\.232\."):
         sparse_marching_cubes(ball, 32, isosurface_threshold=3.0)
 
 
