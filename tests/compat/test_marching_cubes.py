@@ -17,6 +17,7 @@ from s3im_methods.compat.marching_cubes import replace_marching_cubes, sparse_ma
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.memory import MemoryBudget
+from s3im_methods.models.s3im_mixin import S3IMMixin
 
 NAME = "generate_mesh_with_multires_marching_cubes"
 RADIUS = 0.5
@@ -97,7 +98,7 @@ def test_a_coarse_mask_is_refused():
 
 def test_a_pipeline_for_evaluation_puts_it_where_the_command_finds_it(stock, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    config = SimpleNamespace(model=None)
+    config = SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None))
     S3IMPipeline(config, "cpu", "inference")  # type: ignore[arg-type]
     for module in (marching_cubes, exporter):
         assert getattr(module, NAME).func is sparse_marching_cubes
