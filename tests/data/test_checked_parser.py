@@ -155,7 +155,7 @@ FAULTS = {
     "a list": (raises(IndexError("list index out of range")), "one of its lists is shorter than another"),
     "an assertion": (
         raises(AssertionError("\n  no  images\n here. ")),
-        "the scene '{s}': no images here; ",
+        "the scene '{s}': no images here. ",
     ),
     "an attribute": (raises(AttributeError("no x")), "AttributeError: no x"),
     "no words": (raises(AssertionError()), "AssertionError: "),
