@@ -78,8 +78,8 @@ def _fault(found: Any) -> str | None:
         pose = camera.get("camera_to_world") if isinstance(camera, dict) else None
         if not _is_matrix(pose):
             return f"camera {index} has no camera_to_world of 16 finite numbers"
-        fov = camera.get("fov")
-        if needs_fov and not (_is_number(fov) and 0 < fov < 180):
+        fov = camera["fov"] if _is_number(camera.get("fov")) else math.nan
+        if needs_fov and not 0 < fov < 180:
             return f"camera {index} has no fov between 0 and 180 degrees"
     return None
 
