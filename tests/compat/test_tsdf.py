@@ -2,6 +2,7 @@
 
 import inspect
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -117,11 +118,10 @@ def test_it_is_applied_once(stock):
 
 def test_a_pipeline_for_evaluation_applies_it(stock, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    S3IMPipeline(
-        SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)),
-        "cpu",
-        "inference",
-    )  # type: ignore[arg-type]
+    config: Any = SimpleNamespace(
+        model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)
+    )
+    S3IMPipeline(config, "cpu", "inference")
     assert TSDF.integrate_tsdf is not stock
     assert inspect.unwrap(TSDF.integrate_tsdf) is stock
 

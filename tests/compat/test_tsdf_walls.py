@@ -2,6 +2,7 @@
 
 import inspect
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -98,11 +99,10 @@ def test_vertices_on_voxels_and_beside_them():
 
 def test_it_is_applied_once_and_by_a_pipeline_for_evaluation(stock, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    S3IMPipeline(
-        SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)),
-        "cpu",
-        "inference",
-    )  # type: ignore[arg-type]
+    config: Any = SimpleNamespace(
+        model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)
+    )
+    S3IMPipeline(config, "cpu", "inference")
     once = TSDF.get_mesh
     assert once is not stock and inspect.unwrap(once) is stock
     leave_out_walls()

@@ -23,6 +23,7 @@ def read_transforms(path: Path) -> dict:
         InputError: If the file is not a JSON object in UTF-8; it names line and column.
     """
     where = quote(path)
+    text = ""
     try:
         text = path.read_text(encoding="utf-8")
         meta = json.loads(text) if text.strip() else None

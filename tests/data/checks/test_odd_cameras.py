@@ -1,6 +1,7 @@
 """Cameras that look like a mistake get a line, and plausible ones none."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ GOOD = {"fx": 500.0, "fy": 502.0, "cx": 320.0, "cy": 238.0, "width": 640, "heigh
 
 
 def lines(kind=CameraType.PERSPECTIVE, lens=(0, 0, 0, 0, 0, 0), **changed):
+    numbers: dict[str, Any] = {key: torch.full((3, 1), value) for key, value in {**GOOD, **changed}.items()}
     cameras = Cameras(
         torch.eye(4)[None, :3].repeat(3, 1, 1),
         camera_type=kind,
         distortion_params=torch.tensor(lens, dtype=torch.float32).repeat(3, 1),
-        **{key: torch.full((3, 1), value) for key, value in {**GOOD, **changed}.items()},
+        **numbers,
     )
     return odd_lenses(cameras, [Path(f"{k}.png") for k in range(3)], Path("s"))
 
