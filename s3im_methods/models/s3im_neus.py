@@ -6,26 +6,20 @@ samples that end where the bins do, whose distances are used twice; and all that
 :class:`~s3im_methods.models.surface.mixin.SurfaceMixin` brings to a surface method.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
 from nerfstudio.cameras.rays import RayBundle
-from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes
 from nerfstudio.models.neus import NeuSModel, NeuSModelConfig
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.models.presets import Presets, refuse
-from s3im_methods.models.surface.mixin import SurfaceMixin
-from s3im_methods.models.surface.occupancy import OccupancySampling, check_occupancy
+from s3im_methods.models.surface.occupancy import OccupancyMixin, OccupancySettings
 from s3im_methods.models.surface.presets import OUR_OBJECT, OUR_ROOM
 from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
 from s3im_methods.rays.hierarchical import HierarchicalSampler
-
-_BAND = 8.0
-"""Of a field that has none, for occupancy sampling."""
 
 _OURS: dict[str, Any] = {
     "cos_anneal_steps": 5000,
@@ -63,7 +57,7 @@ class NeuSFieldConfig(S3IMSDFFieldConfig):
 
 
 @dataclass
-class S3IMNeuSModelConfig(SurfaceSettings, NeuSModelConfig):
+class S3IMNeuSModelConfig(SurfaceSettings, OccupancySettings, NeuSModelConfig):
     """NeuS's settings, and ours; a setting that is None is as the preset says."""
 
     _target: type = field(default_factory=lambda: S3IMNeuSModel)
@@ -88,19 +82,9 @@ class S3IMNeuSModelConfig(SurfaceSettings, NeuSModelConfig):
     """Factor by which that sharpness grows from round to round."""
     perturb: bool = True
     """Whether training moves the samples of the first look by a random share of their bins."""
-    sampling: Literal["hierarchical", "occupancy"] = "hierarchical"
-    """Where samples lie: hierarchical are NeuS's own, occupancy are equal steps wherever a coarse grid is not empty
-    (instant-ngp), on as many rays as samples-per-batch allow."""
-    samples_per_batch: int = 1 << 18
-    """With sampling occupancy: samples that a training step aims at; it takes 256 to 4096 rays for that, and the data
-    manager's number of rays does not count."""
-    occupancy_resolution: int = 128
-    """With sampling occupancy: cells of the grid along a side of the cube around the sphere."""
-    occupancy_step: float = 3.4e-3
-    """With sampling occupancy: length of a step along a ray, in radii of the sphere."""
 
 
-class S3IMNeuSModel(SurfaceMixin, NeuSModel):
+class S3IMNeuSModel(OccupancyMixin, NeuSModel):
     """NeuS trained with S3IM.
 
     Args:
@@ -122,12 +106,7 @@ class S3IMNeuSModel(SurfaceMixin, NeuSModel):
             InputError: If settings contradict each other or are out of range.
         """
         _check_samples(config)
-        decided = super().decided(config, facts)
-        if decided.sampling == "occupancy":
-            check_occupancy(decided)
-            if decided.sdf_field.band == 0:
-                decided.sdf_field = replace(decided.sdf_field, band=_BAND)
-        return decided
+        return super().decided(config, facts)
 
     def populate_modules(self) -> None:
         """Build nerfstudio's model in the scene's sphere, and give it our sampler."""
@@ -136,7 +115,6 @@ class S3IMNeuSModel(SurfaceMixin, NeuSModel):
         self.anneal_end = config.cos_anneal_steps
         first = self.first_sampler(single_jitter=True)
         first.train_stratified = config.perturb  # type: ignore[assignment]
-        self.occupancy = OccupancySampling(config, self.field) if config.sampling == "occupancy" else None
         rounds = config.num_up_sample_steps
         self.sampler = HierarchicalSampler(
             first,
@@ -147,33 +125,11 @@ class S3IMNeuSModel(SurfaceMixin, NeuSModel):
             config.sharpness_growth,
         )
 
-    def schedule(self, step: int) -> None:
-        """Unlock levels, and look where the surface is."""
-        super().schedule(step)
-        if self.occupancy is not None:
-            self.occupancy.refresh(step, self.field)
-
-    def get_training_callbacks(
-        self, training_callback_attributes: TrainingCallbackAttributes
-    ) -> list[TrainingCallback]:
-        """The base's, and what occupancy sampling adds."""
-        callbacks = super().get_training_callbacks(training_callback_attributes)
-        return (
-            callbacks
-            if self.occupancy is None
-            else [*callbacks, *self.occupancy.callbacks(training_callback_attributes)]
-        )
-
     def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
-        """Samples that gather at the surface, by the signed distances themselves."""
-        if self.occupancy is None:
-            return self.evaluate(ray_bundle, self.sampler(ray_bundle, self.field.sdf))
-        found = self.evaluate(ray_bundle, self.occupancy(ray_bundle))
-        if self.training:
-            gradients = found.for_losses["eik_grad"]
-            elsewhere = self.occupancy.gradients_in_sphere(self.field, len(gradients))
-            found.for_losses["eik_grad"] = torch.cat([gradients, elsewhere])
-        return found
+        """Samples that gather at the surface, by the signed distances themselves or by a grid of them."""
+        if self.occupancy is not None:
+            return self.sample_where_occupied(ray_bundle)
+        return self.evaluate(ray_bundle, self.sampler(ray_bundle, self.field.sdf))
 
 
 def _check_samples(config: S3IMNeuSModelConfig) -> None:
