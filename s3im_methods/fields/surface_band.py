@@ -58,23 +58,29 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     """
     points = field.sample_positions(samples)
     shape, total, threshold = samples.frustums.shape, len(points), field.config.color_weight_threshold
-    first_look, is_near = _first_look(field, samples, points)
+    first_look, is_near, is_clear = _first_look(field, samples, points)
+
+    def opacities(sdf: Tensor, gradients: Tensor) -> Tensor:
+        alphas = field.get_alpha(samples, sdf, gradients)
+        return alphas if is_clear is None else alphas.masked_fill(is_clear.view(*shape, 1), 0)
+
     # Whatever passes the surface is caught by the solid behind it, at any depth.
-    clear_or_solid = field.get_alpha(samples, first_look.view(*shape, 1), points.new_zeros(*shape, 3))
+    clear_or_solid = opacities(first_look.view(*shape, 1), points.new_zeros(*shape, 3))
     is_near |= _weights(samples, clear_or_solid.detach()) > threshold
     is_near[0] = True  # Encodings do not take empty batches.
     near = is_near.nonzero()[:, 0]
     checked = near[:0]
     if field.training:
         drawn = torch.rand(total, device=points.device) < 1 / _FAR_SAMPLES_PER_CHECKED
-        checked = (drawn & ~is_near).nonzero()[:, 0]
+        passed_over = ~is_near if is_clear is None else ~(is_near | is_clear)
+        checked = (drawn & passed_over).nonzero()[:, 0]
     sdf, features, gradients = field.geometry(points[torch.cat([near, checked])])
     (near_sdf, _), (near_gradients, far_gradients) = (
         values.split([len(near), len(checked)]) for values in (sdf, gradients)
     )
     sdf = first_look[:, None].to(near_sdf).index_copy(0, near, near_sdf).view(*shape, 1)
     gradient = _spread(near_gradients, near, total).view(*shape, 3)
-    alphas = field.get_alpha(samples, sdf, gradient)
+    alphas = opacities(sdf, gradient)
     is_seen = _weights(samples, alphas.detach())[near] > threshold
     is_seen[0] = True
     seen = is_seen.nonzero()[:, 0]
@@ -89,15 +95,16 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     }
 
 
-def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Signed distances at all ``N`` samples, and which of their bins come near to the surface, ``[N]`` each."""
-    sharpness = field.opacity.sharpness().detach()
+def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Signed distances at all ``N`` samples, which of their bins come near to the surface, and which hold nothing."""
+    sharpness, band = field.opacity.sharpness().detach(), field.config.band
     known = KnownDistances.of(samples)
     if known is not None:
-        return known.middle.reshape(-1), known.least.reshape(-1) * sharpness < field.config.band
+        least = known.least.reshape(-1)
+        return known.middle.reshape(-1), least * sharpness < band, least.isinf()
     first_look = field.sdf(points)
     assert samples.deltas is not None
-    return first_look, bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, field.config.band)
+    return first_look, bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, band), None
 
 
 def _weights(samples: RaySamples, alphas: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from nerfstudio.models.neus import NeuSModel, NeuSModelConfig
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.models.presets import Presets, refuse
-from s3im_methods.models.surface.mixin import SurfaceMixin
+from s3im_methods.models.surface.occupancy import OccupancyMixin, OccupancySettings
 from s3im_methods.models.surface.presets import OUR_OBJECT, OUR_ROOM
 from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
@@ -57,7 +57,7 @@ class NeuSFieldConfig(S3IMSDFFieldConfig):
 
 
 @dataclass
-class S3IMNeuSModelConfig(SurfaceSettings, NeuSModelConfig):
+class S3IMNeuSModelConfig(SurfaceSettings, OccupancySettings, NeuSModelConfig):
     """NeuS's settings, and ours; a setting that is None is as the preset says."""
 
     _target: type = field(default_factory=lambda: S3IMNeuSModel)
@@ -84,7 +84,7 @@ class S3IMNeuSModelConfig(SurfaceSettings, NeuSModelConfig):
     """Whether training moves the samples of the first look by a random share of their bins."""
 
 
-class S3IMNeuSModel(SurfaceMixin, NeuSModel):
+class S3IMNeuSModel(OccupancyMixin, NeuSModel):
     """NeuS trained with S3IM.
 
     Args:
@@ -105,16 +105,7 @@ class S3IMNeuSModel(SurfaceMixin, NeuSModel):
         Raises:
             InputError: If settings contradict each other or are out of range.
         """
-        if config.num_samples < 2:
-            refuse("num_samples", config.num_samples, "give 2 samples or more")
-        rounds, added = config.num_up_sample_steps, config.num_samples_importance
-        if rounds < 0:
-            refuse("num_up_sample_steps", rounds, "give a number of rounds, 0 or more")
-        if rounds and (added < rounds or added % rounds):
-            refuse("num_samples_importance", added, f"give a multiple of num-up-sample-steps, which is {rounds}")
-        for name in ("base_variance", "sharpness_growth"):
-            if not 0 < getattr(config, name) < float("inf"):
-                refuse(name, getattr(config, name), "give a finite number above 0")
+        _check_samples(config)
         return super().decided(config, facts)
 
     def populate_modules(self) -> None:
@@ -135,5 +126,20 @@ class S3IMNeuSModel(SurfaceMixin, NeuSModel):
         )
 
     def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
-        """Samples that gather at the surface, by the signed distances themselves."""
+        """Samples that gather at the surface, by the signed distances themselves or by a grid of them."""
+        if self.occupancy is not None:
+            return self.sample_where_occupied(ray_bundle)
         return self.evaluate(ray_bundle, self.sampler(ray_bundle, self.field.sdf))
+
+
+def _check_samples(config: S3IMNeuSModelConfig) -> None:
+    if config.num_samples < 2:
+        refuse("num_samples", config.num_samples, "give 2 samples or more")
+    rounds, added = config.num_up_sample_steps, config.num_samples_importance
+    if rounds < 0:
+        refuse("num_up_sample_steps", rounds, "give a number of rounds, 0 or more")
+    if rounds and (added < rounds or added % rounds):
+        refuse("num_samples_importance", added, f"give a multiple of num-up-sample-steps, which is {rounds}")
+    for name in ("base_variance", "sharpness_growth"):
+        if not 0 < getattr(config, name) < float("inf"):
+            refuse(name, getattr(config, name), "give a finite number above 0")

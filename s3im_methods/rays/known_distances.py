@@ -48,7 +48,7 @@ class KnownDistances:
     middle: Tensor
     """Signed distances at their middles, or nearly so, ``[R, S]``, scene units."""
     least: Tensor
-    """How near to the surface each bin may come, ``[R, S]``."""
+    """How near to the surface each bin may come, ``[R, S]``; infinity where nothing is, whatever the field says."""
 
     def noted(self, samples: RaySamples) -> RaySamples:
         """The samples ``[R, S]``, with this in their metadata."""

@@ -100,6 +100,10 @@ def test_annealing_and_unlocking_end_in_the_first_half_of_the_run(method):
         ({"num_samples_importance": 0}, "num-samples-importance is 0"),
         ({"base_variance": 0.0}, "base-variance is 0.0"),
         ({"sharpness_growth": float("nan")}, "sharpness-growth is nan"),
+        ({"sampling": "occupancy", "scene_kind": "room"}, "bounds is near-far: with .*sampling occupancy"),
+        ({"sampling": "occupancy", "samples_per_batch": 0}, "samples-per-batch is 0"),
+        ({"sampling": "occupancy", "occupancy_resolution": 1}, "occupancy-resolution is 1"),
+        ({"sampling": "occupancy", "occupancy_step": 0.0}, "occupancy-step is 0.0"),
         ({"sphere_radius": 0.0}, "sphere-radius is 0.0"),
         ({"eikonal_loss_mult": -1.0}, "eikonal-loss-mult is -1.0"),
         ({"style": "nerfstudio"}, "no preset for"),
@@ -199,8 +203,47 @@ def test_depth_is_learned_from_one_level():
     assert losses[0]["depth_loss"] > 0
 
 
-def test_it_trains_in_mixed_precision():
-    model = build(sdf_field={"band": 6.0}).train()
+OCCUPANCY: dict[str, Any] = {"sampling": "occupancy", "occupancy_resolution": 16, "occupancy_step": 1 / 32}
+
+
+@pytest.mark.parametrize("background", ["none", "nerf++"])
+def test_occupancy_sampling_trains_and_renders_the_same_sphere(background):
+    model = build(background_model=background, sdf_field={"beta_init": 0.6}, **OCCUPANCY)
+    before = model.occupancy.grid.occupied.sum()
+    history = losses_of_training(model, lambda step: batch(step, 16 + step), steps=3, learning_rate=1e-3)
+    assert all(value.isfinite() for losses in history for value in losses.values())
+    assert model.occupancy.grid.occupied.sum() < 0.5 * before
+    assert model.field.config.band == 8
+    rays, _ = batch(rays=64)
+    model.eval()
+    seen = model(rays)
+    budget = float(model.occupancy.budget.budget)
+    model.occupancy.grid.occupied[:] = True
+    everywhere = model(rays)
+    for name in ("rgb", "accumulation"):
+        torch.testing.assert_close(seen[name], everywhere[name], atol=5e-3, rtol=0)
+    # Where a ray is less than half opaque, its median is its last sample.
+    opaque = seen["accumulation"] > 0.6
+    assert opaque.sum() > 10
+    torch.testing.assert_close(seen["depth"][opaque], everywhere["depth"][opaque], atol=5e-3, rtol=0)
+    # Who watches a run does not change it.
+    assert float(model.occupancy.budget.budget) == budget
+
+
+def test_occupancy_sampling_survives_a_grid_without_any_cell():
+    model = build(**OCCUPANCY).train()
+    model.occupancy.grid.occupied[:] = False
+    rays, targets = batch()
+    outputs = model(rays)
+    assert torch.equal(outputs["accumulation"], torch.zeros(32, 1))
+    losses = model.get_loss_dict(outputs, targets)
+    sum(losses.values()).backward()
+    assert all(value.isfinite() for value in losses.values())
+
+
+@pytest.mark.parametrize("more", [{}, OCCUPANCY])
+def test_it_trains_in_mixed_precision(more):
+    model = build(sdf_field={"band": 6.0}, **more).train()
     rays, targets = batch()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         losses = model.get_loss_dict(model(rays), targets)

@@ -1,0 +1,75 @@
+"""Equal steps where a grid is not empty."""
+
+from typing import Any
+
+import pytest
+import torch
+from nerfstudio.cameras.rays import RayBundle
+
+from s3im_methods.fields.unit_space import UnitSpace
+from s3im_methods.rays.known_distances import KnownDistances
+from s3im_methods.rays.occupancy_grid import OccupancyGrid
+from s3im_methods.rays.occupied_steps import OccupiedStepSampler
+from s3im_methods.rays.sphere_bounds import SphereBounds
+
+CENTER, RADIUS = (1.0, 0.0, 0.0), 2.0
+STEP = 1 / 32
+
+
+def sampler(training: bool = False) -> OccupiedStepSampler:
+    """A surface of radius 1/2 in the unit sphere."""
+    grid = OccupancyGrid(32, STEP)
+    grid.refresh(0, lambda points: points.norm(dim=-1) - 0.5, torch.tensor([0.03]))
+    return OccupiedStepSampler(grid, UnitSpace(CENTER, RADIUS, bounded=True)).train(training)
+
+
+def rays() -> Any:
+    """Along z: through the centre, through the surface, beside the surface, and beside the sphere."""
+    origins = torch.tensor([[0.0, 0, -5], [0.6, 0, -5], [1.9, 0, -5], [2.5, 0, -5]]) + torch.tensor(CENTER)
+    bundle = RayBundle(origins, torch.tensor([[0.0, 0, 1]]).expand(4, 3), torch.ones(4, 1))
+    return SphereBounds(torch.tensor(CENTER), RADIUS)(bundle)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_bins_ascend_within_the_rays_and_the_rest_is_clear(training):
+    bundle = rays()
+    nears, fars = bundle.nears.clone(), bundle.fars.clone()
+    samples = sampler(training)(bundle)
+    starts, ends = samples.frustums.starts[..., 0], samples.frustums.ends[..., 0]
+    assert (ends >= starts).all() and (starts[:, 1:] >= ends[:, :-1] - 1e-6).all()
+    assert (starts >= nears).all() and (ends <= fars).all()
+    assert torch.equal(bundle.nears, nears) and torch.equal(bundle.fars, fars)
+    known = KnownDistances.of(samples)
+    assert known is not None
+    assert torch.equal(known.least.isinf(), ends <= starts)
+    counts = known.least.isfinite().sum(dim=1)
+    assert counts[2] == counts[3] == 0
+    assert counts[0] > 4 and counts[1] > counts[0]
+
+
+def test_steps_have_one_length_and_cover_the_surface():
+    samples = sampler()(rays())
+    starts, ends = samples.frustums.starts[0, :, 0], samples.frustums.ends[0, :, 0]
+    taken = ends > starts
+    torch.testing.assert_close((ends - starts)[taken], torch.full((int(taken.sum()),), STEP * RADIUS))
+    for surface in (5 - 0.5 * RADIUS, 5 + 0.5 * RADIUS):
+        assert ((starts <= surface) & (surface < ends)).sum() == 1
+    # The middle of the solid is empty.
+    assert not ((starts <= 5) & (ends > 5) & taken).any()
+
+
+def test_no_occupied_cell_at_all_leaves_one_clear_bin():
+    empty = sampler()
+    empty.grid.occupied[:] = False
+    samples = empty(rays())
+    assert samples.frustums.starts.shape == (4, 1, 1)
+    known = KnownDistances.of(samples)
+    assert known is not None and known.least.isinf().all()
+
+
+def test_training_moves_all_steps_of_a_ray_by_one_share():
+    torch.manual_seed(0)
+    jittered, straight = (sampler(training)(rays()).frustums.starts[0, :4, 0] for training in (True, False))
+    shares = (jittered - straight) / (STEP * RADIUS) % 1
+    torch.testing.assert_close(shares, shares[:1].expand(4), atol=1e-4, rtol=0)
+    assert 0.01 < shares[0] < 0.99
