@@ -2,9 +2,8 @@
 
 Rays are sampled in a shrinking interval around where they first meet the surface, which is an occupancy of one half.
 
-Differences to the original: the S3IM term; unless the style is the paper's, a hash grid before small networks and a
-slope of the occupancy that is learned; an interval in radii of the scene's sphere; and all that
-:class:`~s3im_methods.models.surface.mixin.SurfaceMixin` brings to a surface method.
+Differences to the original: the S3IM term; unless the style is the paper's, a hash grid, a learned slope and a little
+of the eikonal loss; and all that :class:`~s3im_methods.models.surface.mixin.SurfaceMixin` brings to a surface method.
 """
 
 from dataclasses import dataclass, field
@@ -27,11 +26,11 @@ from s3im_methods.models.surface.settings import SurfaceSettings
 from s3im_methods.rays.root_finding import surface_roots
 from s3im_methods.rays.shrinking_interval import IntervalSampler, half_width
 
-_OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True}
+_OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True, "eikonal_loss_mult": 0.02}
 _OURS |= {"march_steps": 128, "interval_end": 0.03, "interval_steps": 12000}
 # Its slope is 10, and its interval of 2.0 to 0.1 is in a box of half side 4; ln(20) / 1.5e-5 steps lie between them.
 _PAPER: dict[str, Any] = {**PAPER_NETWORKS, "learn_slope": False, "sdf_field.beta_init": 0.2302585}
-_PAPER |= {"march_steps": 256, "interval_end": 0.025, "interval_steps": 199715}
+_PAPER |= {"eikonal_loss_mult": 0.0, "march_steps": 256, "interval_end": 0.025, "interval_steps": 199715}
 
 PRESETS: Presets = {
     (style, kind): {**base, **own}
@@ -52,8 +51,8 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     and the original's march, interval and fixed slope; any single setting below can still be given."""
     sdf_field: NeuSFieldConfig = field(default_factory=NeuSFieldConfig)
     """Settings of the occupancy's field."""
-    eikonal_loss_mult: float = 0.0
-    """Weight of the eikonal loss; the original has none, because an occupancy is no distance."""
+    eikonal_loss_mult: float | None = None  # type: ignore[assignment]
+    """Weight of the eikonal loss; the original has none, and a hash grid without it gets pits into the inside."""
     march_steps: int | None = None
     """Even steps along a ray between which its first meeting with the surface is looked for."""
     secant_steps: int = 8
@@ -90,16 +89,15 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         Raises:
             InputError: If settings contradict each other or are out of range.
         """
-        config = super().decided(config, facts)
-        check_weights(config, ["smoothness_loss_mult"])
+        check_weights(config := super().decided(config, facts), ["smoothness_loss_mult"])
         for name, least in _LEAST.items():
             if getattr(config, name) < least:
                 refuse(name, getattr(config, name), f"give {least} or more")
         for name in ("interval_start", "interval_end", "smoothness_reach"):
             if not 0 < getattr(config, name) < float("inf"):
                 refuse(name, getattr(config, name), "give a length above 0, in radii of the scene's sphere")
-        if config.interval_end > (most := config.interval_start):  # type: ignore[operator]
-            refuse("interval_end", config.interval_end, f"give no more than the interval-start {most}")
+        if config.interval_end > config.interval_start:  # type: ignore[operator]
+            refuse("interval_end", config.interval_end, f"give at most interval-start, {config.interval_start}")
         return config
 
     def populate_modules(self) -> None:
@@ -108,6 +106,7 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         config = self.config
         self.field.use_opacity(OccupancyOpacity(config.sdf_field.beta_init, bool(config.learn_slope)))  # type: ignore[arg-type]
         self.march = self.first_sampler(single_jitter=True)
+        self.march.num_samples = config.march_steps  # type: ignore[assignment]
         self.sampler = IntervalSampler(config.num_samples, config.num_samples_before)
         self.schedule(0)
 
@@ -123,8 +122,7 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
     def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
         """Samples around the place where a ray meets the surface; in training how smooth it is there too."""
         config = self.config
-        bins = self.march(ray_bundle, num_samples=config.march_steps)
-        roots, found = surface_roots(bins, self.field.sdf, config.secant_steps)
+        roots, found = surface_roots(self.march(ray_bundle), self.field.sdf, config.secant_steps)
         half = half_width(self.field.opacity.progress, config.interval_start, config.interval_end)  # type: ignore[arg-type]
         samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
         result = self.evaluate(ray_bundle, samples)
@@ -138,8 +136,8 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         if self.config.sdf_field.band > 0 and found.any():
             points, found = points[found], found[found]
         aside = self.config.smoothness_reach * self.sphere_radius * (2 * torch.rand_like(points) - 1)
-        here, nearby = self.field.geometry(torch.cat([points, points + aside]))[2].chunk(2)
-        return smooth_normals_loss(here, nearby, found)
+        gradients = self.field.geometry(torch.cat([points, points + aside]))[2]
+        return smooth_normals_loss(*gradients.chunk(2), found)
 
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
