@@ -23,8 +23,9 @@ from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.compat.tsdf_walls import leave_out_walls
 from s3im_methods.data.advice import depth_advice
+from s3im_methods.data.byte_images import ByteImageDataManagerConfig
 from s3im_methods.data.checks.scene import check_scene
-from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
+from s3im_methods.data.depth_datamanager import DepthDataManager
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
@@ -207,8 +208,8 @@ def _check_data(config: S3IMPipelineConfig) -> None:
     manager = config.datamanager
     if manager.data is not None:
         manager.dataparser.data = Path(manager.data)  # type: ignore[attr-defined]
-    # With our data manager nerfstudio's parser reads no depth, and depth of some images only is fine.
-    with_depth = not isinstance(manager, DepthDataManagerConfig)
+    # With our data managers nerfstudio's parser reads no depth, and depth of some images only is fine.
+    with_depth = not isinstance(manager, ByteImageDataManagerConfig)
     check_scene(manager.dataparser, with_depth)  # type: ignore[attr-defined]
 
 

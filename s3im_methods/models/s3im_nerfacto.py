@@ -136,7 +136,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""
         line = implementation_line(self.implementation)
-        return f"{line}; transparent images before {self.renderer_rgb.background_color}" if self.transparent else line
+        return f"{line}; transparent images over {self.renderer_rgb.background_color}" if self.transparent else line
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

@@ -235,7 +235,7 @@ TRANSPARENT, OPAQUE = (SceneFacts(has_transparent_background=value) for value in
 def test_transparent_images_are_put_before_white_unless_told_otherwise(facts, given, background):
     model = build(S3IMNerfactoModelConfig, facts, background_color=given)
     assert model.renderer_rgb.background_color == model.config.background_color == background
-    assert (f"transparent images before {background}" in model.hardware_line()) == (facts is TRANSPARENT)
+    assert (f"transparent images over {background}" in model.hardware_line()) == (facts is TRANSPARENT)
 
 
 def losses_of(facts: SceneFacts | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:

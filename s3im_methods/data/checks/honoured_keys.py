@@ -1,6 +1,7 @@
 """What a transforms.json says in other words or places than nerfstudio's parser looks for, put where it looks."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from s3im_methods.data.checks.transforms import finite
 from s3im_methods.data.wording import are, quote, some
 from s3im_methods.errors import InputError
 
-_OTHER_NAMES = {
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "mask_path": ("mask_file_path", "mask_filename", "mask_filepath"),
     "depth_file_path": ("depth_path", "depth_filename", "depth_filepath"),
     "normal_file_path": ("normal_path", "normal_filename", "normal_filepath"),
 }
 _SIZES = ("fl_x", "fl_y", "cx", "cy", "w", "h")
-_LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
+LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
 # nerfstudio looks into the frames for a lens only where none of these stands at the top.
 _DECIDES = ("k1", "k2", "k3", "p1", "p2", "distortion_params")
 
@@ -48,7 +49,7 @@ def honoured(meta: dict, frames: list[dict], path: Path) -> tuple[dict, list[str
 
 def _rename_files(meta: dict, path: Path) -> list[str]:
     said = []
-    for key, others in _OTHER_NAMES.items():
+    for key, others in OTHER_NAMES.items():
         if any(key in frame for frame in meta["frames"]):
             continue
         other = next((name for name in others if any(name in frame for frame in meta["frames"])), None)
@@ -138,13 +139,13 @@ def _take_sizes(meta: dict) -> list[str]:
 def _take_lens(meta: dict) -> list[str]:
     frames = meta["frames"]
     if any(key in meta for key in _DECIDES):
-        keys = (*_LENS, "distortion_params")
+        keys = (*LENS, "distortion_params")
         if not any(_differs(frame, meta, key) for frame in frames for key in keys):
             return []
         top = {key: meta.pop(key) for key in keys if key in meta}
         meta["frames"] = [_with_lens(top, frame) for frame in frames]
         return ["each frame's own lens distortion is used, not the one at the top"]
-    if "k4" in meta and not any(key in frame for frame in frames for key in (*_LENS, "distortion_params")):
+    if "k4" in meta and not any(key in frame for frame in frames for key in (*LENS, "distortion_params")):
         # On its own nerfstudio does not see it.
         meta["k1"] = 0.0
         return ["`k4` is used, although no other distortion is given"] if finite(meta["k4"]) else []
@@ -157,7 +158,7 @@ def _take_lens(meta: dict) -> list[str]:
 
 def _with_lens(top: dict, frame: dict) -> dict:
     # A whole list is not mixed with single terms.
-    if "distortion_params" in frame or ("distortion_params" in top and any(key in frame for key in _LENS)):
+    if "distortion_params" in frame or ("distortion_params" in top and any(key in frame for key in LENS)):
         return frame
     return {**top, **frame}
 

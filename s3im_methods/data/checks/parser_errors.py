@@ -69,7 +69,7 @@ def _first(error: BaseException, kind: type[BaseException]) -> BaseException | N
 def _cause(error: Exception) -> str:
     first = _first(error, Exception)
     assert first is not None
-    text = " ".join(str(first).split()).rstrip(".")
+    text = " ".join(str(first).split()).rstrip(".!")
     text = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
     if isinstance(first, FileNotFoundError) and first.filename:
         return f"there is no {quote(str(first.filename))}"

@@ -31,6 +31,8 @@ def read_transforms(path: Path) -> dict:
     except UnicodeDecodeError as error:
         raise InputError(f"{where} is not UTF-8 text (at byte {error.start}): save it as UTF-8.") from error
     except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise InputError(f"{where} begins with a byte order mark: save it as UTF-8 without one.") from error
         raise InputError(
             f"{where} is not valid JSON at line {error.lineno}, column {error.colno} ({error.msg}): {_FIX}."
         ) from error

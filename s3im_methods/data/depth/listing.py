@@ -60,6 +60,30 @@ class FrameList:
         return {key: value for key, value in {**self.header, **frame}.items() if key in KEYS}
 
 
+def points_of(header: Mapping[str, Any], root: Path) -> Path | None:
+    """The point cloud that a scene's file names, if it is there.
+
+    Args:
+        header: What the file says.
+        root: Its folder.
+    """
+    name = header.get("ply_file_path")
+    return root / name if isinstance(name, str) and (root / name).is_file() else None
+
+
+def gone_points(header: Mapping[str, Any], path: Path) -> list[str]:
+    """A sentence where the point cloud that a scene's file names is not there.
+
+    Args:
+        header: What the file says.
+        path: The file.
+    """
+    name = header.get("ply_file_path")
+    if name is None or points_of(header, path.parent) is not None:
+        return []
+    return [f"The ply_file_path {quote(name)} of {quote(path)} is not there: the scene is read without those points."]
+
+
 @dataclass(frozen=True)
 class SensorFile:
     """One sensor depth file of the scene.

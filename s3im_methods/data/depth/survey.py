@@ -100,6 +100,11 @@ class DepthSurvey:
         if self.source == "none":
             return
         unit = "set --pipeline.datamanager.depth.unit to the metres per stored value"
+        if not self.with_depth and self.source == "sparse" and not self.out_of_range:
+            raise InputError(
+                f"No point of the reconstruction is seen by any of the {self.views} training views: give points in the "
+                "coordinates of the poses, or train without depth by --pipeline.datamanager.depth.source none."
+            )
         if not self.with_depth:
             left = ""
             if self.out_of_range:

@@ -273,12 +273,14 @@ IN_TEXT = {
         b"[1, 2]",
         '{t} holds [1, 2] instead of an object with "frames": write it again, for instance with ns-process-data.',
     ),
-    "null": (b"null", '{t} holds null instead of an object with "frames": write it again, for instance with ns-process-data.'),
+    "null": (
+        b"null",
+        '{t} holds null instead of an object with "frames": write it again, for instance with ns-process-data.',
+    ),
     "not text": (b'{"a": "\xff"}', "{t} is not UTF-8 text (at byte 7): save it as UTF-8."),
     "byte order mark": (
         b"\xef\xbb\xbf{}",
-        "{t} is not valid JSON at line 1, column 1 (Unexpected UTF-8 BOM (decode using utf-8-sig)): "
-        "fix it there, or write it again, for instance with ns-process-data.",
+        "{t} begins with a byte order mark: save it as UTF-8 without one.",
     ),
 }
 

@@ -49,7 +49,9 @@ def test_depth_in_metres_through_the_common_reader(tmp_path):
 def test_other_files_are_refused(content, tmp_path):
     path = write(tmp_path / "d.exr", {"Z": RAMP})
     path.write_bytes(path.read_bytes()[:-3] if content is None else content)
-    with pytest.raises(InputError, match=r"d.exr' cannot be read \(it is not a complete EXR file\): copy or write it again"):
+    with pytest.raises(
+        InputError, match=r"d.exr' cannot be read \(it is not a complete EXR file\): copy or write it again"
+    ):
         read_map(path)
 
 
