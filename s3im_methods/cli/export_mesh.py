@@ -20,13 +20,13 @@ class ExportMeshCommand:
     """Folder to write to: mesh.ply, .obj or .glb, and mesh_textured.*; of depth fusion mesh_depth_fusion.* and
     mesh_depth_fusion_textured.*."""
     method: Literal["level-set", "depth-fusion"] = "level-set"
-    """Take the surface where the signed distance or density has a level, or fuse the depth that the training views
-    show."""
+    """Take the surface where the signed distance, density or occupancy has a level, or fuse the depth that the training
+    views show."""
     resolution: int = 256
     """Cells along the longest side of the box."""
     level: float | None = None
-    """Value on the surface, per scene unit for densities; if not set, 0 for signed distances, and for densities what
-    three quarters of the surface that the training cameras see have at least."""
+    """Value on the surface, per scene unit for densities; if not set, 0 for signed distances, 0.5 for occupancies, and
+    for densities what three quarters of the surface that the training cameras see have at least."""
     crop_min: tuple[float, float, float] | None = None
     """Lowest corner of the box, in world units; if not set, around what the training cameras see."""
     crop_max: tuple[float, float, float] | None = None

@@ -5,15 +5,19 @@ and joins crops of 512 nodes without merging their vertices, so that the mesh fa
 2721; pull request 3598 merges vertices, and keeps ``.cuda()``). Without a surface in the box it writes an empty file
 and fails later. We put the pack's sparse marching cubes in the place of nerfstudio's function. That the resolution must
 be a multiple of 512 is checked by the command itself and stays; ``s3im export-mesh`` takes any.
+
+The command knows signed distances alone. Of a model with an occupancy it gets the level of one half where its threshold
+is left at 0.
 """
 
 import dataclasses
 import functools
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
 from s3im_methods.errors import InputError
@@ -29,7 +33,7 @@ _BOX_FLAGS = "--bounding-box-min and --bounding-box-max"
 Corner = tuple[float, float, float]
 
 
-def replace_marching_cubes(device: torch.device | str) -> None:
+def replace_marching_cubes(device: torch.device | str, model: Any = None) -> None:
     """Let ns-export make its meshes by :func:`sparse_marching_cubes`.
 
     Called when a pipeline of ours is built for it: by then the command has imported nerfstudio's function, and other
@@ -37,11 +41,15 @@ def replace_marching_cubes(device: torch.device | str) -> None:
 
     Args:
         device: Where the model is; the one of the pipeline that was built last counts.
+        model: Itself; with a ``surface_kind`` of "occupancy" its field's opacity rule has the function.
     """
+    keywords: dict[str, Any] = {"device": device}
+    if getattr(model, "surface_kind", "sdf") == "occupancy":
+        keywords["occupancy_of"] = model.field.opacity.occupancy
     for name in _MODULES:
         module = sys.modules.get(name)
         if hasattr(module, _NAME):
-            ours = functools.partial(sparse_marching_cubes, device=device)
+            ours = functools.partial(sparse_marching_cubes, **keywords)
             setattr(module, _NAME, functools.update_wrapper(ours, getattr(module, _NAME)))
 
 
@@ -53,6 +61,7 @@ def sparse_marching_cubes(
     isosurface_threshold: float = 0.0,
     coarse_mask: Tensor | None = None,
     device: torch.device | str = "cpu",
+    occupancy_of: Callable[[Tensor], Tensor] | None = None,
 ) -> "trimesh.Trimesh":
     """What nerfstudio's ``generate_mesh_with_multires_marching_cubes`` is for, with its arguments.
 
@@ -61,15 +70,17 @@ def sparse_marching_cubes(
         resolution: Cells along the longest side of the box; voxels are cubes.
         bounding_box_min: Lowest corner of the box, scene units.
         bounding_box_max: Its highest corner.
-        isosurface_threshold: Signed distance on the surface.
+        isosurface_threshold: Signed distance, or occupancy, on the surface; of an occupancy 0 stands for its default.
         coarse_mask: Not supported; no command of nerfstudio gives one.
         device: Where the points are made.
+        occupancy_of: From what the field gives to occupancies, ``[N]``, of a model that has them; else None.
 
     Returns:
         The surface in scene units, shared vertices merged, with normals that point outwards.
 
     Raises:
-        InputError: If the box is empty, there is no surface in it, or it does not fit into the memory.
+        InputError: If the box is empty, there is no surface in it, it does not fit into the memory, or the threshold is
+            no occupancy.
     """
     import numpy as np
     import trimesh
@@ -80,6 +91,7 @@ def sparse_marching_cubes(
     from s3im_methods.exporters.mesh.marching import join_blocks
     from s3im_methods.exporters.mesh.memory import MemoryBudget
     from s3im_methods.exporters.mesh.sparse_blocks import evaluate_blocks
+    from s3im_methods.exporters.mesh.survey import OCCUPANCY_LEVEL
     from s3im_methods.exporters.mesh.volume import ScalarField
     from s3im_methods.exporters.mesh.world_frame import WorldFrame
 
@@ -89,17 +101,23 @@ def sparse_marching_cubes(
         raise InputError(f"The box from {bounding_box_min} to {bounding_box_max} is empty: give other {_BOX_FLAGS}.")
 
     @torch.no_grad()
-    def distance(points: Tensor) -> Tensor:
-        return geometry_callable_field(points).float()
+    def value(points: Tensor) -> Tensor:
+        found = geometry_callable_field(points).float()
+        return found if occupancy_of is None else occupancy_of(found)
 
+    field = ScalarField(value, "sdf" if occupancy_of is None else "occupancy")
+    if field.kind == "occupancy" and isosurface_threshold == 0:
+        isosurface_threshold = OCCUPANCY_LEVEL
+        CONSOLE.print(f"This method has an occupancy: the mesh is its level of {OCCUPANCY_LEVEL}.")
+    field.check_level(isosurface_threshold, "--isosurface-threshold")
     grid = fit_grid(bounding_box_min, bounding_box_max, resolution)
     scene = WorldFrame(np.eye(3), np.zeros(3), 1.0)
-    level_set = LevelSet(ScalarField(distance, "sdf"), isosurface_threshold, scene, grid.voxel, device)
+    level_set = LevelSet(field, isosurface_threshold, scene, grid.voxel, device)
     budget = dataclasses.replace(MemoryBudget.of_this_machine(), box_flags=_BOX_FLAGS)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:
         raise InputError(
-            f"There is no surface where the signed distance is {isosurface_threshold:.4g}: in the box from "
+            f"There is no surface where the {field.name} is {isosurface_threshold:.4g}: in the box from "
             f"{bounding_box_min} to {bounding_box_max} it runs from {level_set.lowest:.4g} to {level_set.highest:.4g}. "
             f"Give another --isosurface-threshold or other {_BOX_FLAGS}."
         )

@@ -74,7 +74,6 @@ class S3IMPipeline(VanillaPipeline):
         accept_whole_numbers()
         if test_mode != "val":
             repair_export(config.model)
-            replace_marching_cubes(device)
             keep_voxels_in_front()
             leave_out_walls()
             replace_unwrapping()
@@ -84,6 +83,8 @@ class S3IMPipeline(VanillaPipeline):
         # On CPUs torch refuses the device numbers that nerfstudio hands to DistributedDataParallel, so we wrap here.
         wrap_here = on_cpu and world_size > 1
         super().__init__(config, cast(str, device), test_mode, 1 if wrap_here else world_size, local_rank, grad_scaler)
+        if test_mode != "val":
+            replace_marching_cubes(device, getattr(self, "_model", None))
         if test_mode != "inference":
             _check_masks(self.datamanager)
             _check_depth(self.datamanager, self.model.far_plane())  # type: ignore[operator]

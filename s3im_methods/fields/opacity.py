@@ -19,10 +19,13 @@ class OpacityRule(nn.Module):
         space: Where the unit sphere lies in the scene.
         progress: How far the rule's schedule has come, from 0 to 1; the field keeps it in the checkpoint, so that a run
             that was stopped early is rendered as it was trained.
+        pointwise: Whether the opacity of a bin follows from the signed distance in its middle alone, whatever the bin's
+            length and the gradient are.
     """
 
     space: UnitSpace
     progress: float = 1.0
+    pointwise: bool = False
 
     @abstractmethod
     def sharpness(self) -> Tensor:

@@ -88,6 +88,8 @@ class S3IMSDFField(SDFField):
     encoding: SDFHashEncoding
     deviation_network: OpacityRule
     space: UnitSpace
+    checks_far = True
+    """Whether training evaluates some samples far from the surface too, for the eikonal loss."""
 
     def __init__(
         self,

@@ -67,10 +67,12 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     # Whatever passes the surface is caught by the solid behind it, at any depth.
     clear_or_solid = opacities(first_look.view(*shape, 1), points.new_zeros(*shape, 3))
     is_near |= _weights(samples, clear_or_solid.detach()) > threshold
+    if field.opacity.pointwise:
+        is_near = _unhidden_in_band(samples, clear_or_solid.detach(), first_look, field)
     is_near[0] = True  # Encodings do not take empty batches.
     near = is_near.nonzero()[:, 0]
     checked = near[:0]
-    if field.training:
+    if field.training and field.checks_far:
         drawn = torch.rand(total, device=points.device) < 1 / _FAR_SAMPLES_PER_CHECKED
         passed_over = ~is_near if is_clear is None else ~(is_near | is_clear)
         checked = (drawn & passed_over).nonzero()[:, 0]
@@ -93,6 +95,23 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(_FAR_SAMPLES_PER_CHECKED, 1)]),
         FieldHeadNames.ALPHA: alphas,
     }
+
+
+def _unhidden_in_band(samples: RaySamples, alphas: Tensor, sdf: Tensor, field: Any) -> Tensor:
+    """Which samples are evaluated in full, ``[N]``, where the first look's opacities are those of a full one.
+
+    Args:
+        samples: ``[R, S]``.
+        alphas: Their opacities, ``[R, S, 1]``.
+        sdf: Their signed distances, ``[N]``.
+        field: Whose band and threshold count.
+    """
+    weights, left = samples.get_weights_and_transmittance_from_alphas(alphas)
+    threshold = field.config.color_weight_threshold
+    scaled = sdf.abs() * field.opacity.sharpness().detach()
+    counts = (scaled < field.config.band) | (weights.reshape(-1) > threshold)
+    # A threshold of 0 leaves out what is hidden to the last bit.
+    return counts & (left[:, :-1].reshape(-1) > threshold)
 
 
 def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:

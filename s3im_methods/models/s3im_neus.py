@@ -16,25 +16,13 @@ from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.models.presets import Presets, refuse
 from s3im_methods.models.surface.occupancy import OccupancyMixin, OccupancySettings
-from s3im_methods.models.surface.presets import OUR_OBJECT, OUR_ROOM
+from s3im_methods.models.surface.presets import HASH_GRID, OUR_OBJECT, OUR_ROOM, PAPER_NETWORKS
 from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
 from s3im_methods.rays.hierarchical import HierarchicalSampler
 
-_OURS: dict[str, Any] = {
-    "cos_anneal_steps": 5000,
-    "sdf_field.use_grid_feature": True,
-    "sdf_field.num_layers": 2,
-    "sdf_field.num_layers_color": 2,
-}
-_PAPER: dict[str, Any] = {
-    "cos_anneal_steps": 50000,
-    "sdf_field.unlock_every": 0,
-    "sdf_field.fit_initial_sphere": False,
-    "sdf_field.use_grid_feature": False,
-    "sdf_field.num_layers": 8,
-    "sdf_field.num_layers_color": 4,
-}
+_OURS: dict[str, Any] = {**HASH_GRID, "cos_anneal_steps": 5000}
+_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "cos_anneal_steps": 50000}
 
 PRESETS: Presets = {
     ("ours", "object"): {**OUR_OBJECT, **_OURS},

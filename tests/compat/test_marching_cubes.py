@@ -50,6 +50,30 @@ def test_a_sphere_is_closed_and_as_large_as_it_is(threshold):
     assert (mesh.vertex_normals * mesh.vertices).sum(axis=1) == pytest.approx(RADIUS + threshold, abs=1e-2)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "radius"), [(0.0, RADIUS), (0.5, RADIUS), (1 / (1 + np.exp(-2.0)), RADIUS - 0.1)]
+)
+def test_of_an_occupancy_it_is_the_level_of_one_half_unless_another_is_given(threshold, radius, capsys):
+    mesh = sparse_marching_cubes(
+        ball, 64, isosurface_threshold=threshold, occupancy_of=lambda value: torch.sigmoid(-20 * value)
+    )
+    assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(radius, abs=1e-3)
+    said = "This method has an occupancy: the mesh is its level of 0.5." in capsys.readouterr().out
+    assert said == (threshold == 0)
+
+
+def test_an_occupancy_has_no_level_above_1():
+    with pytest.raises(InputError, match="--isosurface-threshold is 2, and this method has an occupancy: give"):
+        sparse_marching_cubes(ball, 32, isosurface_threshold=2.0, occupancy_of=torch.sigmoid)
+
+
+def test_it_asks_a_model_with_an_occupancy_for_it(stock):
+    field = SimpleNamespace(opacity=SimpleNamespace(occupancy=torch.sigmoid))
+    model = SimpleNamespace(surface_kind="occupancy", field=field)
+    replace_marching_cubes("cpu", model)
+    assert getattr(exporter, NAME).keywords == {"device": "cpu", "occupancy_of": torch.sigmoid}
+
+
 def test_the_box_cuts_and_its_border_has_no_faces():
     mesh = sparse_marching_cubes(ball, 32, (-1.0, -1.0, 0.0), (1.0, 1.0, 1.0))
     assert not mesh.is_watertight

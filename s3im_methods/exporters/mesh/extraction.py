@@ -34,9 +34,10 @@ class MeshSettings:
     """How a mesh is made.
 
     Args:
-        method: "level-set" of the model's signed distance or density, or "depth-fusion" of its rendered depth.
+        method: "level-set" of the model's signed distance, density or occupancy, or "depth-fusion" of its rendered
+            depth.
         resolution: Cells along the longest side of the box.
-        level: Of the density or the signed distance, in scene units; None to choose it.
+        level: Of the density or the signed distance, in scene units, or of the occupancy; None to choose it.
         crop_min: Lowest corner of the box in world units; None for the box that the training cameras see.
         crop_max: Its highest corner.
         components: How many parts to keep, the largest ones; 0 for all.
@@ -106,8 +107,7 @@ def extract_mesh(
         field, level = _fused(model, cameras, frame, settings, grid, say), 0.0
     else:
         level = default_level(field, points) if settings.level is None else settings.level
-        if field.kind == "density" and not level > 0:
-            raise InputError(f"--level is {level:g}, and this method has a density: give a level above 0.")
+        field.check_level(level, "--level")
     level_set = LevelSet(field, level, frame, grid.voxel, device)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:

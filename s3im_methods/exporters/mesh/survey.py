@@ -20,6 +20,8 @@ _OUTLIERS = 0.005
 _PADDING = 0.05
 # Three quarters of the seen surface are at least as dense: a lower level swells, a higher one has holes.
 _LEVEL_QUANTILE = 0.25
+OCCUPANCY_LEVEL = 0.5
+"""Where an occupancy has its surface, as UNISURF defines it."""
 
 
 @torch.no_grad()
@@ -76,7 +78,8 @@ def seen_box(points: Tensor, frame: WorldFrame) -> tuple[NDArray[np.float64], ND
 
 
 def default_level(field: ScalarField, points: Tensor) -> float:
-    """The level of the surface: 0 for signed distances; for densities, what most of the seen surface reaches.
+    """The level of the surface: 0 for signed distances, 0.5 for occupancies; for densities, what most of the seen
+    surface reaches.
 
     Args:
         field: Whose level.
@@ -87,6 +90,8 @@ def default_level(field: ScalarField, points: Tensor) -> float:
     """
     if field.kind == "sdf":
         return 0.0
+    if field.kind == "occupancy":
+        return OCCUPANCY_LEVEL
     level = float(torch.quantile(field.value(points), _LEVEL_QUANTILE))
     if not level > 0:
         raise InputError("The density is 0 on the surface that the training cameras see: give --level.")

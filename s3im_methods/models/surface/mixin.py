@@ -83,6 +83,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         self.sphere_center, self.sphere_radius = config.sphere_center, config.sphere_radius
         self.renderer_median_depth = DepthRenderer(method="median")
         self.sharpness_text = ReadOnlyText("Sharpness s", "not trained yet", disabled=True, hint="NeuS's s.")
+        self.field.checks_far = config.eikonal_loss_mult > 0
         self.field.move_to(self.unit_space())
         self.field.start_as_sphere(config.sdf_field.bias / config.unit_share)
         self._bound_rays()
@@ -198,10 +199,11 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         weights, transmittance = samples.get_weights_and_transmittance_from_alphas(of_samples[FieldHeadNames.ALPHA])
         levels = [*found_by, (weights, samples)]
         left = transmittance[:, -1, :]
-        if self.config.bounds == "sphere":
+        if self.config.bounds == "sphere" or self.field.opacity.pointwise:
             # Within a bin without length an opacity rule gives what it likes.
             assert ray_bundle.nears is not None and ray_bundle.fars is not None
-            hits = ray_bundle.fars > ray_bundle.nears
+            # nerfstudio's box gives a ray that misses it a millionth.
+            hits = ray_bundle.fars - ray_bundle.nears > (0 if self.config.bounds == "sphere" else 1e-5)
             weights, left = weights * hits[..., None], torch.where(hits, left, 1)
         for_losses = {"eik_grad": of_samples[FieldHeadNames.GRADIENT]}
         if self.training and self.config.curvature_loss_mult > 0:

@@ -46,6 +46,22 @@ _OURS: dict[str, Any] = {
     "sdf_field.beta_init": 0.3,
 }
 
+HASH_GRID: dict[str, Any] = {
+    "sdf_field.use_grid_feature": True,
+    "sdf_field.num_layers": 2,
+    "sdf_field.num_layers_color": 2,
+}
+"""Small networks after a hash grid."""
+
+PAPER_NETWORKS: dict[str, Any] = {
+    "sdf_field.unlock_every": 0,
+    "sdf_field.fit_initial_sphere": False,
+    "sdf_field.use_grid_feature": False,
+    "sdf_field.num_layers": 8,
+    "sdf_field.num_layers_color": 4,
+}
+"""Those of NeuS and UNISURF, which have no grid."""
+
 OUR_OBJECT: dict[str, Any] = {
     **_OURS,
     "bounds": "sphere",

@@ -62,6 +62,15 @@ class SignedBall(Ball):
         return signed(points)
 
 
+class OccupiedBall(Ball):
+    """So steep that the occupancy rises from 0 to 1 within less than a cell."""
+
+    surface_kind = "occupancy"
+
+    def surface_value(self, points):
+        return torch.sigmoid(-400 * signed(points))
+
+
 class Nothing(Ball):
     def __init__(self):
         self.collider = self.field = None
@@ -98,7 +107,7 @@ def distance_from_ball(mesh, radius=RADIUS):
     return np.linalg.norm(mesh.surface.vertices - WORLD_CENTRE, axis=1) - radius / FRAME.scale
 
 
-@pytest.mark.parametrize("model", [Ball, SignedBall])
+@pytest.mark.parametrize("model", [Ball, SignedBall, OccupiedBall])
 def test_the_ball_comes_back_in_world_units(model):
     said = []
     mesh = extracted(model(), said)
@@ -139,6 +148,18 @@ def test_a_density_has_no_level_of_0():
     with pytest.raises(InputError, match="--level is 0, and this method has a density: give a level above 0"):
         extracted(Ball(), level=0.0)
     assert len(extracted(SignedBall(), level=0.0).surface.faces) > 0
+
+
+def test_the_level_of_an_occupancy_is_one_half_unless_one_is_given():
+    said = []
+    mesh = extracted(OccupiedBall(), said)
+    assert said[1].startswith("Level 0.5 of the occupancy, which runs from ")
+    assert mesh.colours.min() < 20 and mesh.colours.max() > 230
+    # Odds of e^8 to 1 are 8 / 400 = 0.02 scene units farther inside.
+    shrunk = extracted(OccupiedBall(), level=1 / (1 + np.exp(-8.0)))
+    assert distance_from_ball(shrunk, RADIUS - 0.02) == pytest.approx(0, abs=0.01)
+    with pytest.raises(InputError, match="--level is 1, and this method has an occupancy: give a level between 0 and"):
+        extracted(OccupiedBall(), level=1.0)
 
 
 def test_normals_point_outwards_and_colours_are_seen_against_them():

@@ -1,0 +1,149 @@
+"""S3IM-UNISURF: UNISURF (Oechsle et al., ICCV 2021), trained with S3IM (Xie et al., ICCV 2023).
+
+Rays are sampled in a shrinking interval around where they first meet the surface, which is an occupancy of one half.
+
+Differences to the original: the S3IM term; unless the style is the paper's, a hash grid, a learned slope and a little
+of the eikonal loss; and all that :class:`~s3im_methods.models.surface.mixin.SurfaceMixin` brings to a surface method.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.models.base_surface_model import SurfaceModel, SurfaceModelConfig
+from torch import Tensor
+
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.fields.occupancy_opacity import OccupancyOpacity
+from s3im_methods.losses.normals import smooth_normals_loss
+from s3im_methods.models.presets import Presets, check_weights, refuse
+from s3im_methods.models.s3im_neus import NeuSFieldConfig
+from s3im_methods.models.surface.mixin import SurfaceMixin
+from s3im_methods.models.surface.presets import HASH_GRID, OUR_OBJECT, OUR_ROOM, PAPER_NETWORKS
+from s3im_methods.models.surface.samples import SurfaceSamples
+from s3im_methods.models.surface.settings import SurfaceSettings
+from s3im_methods.rays.root_finding import surface_roots
+from s3im_methods.rays.shrinking_interval import IntervalSampler, half_width
+
+_OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True, "eikonal_loss_mult": 0.02}
+_OURS |= {"march_steps": 128, "interval_end": 0.03, "interval_steps": 12000}
+# Its slope is 10, and its interval of 2.0 to 0.1 is in a box of half side 4; ln(20) / 1.5e-5 steps lie between them.
+_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "learn_slope": False, "sdf_field.beta_init": 0.2302585}
+_PAPER |= {"eikonal_loss_mult": 0.0, "march_steps": 256, "interval_end": 0.025, "interval_steps": 199715}
+
+PRESETS: Presets = {
+    (style, kind): {**base, **own}
+    for style, own in (("ours", _OURS), ("paper", _PAPER))
+    for kind, base in (("object", OUR_OBJECT), ("room", OUR_ROOM))
+}
+_LEAST = {"march_steps": 2, "secant_steps": 0, "num_samples": 1, "num_samples_before": 0, "interval_steps": 1}
+
+
+@dataclass
+class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
+    """The settings that all surface methods share, and UNISURF's; a setting that is None is as the preset says."""
+
+    _target: type = field(default_factory=lambda: S3IMUniSurfModel)
+    """The class to instantiate."""
+    style: Literal["ours", "paper"] = "ours"
+    """Whose method the preset follows: ours has a hash grid before small networks, paper has networks of 8 and 4 layers
+    and the original's march, interval and fixed slope; any single setting below can still be given."""
+    sdf_field: NeuSFieldConfig = field(default_factory=NeuSFieldConfig)
+    """Settings of the occupancy's field."""
+    eikonal_loss_mult: float | None = None  # type: ignore[assignment]
+    """Weight of the eikonal loss; the original has none, and a hash grid without it gets pits into the inside."""
+    march_steps: int | None = None
+    """Even steps along a ray between which its first meeting with the surface is looked for."""
+    secant_steps: int = 8
+    """Evaluations that refine it."""
+    num_samples: int = 64
+    """Samples per ray in the interval around the surface."""
+    num_samples_before: int = 32
+    """Samples per ray between the near plane and the interval; a ray that meets no surface has both kinds all over."""
+    interval_start: float = 0.5
+    """Half the interval's length at the start, in radii of the scene's sphere."""
+    interval_end: float | None = None
+    """Half its length at the end."""
+    interval_steps: int | None = None
+    """Training steps over which it shrinks, by equal ratios; for a shorter run give fewer, about 60 % of the run."""
+    learn_slope: bool | None = None
+    """Whether the occupancy's slope is learned; it begins where sdf-field.beta-init says."""
+    smoothness_loss_mult: float = 0.005
+    """Weight of how much normals at the surface differ from those nearby."""
+    smoothness_reach: float = 0.01
+    """How far away nearby is, at most, along each axis, in radii of the scene's sphere."""
+
+
+class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
+    """UNISURF trained with S3IM; mesh export asks ``surface_kind`` what :meth:`surface_value` gives."""
+
+    config: S3IMUniSurfModelConfig
+    presets = PRESETS
+    surface_kind = "occupancy"
+
+    @classmethod
+    def decided(cls, config: S3IMUniSurfModelConfig, facts: SceneFacts) -> S3IMUniSurfModelConfig:
+        """The settings with what preset, cameras and masks decide.
+
+        Raises:
+            InputError: If settings contradict each other or are out of range.
+        """
+        check_weights(config := super().decided(config, facts), ["smoothness_loss_mult"])
+        for name, least in _LEAST.items():
+            if getattr(config, name) < least:
+                refuse(name, getattr(config, name), f"give {least} or more")
+        for name in ("interval_start", "interval_end", "smoothness_reach"):
+            if not 0 < getattr(config, name) < float("inf"):
+                refuse(name, getattr(config, name), "give a length above 0, in radii of the scene's sphere")
+        if config.interval_end > config.interval_start:  # type: ignore[operator]
+            refuse("interval_end", config.interval_end, f"give at most interval-start, {config.interval_start}")
+        return config
+
+    def populate_modules(self) -> None:
+        """Build the surface model, then give it this method's opacity and its sampler."""
+        super().populate_modules()
+        config = self.config
+        self.field.use_opacity(OccupancyOpacity(config.sdf_field.beta_init, bool(config.learn_slope)))  # type: ignore[arg-type]
+        self.march = self.first_sampler(single_jitter=True)
+        self.march.num_samples = config.march_steps  # type: ignore[assignment]
+        self.sampler = IntervalSampler(config.num_samples, config.num_samples_before)
+        self.schedule(0)
+
+    def schedule(self, step: int) -> None:
+        """Unlock levels, and shrink the interval."""
+        super().schedule(step)
+        self.field.opacity.progress = min(1.0, step / self.config.interval_steps)  # type: ignore[operator]
+
+    def surface_value(self, points: Tensor) -> Tensor:
+        """Occupancies of points ``[N, 3]``, ``[N]``, from 0 to 1; NaN outside a bounding sphere."""
+        return self.field.opacity.occupancy(super().surface_value(points))  # type: ignore[operator]
+
+    def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
+        """Samples around the place where a ray meets the surface; in training how smooth it is there too."""
+        config = self.config
+        roots, found = surface_roots(self.march(ray_bundle), self.field.sdf, config.secant_steps)
+        half = half_width(self.field.opacity.progress, config.interval_start, config.interval_end)  # type: ignore[arg-type]
+        samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
+        result = self.evaluate(ray_bundle, samples)
+        if self.training and config.smoothness_loss_mult > 0:
+            points = ray_bundle.origins + ray_bundle.directions * roots
+            result.for_losses["smoothness"] = self._smoothness(points, found[:, 0])
+        return result
+
+    def _smoothness(self, points: Tensor, found: Tensor) -> Tensor:
+        # Picking rays would make a GPU wait; with a band it waits anyway. Encodings do not take empty batches.
+        if self.config.sdf_field.band > 0 and found.any():
+            points, found = points[found], found[found]
+        aside = self.config.smoothness_reach * self.sphere_radius * (2 * torch.rand_like(points) - 1)
+        gradients = self.field.geometry(torch.cat([points, points + aside]))[2]
+        return smooth_normals_loss(*gradients.chunk(2), found)
+
+    def get_loss_dict(
+        self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """The losses of every surface method, and the ``smoothness_loss``."""
+        losses = super().get_loss_dict(outputs, batch, metrics_dict)
+        if "smoothness" in outputs:
+            losses["smoothness_loss"] = self.config.smoothness_loss_mult * outputs["smoothness"]
+        return losses

@@ -1,0 +1,74 @@
+"""Where rays first meet a surface, against closed forms."""
+
+import pytest
+import torch
+
+from s3im_methods.rays.root_finding import first_roots
+from s3im_methods.rays.sphere_bounds import half_chord
+
+
+def sphere(heights: torch.Tensor, count: int = 33):
+    """Parallel rays along z, from -1 to 1, past a sphere of radius 0.5 at these heights, ``[R]``."""
+    places = torch.linspace(-1, 1, count).expand(len(heights), -1)
+    return lambda t: (t.square() + heights[:, None].square()).sqrt() - 0.5, places
+
+
+def test_of_a_sphere_the_near_side_is_found():
+    heights = torch.tensor([0.0, 0.1, 0.25, 0.4, 0.49])
+    roots, found = first_roots(*sphere(heights), secant_steps=8)
+    assert found.all()
+    expected = -half_chord(heights[:, None].square(), 0.5)
+    torch.testing.assert_close(roots, expected, rtol=0, atol=1e-4)
+
+
+def test_each_secant_step_comes_nearer():
+    heights = torch.linspace(0, 0.45, 50)
+    expected = -half_chord(heights[:, None].square(), 0.5)
+    errors = [(first_roots(*sphere(heights, 9), steps)[0] - expected).abs().max().item() for steps in (0, 2, 4, 8)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] > 1e-2 and errors[3] < 1e-4
+
+
+def test_a_step_in_place_of_a_slope_is_found_too():
+    """A value that jumps gives the secant nothing to go by."""
+    roots, found = first_roots(
+        lambda t: torch.where(t < 0.3, 1.0, -1e-3), torch.linspace(0, 1, 9)[None], secant_steps=16
+    )
+    assert found.item() and roots.item() == pytest.approx(0.3, abs=1e-3)
+
+
+def test_rays_that_miss_have_none_and_end_at_the_last_place():
+    roots, found = first_roots(*sphere(torch.tensor([0.6, 3.0])), secant_steps=4)
+    assert not found.any()
+    assert roots.tolist() == [[1.0], [1.0]]
+
+
+def test_rays_that_begin_inside_have_none():
+    values_at, places = sphere(torch.tensor([0.1]))
+    # Beginning inside the near ball, leaving it, and entering another one.
+    two = lambda t: torch.minimum(values_at(t), (t - 3).abs() - 0.5)  # noqa: E731
+    assert not first_roots(two, torch.linspace(0, 4, 33)[None], 4)[1].any()
+    assert first_roots(two, places, 4)[1].all()
+
+
+def test_of_two_walls_the_first_one_counts():
+    roots, _ = first_roots(lambda t: -torch.sin(torch.pi * t), torch.linspace(1.1, 5.2, 42)[None], secant_steps=8)
+    assert roots.item() == pytest.approx(2.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0])
+def test_a_flat_field_gives_finite_distances(value):
+    roots, found = first_roots(lambda t: torch.full_like(t, value), torch.linspace(0, 1, 5).expand(3, -1), 4)
+    assert roots.isfinite().all() and not found.any()
+
+
+def test_it_carries_no_gradient_and_asks_as_often_as_it_says():
+    shift, asked = torch.zeros(1, requires_grad=True), []
+
+    def wall(t):
+        asked.append(t.shape[1])
+        return 0.5 + shift - t
+
+    roots, _ = first_roots(wall, torch.linspace(0, 1, 7)[None], secant_steps=3)
+    assert not roots.requires_grad
+    assert asked == [7, 1, 1, 1]
