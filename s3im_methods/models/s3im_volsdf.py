@@ -1,9 +1,7 @@
 """S3IM-VolSDF: VolSDF (Yariv et al., NeurIPS 2021) on nerfstudio's surface model, with S3IM (Xie et al., ICCV 2023).
 
 nerfstudio has no VolSDF. Differences to the original: the S3IM term; a hash grid before small networks; a beta that
-follows a schedule, so that masks do not shrink the surface; samples that are looked for ray by ray; what all surface
-methods here have: presets for objects and rooms, masks, depth, normals, NeRF++ behind a sphere that follows from the
-cameras.
+follows a schedule, because masks shrink a surface by a few beta; samples that are looked for ray by ray; presets.
 """
 
 import math
@@ -30,8 +28,7 @@ _OURS: dict[str, Any] = {**_SIZES, "beta": "scheduled", "convergence": "ray", "n
 _OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4}
 # beta starts at 0.1.
 _PAPER: dict[str, Any] = {**_SIZES, "beta": "learned", "convergence": "batch", "num_extra_samples": 32}
-_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5}
-_PAPER |= {"sdf_field.beta_init": math.log(10) / 10}
+_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "sdf_field.beta_init": 0.230259}
 
 PRESETS: Presets = {
     (style, kind): {**of_kind, **own}
