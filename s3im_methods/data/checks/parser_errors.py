@@ -85,5 +85,5 @@ def _cause(error: Exception) -> str:
 def _other_parser(data: Path, name: str) -> str:
     found = [command for layout, command in _LAYOUTS if os.path.exists(data / layout)]
     if not found or any(command.split()[0] == name for command in found):
-        return "; correct it, or give another --data" if data.is_dir() else "; give --data the scene's folder"
-    return f"; the folder looks like one for `{found[0]}`, to be given at the end of the command"
+        return ". Correct it, or give another --data" if data.is_dir() else ". Give --data the scene's folder"
+    return f". The folder looks like one for `{found[0]}`: add that at the end of the command"
