@@ -224,6 +224,18 @@ def test_samples_gather_where_rays_meet_the_surface(chosen, training):
     assert near[hits].mean() > 0.6
 
 
+def test_the_long_bins_at_both_ends_hold_next_to_nothing():
+    """A bin is evaluated in its middle, which is far from what a long one holds."""
+    bundle = rays(count=200, spread=0.2)
+    edges = edges_of(sampler(replace(SMALL, looks=2))(bundle, sdf=ball, beta=torch.tensor([0.004])))
+    shares = (torch.arange(2000) + 0.5) / 2000
+    at = edges[:, :1] + (edges[:, 1:2] - edges[:, :1]) * shares
+    points = bundle.origins[:, None] + bundle.directions[:, None] * at[..., None]
+    optical = laplace_density(ball(points), torch.tensor(0.004)).mean(dim=-1) * (edges[:, 1] - edges[:, 0])
+    closest = (bundle.origins + (-bundle.origins * bundle.directions).sum(-1, True) * bundle.directions).norm(dim=-1)
+    assert optical[closest < 0.4].amax() < 0.02
+
+
 def test_a_camera_inside_the_surface_and_a_field_that_is_solid_everywhere_give_samples():
     bundle = rays(distance=0.2)
     for sdf in (ball, lambda p: -ball(p), lambda p: 0 * p[:, 0] - 1, lambda p: 0 * p[:, 0], lambda p: 0 * p[:, 0] + 9):
