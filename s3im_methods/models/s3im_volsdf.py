@@ -26,9 +26,9 @@ from s3im_methods.rays.error_bound import ErrorBound, ErrorBoundedSampler
 _SIZES: dict[str, Any] = {"num_opacity_samples": 64, "opacity_error": 0.1}
 _OURS: dict[str, Any] = {**_SIZES, "beta": "scheduled", "convergence": "ray", "num_extra_samples": 0}
 _OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4}
-# beta starts at 0.1.
+_TENTH = math.log(10) / 10  # beta starts at 0.1.
 _PAPER: dict[str, Any] = {**_SIZES, "beta": "learned", "convergence": "batch", "num_extra_samples": 32}
-_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "sdf_field.beta_init": 0.230259}
+_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "sdf_field.beta_init": _TENTH}
 
 PRESETS: Presets = {
     (style, kind): {**of_kind, **own}
