@@ -38,7 +38,6 @@ class DVGOField(nn.Module):
         direction_octaves: Octaves in which the network sees directions.
     """
 
-    aabb: Tensor
     base_voxel: Tensor
     has_network: Tensor
 
@@ -58,7 +57,8 @@ class DVGOField(nn.Module):
         super().__init__()
         self.space, self.fine_width = space, fine_width
         self.shifts = shift_of(alpha_inits[0]), shift_of(alpha_inits[1])
-        self.register_buffer("aabb", box.clone())
+        # A parameter, because a buffer that moves to a GPU is another tensor, and the model's collider holds this one.
+        self.aabb = nn.Parameter(box.clone(), requires_grad=False)
         volume = float((box[1] - box[0]).double().prod())
         self.register_buffer("base_voxel", torch.tensor((volume / base_voxels) ** (1 / 3)))
         self.register_buffer("has_network", torch.tensor(width == fine_width))
@@ -102,7 +102,7 @@ class DVGOField(nn.Module):
 
     def set_box(self, box: Tensor) -> None:
         """Give the grids another box, ``[2, 3]``."""
-        self.aabb.copy_(box)
+        self.aabb.data.copy_(box)
         self.sides = (box[1] - box[0]).tolist()
 
     def shift_of_stage(self, fine: bool) -> float:
@@ -176,4 +176,4 @@ class DVGOField(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)
         self.base_side, self.is_fine = float(self.base_voxel), bool(self.has_network)
-        self.set_box(self.aabb.clone())
+        self.set_box(self.aabb.detach().clone())

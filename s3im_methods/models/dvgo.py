@@ -26,7 +26,7 @@ from s3im_methods.errors import InputError
 from s3im_methods.fields.dvgo_field import DVGOField
 from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.dvgo_losses import Samples, regularisers
-from s3im_methods.models.dvgo_stages import GRIDS, after_step, interval_of, voxels_at, weigh_by_views
+from s3im_methods.models.dvgo_stages import GRIDS, after_step, interval_of, set_coarse_rates, voxels_at
 from s3im_methods.models.grids.growth import resolution_by_axis
 from s3im_methods.models.grids.memory import check_memory
 from s3im_methods.rays.voxel_march import GridSpace, March, equal_edges, march, outward_edges, places
@@ -171,13 +171,10 @@ class DVGOModel(Model):
             raise InputError("DVGO's grids grow, which several processes cannot do: give --machine.num-devices 1.")
         check_memory(self.config.resolution**3, 1 + self.config.features, self.device)
         optimizers, pipeline = training_callback_attributes.optimizers, training_callback_attributes.pipeline
-        if (
-            self.config.coarse_view_counts
-            and pipeline is not None
-            and optimizers is not None
-            and not self.field.is_fine
-        ):
-            weigh_by_views(self.field, optimizers, pipeline.datamanager.train_dataset.cameras)  # type: ignore[attr-defined]
+        if not self.field.is_fine:
+            views = self.config.coarse_view_counts
+            cameras = pipeline.datamanager.train_dataset.cameras if views else None  # type: ignore[union-attr]
+            set_coarse_rates(self.config, self.field, optimizers, cameras)  # type: ignore[arg-type]
         return [
             *super().get_training_callbacks(training_callback_attributes),
             TrainingCallback(

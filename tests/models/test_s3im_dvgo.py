@@ -50,7 +50,7 @@ def batch(step: int, rays: int = 256) -> tuple[RayBundle, dict]:
     """Rays towards a grey ball of radius 0.5 before white."""
     random = torch.Generator().manual_seed(step)
     origins = 3 * torch.nn.functional.normalize(torch.randn(rays, 3, generator=random), dim=-1)
-    targets = 1.2 * (torch.rand(rays, 3, generator=random) - 0.5)
+    targets = 2.0 * (torch.rand(rays, 3, generator=random) - 0.5)
     directions = torch.nn.functional.normalize(targets - origins, dim=-1)
     nearest = (origins - (origins * directions).sum(-1, keepdim=True) * directions).norm(dim=-1, keepdim=True)
     bundle = RayBundle(
@@ -139,8 +139,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stop):
 
 
 def test_training_finds_the_ball_and_tightens_the_box_to_it():
-    run = Run(build(coarse_steps=12, s3im=WITHOUT))
-    history = run.steps(0, 20)
+    run = Run(build(coarse_steps=40, coarse_resolution=14, mask_threshold=0.4, s3im=WITHOUT))
+    history = run.steps(0, 48)
     field = run.model.field
     assert history[-1]["rgb_loss"] < 0.3 * history[0]["rgb_loss"]
     assert field.is_fine and max(field.sides) < 1.8

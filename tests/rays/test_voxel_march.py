@@ -112,7 +112,7 @@ def test_the_kernel_marches_as_torch_does_with_the_same_gradient(masked, scale, 
 
 def test_the_backward_is_that_of_finite_differences():
     grid, mask = _scene(torch.float64, masked=False)
-    rays, bounds = _rays(6, torch.float64)
+    rays, bounds = _rays(60, torch.float64)
     # Without an end of opaque rays, which is no continuous function.
     how = March(equal_edges(3.0, 0.1).double(), shift_of(0.05), 0.7, 0.0)
     share = torch.linspace(-1, 1, len(how.edges) - 1, dtype=torch.float64)
