@@ -2,7 +2,7 @@
 
 
 class InputError(SystemExit, ValueError):
-    """Raised for bad input that the user can mend.
+    """Raised for bad input that the user can fix.
 
     A command that meets it prints the sentence alone and exits with status 1, because Python treats it as a
     ``SystemExit``; library code can catch it as a ``ValueError``.

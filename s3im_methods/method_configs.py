@@ -11,6 +11,7 @@ from s3im_methods.methods.nerfacto import (
     s3im_nerfacto,
     s3im_nerfacto_lite,
 )
+from s3im_methods.methods.neus import s3im_neus, s3im_neus_lite
 from s3im_methods.methods.neus_facto import s3im_neus_facto, s3im_neus_facto_lite
 from s3im_methods.methods.tensorf import s3im_tensorf, s3im_tensorf_lite
 
@@ -21,8 +22,10 @@ __all__ = [
     "s3im_depth_nerfacto_lite",
     "s3im_nerfacto",
     "s3im_nerfacto_lite",
+    "s3im_neus",
     "s3im_neus_facto",
     "s3im_neus_facto_lite",
+    "s3im_neus_lite",
     "s3im_tensorf",
     "s3im_tensorf_lite",
 ]

@@ -63,7 +63,7 @@ def check_output_file(path: Path, flag: str, suffixes: tuple[str, ...] = ()) -> 
         raise InputError(f"{flag} is {quote(path)}, which {has}: give one of {known}, for instance {quote(example)}.")
     target = _target(path, flag)
     if target.exists() and not os.access(target, os.W_OK):
-        raise InputError(f"{flag} is {quote(path)}, which is there and must not be written: give another file.")
+        raise InputError(f"{flag} is {quote(path)}, which exists and cannot be written: give another file.")
     _check_writable(target.parent, flag)
     return path
 
@@ -160,8 +160,8 @@ def _check_names(path: Path, flag: str) -> None:
     for name in path.parts:
         if len(os.fsencode(name)) > _LONGEST_NAME:
             raise InputError(
-                f"{flag} holds the name {quote(name[:20] + '...')} of {len(name)} letters, more than file systems "
-                "take: give a shorter one."
+                f"{flag} contains the name {quote(name[:20] + '...')} of {len(name)} letters, which is too long for "
+                "file systems: give a shorter one."
             )
 
 
@@ -190,7 +190,7 @@ def _check_writable(folder: Path, flag: str) -> None:
         what = _broken_link(place) or "a file"
         raise InputError(f"{flag} leads through {quote(place)}, which is {what}, not a folder: give another place.")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"{flag} leads into {quote(place)}, where you must not write: give another place.")
+        raise InputError(f"{flag} leads into {quote(place)}, where you may not write: give another place.")
 
 
 def _flush_to_disk(path: Path) -> None:

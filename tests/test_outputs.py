@@ -46,9 +46,9 @@ def test_the_home_folder(tmp_path, monkeypatch):
         ("file/deep/below", r"leads through '.*file', which is a file, not a folder"),
         ("broken", r"is '.*broken', which is a link to 'gone/away', where nothing is: give a folder"),
         ("broken/below", r"leads through '.*broken', which is a link to 'gone/away', where nothing is"),
-        ("locked/below", r"leads into '.*locked', where you must not write"),
-        ("n" * 300, r"holds the name 'n{20}\.\.\.' of 300 letters"),
-        ("new/" + "\u00e9" * 200 + "/x", r"holds the name .* of 200 letters"),
+        ("locked/below", r"leads into '.*locked', where you may not write"),
+        ("n" * 300, r"contains the name 'n{20}\.\.\.' of 300 letters"),
+        ("new/" + "\u00e9" * 200 + "/x", r"contains the name .* of 200 letters"),
     ],
 )
 def test_a_folder_that_cannot_be(tmp_path, unprivileged, given, sentence):
@@ -69,8 +69,8 @@ def test_a_folder_that_cannot_be(tmp_path, unprivileged, given, sentence):
         ("file/a.png", r"leads through '.*file', which is a file, not a folder"),
         ("broken.png", r"which is a link to 'gone/away', where nothing is: give another file"),
         ("loop.png", r"which is a link to 'loop\.png', where nothing is: give another file"),
-        ("readonly.png", r"which is there and must not be written"),
-        ("locked/a.png", r"leads into '.*locked', where you must not write"),
+        ("readonly.png", r"which exists and cannot be written"),
+        ("locked/a.png", r"leads into '.*locked', where you may not write"),
     ],
 )
 def test_a_picture_that_cannot_be(tmp_path, unprivileged, given, sentence):

@@ -16,24 +16,37 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str |
         return None
     before, found, after = markdown.partition(PLACE)
     assert found, f"{page.file.src_uri} has no line {PLACE}"
-    modules = sorted((ROOT / "s3im_methods" / "compat").glob("[!_]*.py"))
-    return before + "\n\n".join(section(path) for path in modules) + after
+    return before + "\n\n".join(section(path) for path in modules()) + after
+
+
+def modules() -> list[Path]:
+    """Those that the table of ``compat/__init__.py`` lists; the others help these."""
+    folder = ROOT / "s3im_methods" / "compat"
+    listed = re.findall(r"^\| `(\w+)` ", _docstring(folder / "__init__.py"), re.MULTILINE)
+    return [folder / f"{name}.py" for name in sorted(listed)]
 
 
 def section(module: Path) -> str:
     """What a module mends, why, and which tests will notice that it is needed no longer."""
     title, _, text = _docstring(module).partition("\n\n")
-    tests = ROOT / "tests" / "compat" / f"test_{module.stem}.py"
-    names = [
-        f"`{node.name}`"
-        for node in ast.parse(tests.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and "upstream_still" in node.name
-    ]
-    assert names, f"no test in {tests} says when {module.stem} is needed no longer"
+    names = [f"`{name}` of `{file}`" for name, file in _tests_of(module.stem)]
+    assert names, f"no test in tests/compat says when {module.stem} is needed no longer"
     fails = "fails" if len(names) == 1 else "fail"
-    goes = f"It goes when {' and '.join(names)} of `{tests.relative_to(ROOT)}` {fails}."
+    goes = f"It goes when {' and '.join(names)} {fails}."
     title = title.replace("\n", " ").rstrip(".")
     return f"## {module.stem}\n\n*{_plain(title)}.*\n\n{_linked(_plain(text))}\n\n{goes}"
+
+
+def _tests_of(name: str) -> list[tuple[str, str]]:
+    """Those in the module's own file, and those of other files whose docstring names it."""
+    found = []
+    for file in sorted((ROOT / "tests" / "compat").glob("test_*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and "upstream_still" in node.name:
+                told = f"``compat.{name}``" in (ast.get_docstring(node) or "")
+                if told or file.stem == f"test_{name}":
+                    found.append((node.name, str(file.relative_to(ROOT))))
+    return found
 
 
 def _docstring(module: Path) -> str:

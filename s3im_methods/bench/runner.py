@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import s3im_methods
 from s3im_methods.bench.plan import Benchmark
@@ -15,7 +16,14 @@ from s3im_methods.bench.row import Row, read_rows
 from s3im_methods.compare.schedule import last_line
 from s3im_methods.errors import InputError
 
-_ROOM = {"width": 480, "height": 270, "train_views": 12, "test_views": 4, "light_samples": 16, "supersampling": 1}
+_ROOM: dict[str, Any] = {
+    "width": 480,
+    "height": 270,
+    "train_views": 12,
+    "test_views": 4,
+    "light_samples": 16,
+    "supersampling": 1,
+}
 
 
 @contextmanager

@@ -16,13 +16,13 @@ from s3im_methods.checkup.picture import SAMPLES, Sample, draw_scene
 from s3im_methods.checkup.placement import Placement
 from s3im_methods.data.advice import Advice, advise, depth_advice
 from s3im_methods.data.checks.files import Picture, read_picture
-from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.read_scene import ReadScene, read_scene
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
 from s3im_methods.engine.pipeline import check_batch, warnings_of
 from s3im_methods.exporters.mesh.world_frame import world_frame
+from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 _LOOKED_AT = 8
 
@@ -68,12 +68,19 @@ def report_scene(config: TrainerConfig) -> SceneReport:
     ours = hasattr(pipeline.model, "s3im")
     if ours:
         check_batch(pipeline)
-    depth = manager.depth if isinstance(manager, DepthDataManagerConfig) else DepthSourceConfig(source="auto-or-none")
+    depth = manager.depth if isinstance(manager, DepthDataManagerConfig) else None
     surface = isinstance(manager, SurfaceDataManagerConfig)
-    read = read_scene(manager.dataparser, depth, manager.use_masks if surface else False)
+    factor, ignores_masks = manager.camera_res_scale_factor, bool(manager.pixel_sampler.ignore_mask)
+    read = read_scene(manager.dataparser, depth, manager.use_masks if surface else False, factor, ignores_masks)
+    if depth is not None:
+        read.depth.check(getattr(pipeline.model, "far_plane", None))
+    if isinstance(manager.pixel_sampler, PatchAwarePixelSamplerConfig):
+        sampler = manager.pixel_sampler.setup(num_rays_per_batch=manager.train_num_rays_per_batch)
+        for dataset in (read.train, read.evaluation):
+            sampler.check(replace(dataset._dataparser_outputs, mask_filenames=dataset.mask_filenames), factor)
     # Masks leave pixels out of a radiance field's training, and cut an object out of a surface's.
     facts = replace(read.facts, has_foreground_mask=read.facts.has_foreground_mask or read.masks is not None)
-    advice = advise(facts, len(read.train))
+    advice = advise(read.splits["train"], facts)
     warnings = [*read.warnings, *depth_advice(read.splits["train"], pipeline.model)]
     rows = dict(_scene_rows(read))
     if ours:

@@ -120,7 +120,7 @@ class ExportMeshCommand:
         for axis, low, high in zip("xyz", self.crop_min or (), self.crop_max or (), strict=False):
             if not low < high:
                 raise InputError(
-                    f"The crop box is empty: along {axis} it runs from {low:.4g} to {high:.4g}; give another "
+                    f"The crop box is empty: along {axis} it runs from {low:.4g} to {high:.4g}. Give another "
                     "--crop-min or --crop-max."
                 )
 

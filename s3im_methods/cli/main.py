@@ -1,11 +1,12 @@
 """Entry point of the ``s3im`` command."""
 
 import os
-import select
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
+
+from s3im_methods.errors import InputError
 
 COMMANDS = {
     "bench": "s3im_methods.cli.bench:BenchCommand",
@@ -33,12 +34,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse ``argv`` (default: the process's arguments) and run the subcommand; without arguments, print the help.
 
     Raises:
-        SystemExit: With a sentence on wrong input, with status 130 when interrupted, and with status 141 when nobody
-            reads what is printed any more, as in ``s3im --help | head -1``.
+        SystemExit: With a sentence on wrong input or where the output cannot be printed, with status 130 when
+            interrupted, and with status 141 when nobody reads what is printed any more, as in
+            ``s3im --help | head -1``.
     """
     from s3im_methods.compat.early import start
 
     start()
+    if sys.stdout is None:
+        # Closed by the shell (>&-).
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (It stays open.)
     try:
         try:
             _parse(argv).run()
@@ -47,12 +52,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        if not _output_is_closed():
+    except OSError as error:
+        if error.filename is not None or not _output_fails():
             raise
         # Python flushes once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
-        raise SystemExit(141) from None
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(141) from None
+        raise InputError(
+            f"The output cannot be printed ({error.strerror}): free space there, or give another place."
+        ) from None
 
 
 def _parse(argv: Sequence[str] | None) -> Any:
@@ -69,7 +78,10 @@ def _parse(argv: Sequence[str] | None) -> Any:
     return tyro.cli(choice, prog="s3im", args=arguments or ["--help"])
 
 
-def _output_is_closed() -> bool:
-    asked = select.poll()
-    asked.register(_STDOUT, select.POLLOUT)
-    return any(event & select.POLLERR for _, event in asked.poll(0))
+def _output_fails() -> bool:
+    try:
+        sys.stdout.flush()
+        os.write(_STDOUT, b"\n")
+    except OSError:
+        return True
+    return False

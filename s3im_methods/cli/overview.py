@@ -23,9 +23,12 @@ class OverviewCommand:
         import numpy as np
 
         from s3im_methods.data.wording import names_below
+        from s3im_methods.errors import InputError
         from s3im_methods.metrics.overview import ViewResult, draw_overview
         from s3im_methods.outputs import check_picture_file, written
 
+        if self.max_views < 1:
+            raise InputError(f"--max-views is {self.max_views}: give 1 or more.")
         output_path = check_picture_file(self.output_path, "--output-path")
         config, pipeline, step = load_run(self.load_config, test_mode="test")
         manager: Any = pipeline.datamanager

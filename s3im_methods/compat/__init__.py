@@ -17,6 +17,7 @@
 | `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
 | `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
 | `output_places`    | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
+| `camera_paths`     | ns-render camera-path opens its file when the run is loaded: a traceback  | none filed |
 | `stack`            | every ns-* command reads the source of all its callers, 26 times          | none filed |
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
 | `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
@@ -38,6 +39,7 @@ def apply() -> None:
     ``s3im_methods.method_configs`` is early enough, and cures nerfstudio's own methods too.
     """
     # Here, because torch imports this package for ``early``, in every program.
+    from s3im_methods.compat.camera_paths import check_camera_paths_first
     from s3im_methods.compat.checkpoints import allow_numpy_scalars
     from s3im_methods.compat.early import start
     from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
@@ -52,4 +54,5 @@ def apply() -> None:
     read_masks_as_shown()
     read_paths_of_other_systems()
     load_what_is_given()
+    check_camera_paths_first()
     check_outputs_first()

@@ -43,15 +43,22 @@ def explained_load(source: object) -> Iterator[None]:
     """
     try:
         yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f"The checkpoint in '{source}' cannot be read ({error.strerror or _first_line(error)}): it is cut off or "
+            "damaged, or its permissions forbid it, so put a whole copy there."
+        ) from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"The checkpoint in '{source}' was refused: it is damaged, or holds more than tensors and plain numbers, "
-            f"which could run code on this machine ({_first_line(error)}); use one from a source that you trust."
+            f"which could run code on this machine ({_first_line(error)}). Use one from a source that you trust."
         ) from error
-    except (RuntimeError, EOFError, KeyError, AssertionError, TypeError, IndexError) as error:
+    except (RuntimeError, EOFError, LookupError, AssertionError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"The checkpoint in '{source}' does not fit this run ({_first_line(error)}): it is damaged, or was trained "
-            "with other settings or another scene; use the flags of the config.yml beside it."
+            "with other settings or another scene. Use the flags of the config.yml beside it."
         ) from error
 
 

@@ -47,7 +47,7 @@ def _checked(make: Callable[..., OrientedBox]) -> Callable[..., OrientedBox]:
         )
         if min(size) <= 0:
             raise InputError(
-                f"The box's size is {quote(list(scale))}, in which there is nothing: give three numbers above 0."
+                f"The crop box's size is {quote(list(scale))}, so it holds nothing: give three numbers above 0."
             )
         return make(center, angles, size)
 
@@ -60,7 +60,7 @@ def _three(values: Sequence[float], what: str) -> tuple[float, float, float]:
     except (TypeError, ValueError):
         x = y = z = math.nan
     if not all(map(math.isfinite, (x, y, z))):
-        raise InputError(f"The box's {what} is {quote(values)}: give three finite numbers.")
+        raise InputError(f"The crop box's {what} is {quote(values)}: give three finite numbers.")
     return x, y, z
 
 

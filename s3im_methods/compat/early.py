@@ -6,6 +6,7 @@ does nothing in programs that do not use nerfstudio. With ``TORCH_DEVICE_BACKEND
 start is slower and louder.
 """
 
+import contextlib
 import functools
 import sys
 
@@ -13,7 +14,9 @@ import sys
 def prepare() -> None:
     """Called by torch at the end of its import."""
     if "nerfstudio" in sys.modules:
-        start()
+        # What fails here would make torch unusable; nerfstudio's plugins call it again and tell of it.
+        with contextlib.suppress(Exception):
+            start()
 
 
 @functools.cache

@@ -25,6 +25,7 @@ _MODULES = rf"({'|'.join(LIBRARIES)})(\.|$)"
 DEPRECATIONS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
 
 USER_WARNINGS = {
+    "To copy construct from a tensor, it is recommended": r"nerfstudio\.cameras\.",
     "Using a non-tuple sequence for multidimensional indexing": r"nerfstudio\.cameras\.",
     "This DataLoader will create": r"torch\.utils\.data\.",
     "Detected call of `lr_scheduler.step()` before": r"(nerfstudio\.engine|torch\.optim)\.",

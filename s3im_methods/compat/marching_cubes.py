@@ -100,8 +100,8 @@ def sparse_marching_cubes(
     if len(surface.faces) == 0:
         raise InputError(
             f"There is no surface where the signed distance is {isosurface_threshold:.4g}: in the box from "
-            f"{bounding_box_min} to {bounding_box_max} it runs from {level_set.lowest:.4g} to {level_set.highest:.4g}; "
-            f"give another --isosurface-threshold or other {_BOX_FLAGS}."
+            f"{bounding_box_min} to {bounding_box_max} it runs from {level_set.lowest:.4g} to {level_set.highest:.4g}. "
+            f"Give another --isosurface-threshold or other {_BOX_FLAGS}."
         )
     # Nothing to process: no vertex is there twice, and the order of the faces says where the outside is.
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_normals=vertex_normals(surface), process=False)

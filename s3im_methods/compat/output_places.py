@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from s3im_methods.compat._after_import import after_import
+from s3im_methods.compat.on_import import when_imported
 from s3im_methods.outputs import cannot_write, check_output_file, check_output_folder, is_about_the_place
 
 # What ffmpeg puts the H.264 stream of ns-render into.
@@ -24,9 +24,9 @@ _VIDEOS = (".mp4", ".mov", ".mkv", ".m4v", ".avi", ".ts", ".flv", ".mpg")
 
 def check_outputs_first() -> None:
     """Repair nerfstudio's commands as soon as they are imported."""
-    after_import("nerfstudio.scripts.eval", _repair_eval)
-    after_import("nerfstudio.scripts.render", _repair_render)
-    after_import("nerfstudio.scripts.exporter", _repair_exporter)
+    when_imported("nerfstudio.scripts.eval", _repair_eval)
+    when_imported("nerfstudio.scripts.render", _repair_render)
+    when_imported("nerfstudio.scripts.exporter", _repair_exporter)
 
 
 def _repair_eval(module: ModuleType) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from s3im_methods.compat._after_import import after_import
 from s3im_methods.compat.checkpoints import explained_load
+from s3im_methods.compat.on_import import when_imported
 
 
 def load_what_is_given() -> None:
     """Repair nerfstudio's two loaders, for all methods, as soon as it has imported them."""
-    after_import("nerfstudio.utils.eval_utils", _repair_evaluation)
-    after_import("nerfstudio.scripts.train", _repair_training)
+    when_imported("nerfstudio.utils.eval_utils", _repair_evaluation)
+    when_imported("nerfstudio.scripts.train", _repair_training)
 
 
 def _repair_evaluation(module: ModuleType) -> None:

@@ -1,12 +1,16 @@
 """The one way from a data parser, whichever it is, to the views of a scene: checked, and with its errors explained."""
 
 import copy
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
+from nerfstudio.data.dataparsers.blender_dataparser import Blender
+from nerfstudio.data.dataparsers.dnerf_dataparser import DNeRF
+from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGP
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudio
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -14,13 +18,16 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from s3im_methods.compat.pca_poses import turn_all_poses
 from s3im_methods.data.checks.outputs import check_cameras, check_files
 from s3im_methods.data.checks.parser_errors import explain
+from s3im_methods.data.checks.transforms import read_transforms
+from s3im_methods.data.checks.unread_lens import unread_lens
 from s3im_methods.data.depth.nerfstudio_frames import NerfstudioFrames
 from s3im_methods.data.image_sizes import with_own_sizes
+from s3im_methods.data.instant_ngp_frames import InstantNGPFrames
 from s3im_methods.data.sdfstudio_masks import SDFStudioWithMasks
 from s3im_methods.errors import InputError
 
 # nerfstudio's parsers that keep to themselves what we need, and ours that pass it on.
-_OURS = {Nerfstudio: NerfstudioFrames, SDFStudio: SDFStudioWithMasks}
+_OURS = {InstantNGP: InstantNGPFrames, Nerfstudio: NerfstudioFrames, SDFStudio: SDFStudioWithMasks}
 
 
 class CheckedParser:
@@ -56,9 +63,12 @@ class CheckedParser:
         if self._with_files:
             check_files(outputs, source, _is_downscaled(self.parser))
         outputs = with_own_sizes(outputs, self.parser)
+        if isinstance(self.parser, Blender | DNeRF):
+            path = source / f"transforms_{split}.json"
+            lines += unread_lens(read_transforms(path), outputs.cameras, path)
         for line in (*getattr(self.parser, "lines", ()), *lines):
             # The same is found in every split, and in some of them in other numbers.
-            kind = line.split(":")[0].translate(_WITHOUT_DIGITS)
+            kind = _COUNTS.sub("", line.split(":")[0])
             if kind not in self._said:
                 self._said.add(kind)
                 self._say(line)
@@ -75,7 +85,8 @@ class CheckedParser:
         setattr(self.parser, name, value)
 
 
-_WITHOUT_DIGITS = str.maketrans("", "", "0123456789.")
+# How many of how many things, which of them, the verb that fits, and other numbers.
+_COUNTS = re.compile(r"\d+ of \d+ \w+|'[^']*'|\b(?:is|are|has|have|namely|first)\b|[\d.]+")
 
 
 def warn(line: str) -> None:

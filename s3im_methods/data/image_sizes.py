@@ -23,6 +23,10 @@ RADIUS_KEY = "fisheye_crop_radius"
 _FLAG = "--pipeline.datamanager.camera-res-scale-factor"
 
 
+# Of a picture in most formats.
+_LARGEST_SIDE = 65535
+
+
 def scaled_side(side: int, factor: float) -> int:
     """A side of an image at another resolution.
 
@@ -96,6 +100,9 @@ def scaled_cameras(cameras: Cameras, factor: float, images: Sequence[Path] = ())
         name = f" {quote(images[empty[0]])}" if images else ""
         sides = f"{int(cameras.width[empty[0]])} x {int(cameras.height[empty[0]])}"
         raise InputError(f"{_FLAG} {factor:g} leaves no pixel of the image{name} of {sides} pixels: raise it.")
+    largest = int(torch.maximum(width, height).max())
+    if largest > _LARGEST_SIDE:
+        raise InputError(f"{_FLAG} {factor:g} makes images whose longer side has {largest} pixels: give 1 or less.")
     by_width, by_height = width / cameras.width, height / cameras.height
     return replace(
         cameras,

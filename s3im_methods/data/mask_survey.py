@@ -36,7 +36,7 @@ class MaskSurvey:
         raise InputError(
             f"{some(count, count, 'mask')} of the training images {are(count)} dark throughout, {which(count)} "
             f"{quote(first)}, so no pixel is left to learn from: the brightest pixel has {brightest:.1%} of white, and "
-            "from 50% on a pixel is kept."
+            "pixels are kept from 50% of white on."
         )
 
     def line(self, role: str) -> str:
@@ -56,7 +56,7 @@ class MaskSurvey:
         found = []
         if min(of.share for of in self.facts.values()) == 1.0:
             found.append(
-                f"None of the {len(self.facts)} masks has a black pixel, so that they change nothing: save them with "
+                f"None of the {len(self.facts)} masks has a black pixel, so they change nothing: save them with "
                 "black where pixels are to be left out, or take them out of the scene."
             )
         found += self._warning(
@@ -67,17 +67,17 @@ class MaskSurvey:
         found += self._warning(
             [path for path, of in self.facts.items() if of.grey > SMALL_SHARE],
             f"grey in more than {SMALL_SHARE:.0%} of the pixels",
-            "a pixel is kept from 50% of white on, so save them in black and white if that is not meant",
+            "pixels from 50% of white on are kept, so save the masks in black and white if you mean something else",
         )
         found += self._warning(
             [path for path, of in self.facts.items() if of.by == "numbers"],
-            "made of two numbers that a viewer shows as black",
-            "the larger number is taken for white",
+            "made of two values that a viewer shows as black",
+            "the larger value counts as white",
         )
         found += self._warning(
             [path for path, of in self.facts.items() if of.by == "opacity"],
             "partly transparent",
-            "what is opaque is taken for white, whatever its colour",
+            "opaque pixels count as white, whatever their colour",
         )
         return found
 

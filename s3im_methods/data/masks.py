@@ -84,7 +84,7 @@ def load_mask(path: Path) -> tuple[NDArray[np.bool_], MaskFacts]:
                 lossless, more_bits = file.format not in _LOSSY, file.mode.startswith("I")
     except Exception as error:  # Decoders raise errors of any kind on bytes that are no image.
         raise InputError(
-            f"The mask {quote(path)} cannot be read: copy or write it anew, or take the masks out of the scene."
+            f"The mask {quote(path)} cannot be read: copy or write it again, or take the masks out of the scene."
         ) from error
     by: Literal["brightness", "opacity", "numbers"] = "brightness"
     if opaque is not None and (opaque < _HALF).any():

@@ -45,6 +45,6 @@ def frame_poses(frames: list[dict], path: Path, config: NerfstudioDataParserConf
             # Otherwise nerfstudio moves them there anyway.
             lines.append(
                 f"The cameras of {quote(path)} are too far from the origin for float32: {place(offset)} is subtracted "
-                "from their places, although --center-method is none, and added to what is exported."
+                "from their positions, although --center-method is none, and added back in exports."
             )
     return FramePoses(matrices, offset, lines)

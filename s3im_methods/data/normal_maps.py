@@ -125,7 +125,7 @@ def _decoded(path: Path, stored: NDArray) -> NDArray[np.float32]:
     is_normal = stored.ndim == 3 and stored.shape[2] in (3, 4) and stored.size and stored.dtype.kind in "uif"
     if not is_normal or not np.isfinite(stored[..., :3]).any():
         raise InputError(
-            f"{quote(path)} holds an array of shape {shape} and type {stored.dtype}, which is no normal map: "
+            f"{quote(path)} holds an array of shape {shape} and type {stored.dtype}, which is not a normal map: "
             "give three finite numbers per pixel, as .npy or 8-bit RGB."
         )
     with np.errstate(over="ignore"):
@@ -163,4 +163,4 @@ def _largest(top: float, kind: str) -> float:
 
 
 def _unreadable(path: Path) -> InputError:
-    return InputError(f"The normal map {quote(path)} cannot be read: write it anew, or drop its {NORMAL_KEY}.")
+    return InputError(f"The normal map {quote(path)} cannot be read: write it again, or drop its {NORMAL_KEY}.")

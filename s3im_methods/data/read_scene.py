@@ -9,9 +9,11 @@ from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import DepthSurvey, survey
+from s3im_methods.data.image_sizes import check_factor
 from s3im_methods.data.look_at_files import look_at_files
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.surface_dataset import SurfaceDataset
+from s3im_methods.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class ReadScene:
     Args:
         splits: The views of "train", "val" and "test".
         train: The training views with all that the scene has for them.
+        evaluation: The views that are looked at during training.
         depth: What their depth maps hold.
         masks: What the masks are, or None.
         warnings: What training would warn of, one sentence each.
@@ -28,6 +31,7 @@ class ReadScene:
 
     splits: dict[str, DataparserOutputs]
     train: SurfaceDataset
+    evaluation: SurfaceDataset
     depth: DepthSurvey
     masks: str | None
     warnings: tuple[str, ...]
@@ -38,27 +42,52 @@ class ReadScene:
         return SceneFacts.of(self.train.metadata)
 
 
-def read_scene(config: DataParserConfig, depth: DepthSourceConfig | None = None, use_masks: bool = True) -> ReadScene:
+def read_scene(
+    config: DataParserConfig,
+    depth: DepthSourceConfig | None = None,
+    use_masks: bool = True,
+    scale_factor: float = 1.0,
+    ignores_masks: bool = False,
+) -> ReadScene:
     """Look at a scene as training would, without a data manager.
 
     Args:
         config: Any data parser's configuration.
-        depth: Where depth comes from; whatever the scene has where None.
+        depth: Where depth comes from; where None, whatever the scene has, and a warning where it cannot be used.
         use_masks: Whether masks and alpha say what is foreground.
+        scale_factor: Factor of the images' resolution.
+        ignores_masks: Whether pixels are drawn off the masks too.
 
     Raises:
         InputError: Where training would refuse the scene.
     """
+    check_factor(scale_factor)
     check_scene(config, with_depth=False)
-    depth = depth or DepthSourceConfig(source="auto-or-none")
     lines: list[str] = []
     splits = read_splits(config, say=lines.append)
-    train, evaluation = (SurfaceDataset(splits[name], 1.0, depth, use_masks) for name in ("train", "test"))
-    info, warnings = look_at_files(train, evaluation)
+    train, found = None, None
+    if depth is None:
+        depth = DepthSourceConfig(source="auto-or-none")
+        try:
+            train, found = _with_depth(splits["train"], depth, use_masks, scale_factor)
+        except InputError as error:
+            # A method that learns from no depth does not open these files.
+            lines.append(f"A method that learns from depth would refuse this scene. {error}")
+            depth = DepthSourceConfig(source="none")
+    if train is None or found is None:
+        train, found = _with_depth(splits["train"], depth, use_masks, scale_factor)
+    evaluation = SurfaceDataset(splits["val"], scale_factor, depth, use_masks, splits["train"].cameras)
+    info, warnings = look_at_files(train, evaluation, ignores_masks)
     add_cut_out_facts(train)
+    warnings = [*lines, *warnings, *train.doubts(), *found.lines()[1:]]
+    return ReadScene(splits, train, evaluation, found, info[0] if info else None, tuple(warnings))
+
+
+def _with_depth(
+    outputs: DataparserOutputs, depth: DepthSourceConfig, use_masks: bool, scale_factor: float
+) -> tuple[SurfaceDataset, DepthSurvey]:
+    train = SurfaceDataset(outputs, scale_factor, depth, use_masks)
     train.depth_maps.check_files()
     found = survey(train.depth_maps, train.cameras)
     found.check()
-    return ReadScene(
-        splits, train, found, info[0] if info else None, (*lines, *warnings, *train.doubts(), *found.lines()[1:])
-    )
+    return train, found

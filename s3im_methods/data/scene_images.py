@@ -63,7 +63,7 @@ class SceneImages(InputDataset):
         if self.paint is None or ignores_masks:
             return []
         return [
-            "--mask-color paints over what the masks leave out, but no pixel is drawn there: add "
+            "--mask-color paints over what the masks leave out, but training samples no pixel there: add "
             "--pipeline.datamanager.pixel-sampler.ignore-mask True to learn that colour."
         ]
 

@@ -56,6 +56,19 @@ def are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
+def has(count: int) -> str:
+    """The verb that fits a count: "has" or "have".
+
+    Args:
+        count: How many things there are.
+
+    Example:
+        >>> has(1), has(2)
+        ('has', 'have')
+    """
+    return "has" if count == 1 else "have"
+
+
 def which(count: int) -> str:
     """The word before the one that is named: "namely" where it is the only one, else "first".
 

@@ -53,6 +53,6 @@ class FiniteLossWatch:
             first = min(bad.values())
             names = ", ".join(name for name, step in bad.items() if step == first)
             raise InputError(
-                f"The loss turned NaN or infinite at step {first} (term: {names}): training stops and the last good "
-                "checkpoint stays; lower the learning rate or that term's weight, or look for broken images or poses."
+                f"The loss turned NaN or infinite at step {first} (term: {names}): training stops, and the last good "
+                "checkpoint stays. Lower the learning rate or that term's weight, or look for broken images or poses."
             )

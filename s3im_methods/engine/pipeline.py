@@ -1,6 +1,7 @@
 """nerfstudio's pipeline, with checked input, data parallelism on CPUs too, and averages over what can be measured."""
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,7 +12,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
 from nerfstudio.utils.rich_utils import CONSOLE
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributed as dist
 from torch.cuda.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
@@ -22,8 +23,10 @@ from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.compat.tsdf_walls import leave_out_walls
 from s3im_methods.data.advice import depth_advice
+from s3im_methods.data.byte_images import ByteImageDataManagerConfig
 from s3im_methods.data.checks.scene import check_scene
-from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
+from s3im_methods.data.depth_datamanager import DepthDataManager
+from s3im_methods.data.wording import quote
 from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
 from s3im_methods.errors import InputError
@@ -97,6 +100,19 @@ class S3IMPipeline(VanillaPipeline):
             self._model = DistributedDataParallel(self._model, find_unused_parameters=True)  # type: ignore[assignment]
             dist.barrier()
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool | None = None) -> None:
+        """nerfstudio's, which leaves parts of the model untrained, without a word, where the checkpoint lacks them.
+
+        Args:
+            state_dict: The pipeline's state.
+            strict: As for nerfstudio's.
+
+        Raises:
+            InputError: If it lacks parameters or buffers of the model, other than those of metrics.
+        """
+        check_complete({name.removeprefix("_model.").removeprefix("module.") for name in state_dict}, self.model)
+        super().load_state_dict(state_dict, strict)
+
     def get_average_image_metrics(
         self,
         data_loader: Any,
@@ -147,6 +163,33 @@ def _averages(views: list[dict[str, float]], with_std: bool) -> dict[str, float]
     return found
 
 
+def check_complete(stored: Collection[str], model: nn.Module) -> None:
+    """Refuse a checkpoint that would leave parts of a model untrained.
+
+    Args:
+        stored: The names in the checkpoint.
+        model: The model that it is loaded into.
+
+    Raises:
+        InputError: If the checkpoint lacks parameters or buffers of the model.
+    """
+    missing = [name for name in model.state_dict() if name not in stored and not name.startswith("lpips.")]
+    if not missing:
+        return
+    by_tcnn = [any("tcnn" in name for name in names) for names in (stored, missing)]
+    if any(by_tcnn):
+        where = "with tinycudann" if by_tcnn[0] else "without tinycudann"
+        remedy = "tcnn and install tinycudann" if by_tcnn[0] else "torch"
+        raise InputError(
+            f"The checkpoint was written {where}, whose hash grids and networks have other parameters than this model "
+            f"has: set `implementation` in the run's config.yml to {remedy}."
+        )
+    raise InputError(
+        f"The checkpoint lacks {len(missing)} parts of the model, the first of which is {quote(missing[0])}: it was "
+        "written with other settings or by another version, so use the config.yml that lies beside it."
+    )
+
+
 def check_pipeline(config: S3IMPipelineConfig) -> None:
     """Refuse what could not be trained, before anything is loaded.
 
@@ -164,8 +207,8 @@ def _check_data(config: S3IMPipelineConfig) -> None:
     manager = config.datamanager
     if manager.data is not None:
         manager.dataparser.data = Path(manager.data)  # type: ignore[attr-defined]
-    # With our data manager nerfstudio's parser reads no depth, and depth of some images only is fine.
-    with_depth = not isinstance(manager, DepthDataManagerConfig)
+    # With our data managers nerfstudio's parser reads no depth, and depth of some images only is fine.
+    with_depth = not isinstance(manager, ByteImageDataManagerConfig)
     check_scene(manager.dataparser, with_depth)  # type: ignore[attr-defined]
 
 

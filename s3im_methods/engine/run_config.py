@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ADVICE = "give the config.yml that ns-train wrote for the run"
 # nerfstudio writes the settings in alphabetical order.
-_LAST_SETTING = "vis"
+_BEGINNING, _LAST_SETTING = "!!python/object:", "vis"
 
 
 def find_config(given: Path) -> Path:
@@ -68,6 +68,10 @@ def read_config(path: Path) -> "TrainerConfig":
     text = _text(path)
     if not text.strip():
         raise InputError(f"{quote(path)} is empty: put a copy of the run's config.yml back.")
+    if _is_cut_off(text):
+        raise InputError(
+            f"{quote(path)} is cut off after line {len(text.splitlines())}: put a copy of the run's config.yml back."
+        )
     try:
         config = yaml.load(text, Loader=yaml.Loader)
     except yaml.constructor.ConstructorError as error:
@@ -76,16 +80,16 @@ def read_config(path: Path) -> "TrainerConfig":
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise InputError(
-            f"{quote(path)} is no YAML{where}: it is cut off, damaged or another file, so {_ADVICE}."
+            f"{quote(path)} is not valid YAML{where}: it is damaged or another file, so {_ADVICE}."
         ) from error
     except (AttributeError, TypeError, ValueError, ImportError, pickle.UnpicklingError) as error:
         # Classes may refuse what an earlier or later version of them wrote.
         raise InputError(f"{quote(path)} cannot be loaded ({error}): {_who_has_it(text)}.") from error
     if not isinstance(config, TrainerConfig):
-        raise InputError(f"{quote(path)} is YAML, but no run's configuration: {_ADVICE}.")
+        raise InputError(f"{quote(path)} is YAML, but not a run's configuration: {_ADVICE}.")
     missing = _missing_settings(config)
     if missing:
-        raise InputError(f"{quote(path)} is cut off (it lacks {missing[0]}): put a copy of the run's config.yml back.")
+        raise InputError(f"{quote(path)} lacks {missing[0]}: put a copy of the run's config.yml back.")
     if config.method_name not in all_methods:
         raise InputError(
             f"{quote(path)} is of the method {quote(config.method_name)}, which is not installed here: install the "
@@ -114,23 +118,26 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _missing_settings(config: "TrainerConfig") -> list[str]:
-    missing = [field.name for field in dataclasses.fields(config) if field.name not in vars(config)]
-    needed = {field.name for field in dataclasses.fields(config) if not hasattr(config, field.name)}
-    return [name for name in missing if name in needed or name == _LAST_SETTING]
+    return [field.name for field in dataclasses.fields(config) if not hasattr(config, field.name)]
+
+
+def _is_cut_off(text: str) -> bool:
+    """Whether the beginning is ns-train's and the end is not: any part of the YAML may then seem to be at fault."""
+    return text.startswith(_BEGINNING[: len(text)]) and not re.search(rf"^{_LAST_SETTING}: *\S", text, re.MULTILINE)
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{quote(path)} is no text file: {_ADVICE}.") from error
+        raise InputError(f"{quote(path)} is not a text file: {_ADVICE}.") from error
     except OSError as error:
         raise InputError(f"{quote(path)} cannot be read ({error.strerror}): check its permissions.") from error
 
 
 def _what_is_gone(error: yaml.constructor.ConstructorError) -> str:
     names = re.findall(r"['\"]([\w.]+)['\"]", f"{error.problem}")
-    return f"{quote(names[0])}, which is not here ({error.problem})" if names else str(error.problem)
+    return f"{quote(names[0])}, which is not installed here ({error.problem})" if names else str(error.problem)
 
 
 def _who_has_it(text: str) -> str:

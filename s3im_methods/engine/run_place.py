@@ -146,8 +146,8 @@ def place_scene(config: "TrainerConfig", path: Path) -> None:
     if found is None:
         name = PureWindowsPath(recorded).name
         raise InputError(
-            f"The run's scene is not at {quote(recorded)}, which {quote(path)} names, and nothing like it lies "
-            f"beside or above: put it, or a link to it, at {quote(path.absolute().parent / name)}."
+            f"The run's scene is not at {quote(recorded)}, which {quote(path)} names, nor beside or above "
+            f"that file: put it, or a link to it, at {quote(path.absolute().parent / name)}."
         )
     if not _same(found, Path(recorded)):
         CONSOLE.print(
@@ -180,11 +180,13 @@ def fit_hardware(config: "TrainerConfig") -> None:
     if machine.device_type != wanted:
         half = ", in float32" if config.mixed_precision and machine.device_type == "cpu" else ""
         place = "the CPU" if machine.device_type == "cpu" else machine.device_type
-        CONSOLE.print(f"[yellow]--machine.device-type is {wanted}, which is not here: this run uses {place}{half}.")
+        CONSOLE.print(
+            f"[yellow]--machine.device-type is {wanted}, which this machine does not have: this run uses {place}{half}."
+        )
     if machine.num_devices != count:
         CONSOLE.print(
-            f"[yellow]--machine.num-devices is {count}, and there is {machine.num_devices} here: a step has as many "
-            "fewer rays."
+            f"[yellow]--machine.num-devices is {count}, but this machine has {machine.num_devices}: each step has "
+            "fewer rays in proportion."
         )
 
 

@@ -150,8 +150,8 @@ class S3IMTrainer(Trainer):
         for name, parameter in self.pipeline.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise InputError(
-                    f"Parameter {name} is not finite after step {step}: training stops without saving it and the last "
-                    "good checkpoint stays; lower that group's learning rate."
+                    f"Parameter {name} is not finite after step {step}: training stops without saving it, and the last "
+                    "good checkpoint stays. Lower that group's learning rate."
                 )
 
     def _load_checkpoint(self) -> None:

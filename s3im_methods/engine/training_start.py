@@ -75,6 +75,11 @@ def _from_file(typed: "TrainerConfig") -> "TrainerConfig":
         _set(config, name, value, path)
     if "load_checkpoint" in given and "load_dir" not in given:
         config.load_dir = None
+    if typed.method_name != config.method_name:
+        CONSOLE.print(
+            f"[yellow]{quote(path)} is of the method {config.method_name}, so that is trained and not "
+            f"{typed.method_name}."
+        )
     also = f"; the command line changes {', '.join(given)}" if given else ""
     CONSOLE.print(f"The settings are those of {quote(path)}{also}.")
     config.load_config = None
@@ -159,4 +164,4 @@ def _set(config: Any, name: str, value: Any, path: Path) -> None:
     elif hasattr(holder, last):
         setattr(holder, last, value)
     else:
-        raise InputError(f"--{name.replace('_', '-')} is no setting of the method in {quote(path)}: leave it out.")
+        raise InputError(f"--{name.replace('_', '-')} is not a setting of the method in {quote(path)}: leave it out.")

@@ -2,8 +2,9 @@
 
 A bin all of whose signed distances exceed a few 1/s, s being the sharpness of the opacity rule, is clear (or solid)
 whatever its gradient and its colour are: NeuS's opacity is a difference of two sigmoids of s times the distance. A
-first look at all samples, without a graph, finds the bins near the surface; only these are evaluated in full, and only
-those of some weight get a colour. On a trained object that is a fifth, and a tenth, of all samples.
+first look at all samples, without a graph, finds the bins near the surface, unless the sampler knows already
+(:mod:`s3im_methods.rays.known_distances`). Only these are evaluated in full, and only those of some weight get a
+colour. On a trained object that is a fifth, and a tenth, of all samples.
 
 Naming: ``near`` are the indices of samples near the surface among all ``N = R * S`` samples; what has one row per such
 sample has ``near`` in its name.
@@ -16,6 +17,8 @@ from nerfstudio.cameras.rays import RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from torch import Tensor
 from torch.nn import functional
+
+from s3im_methods.rays.known_distances import KnownDistances
 
 _FAR_SAMPLES_PER_CHECKED = 8
 """Of so many samples far from the surface one is evaluated, for the eikonal loss."""
@@ -55,10 +58,7 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     """
     points = field.sample_positions(samples)
     shape, total, threshold = samples.frustums.shape, len(points), field.config.color_weight_threshold
-    first_look = field.sdf(points)
-    assert samples.deltas is not None
-    sharpness = field.opacity.sharpness().detach()
-    is_near = bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, field.config.band)
+    first_look, is_near = _first_look(field, samples, points)
     # Whatever passes the surface is caught by the solid behind it, at any depth.
     clear_or_solid = field.get_alpha(samples, first_look.view(*shape, 1), points.new_zeros(*shape, 3))
     is_near |= _weights(samples, clear_or_solid.detach()) > threshold
@@ -72,7 +72,7 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     (near_sdf, _), (near_gradients, far_gradients) = (
         values.split([len(near), len(checked)]) for values in (sdf, gradients)
     )
-    sdf = first_look[:, None].index_copy(0, near, near_sdf).view(*shape, 1)
+    sdf = first_look[:, None].to(near_sdf).index_copy(0, near, near_sdf).view(*shape, 1)
     gradient = _spread(near_gradients, near, total).view(*shape, 3)
     alphas = field.get_alpha(samples, sdf, gradient)
     is_seen = _weights(samples, alphas.detach())[near] > threshold
@@ -87,6 +87,17 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(_FAR_SAMPLES_PER_CHECKED, 1)]),
         FieldHeadNames.ALPHA: alphas,
     }
+
+
+def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Signed distances at all ``N`` samples, and which of their bins come near to the surface, ``[N]`` each."""
+    sharpness = field.opacity.sharpness().detach()
+    known = KnownDistances.of(samples)
+    if known is not None:
+        return known.middle.reshape(-1), known.least.reshape(-1) * sharpness < field.config.band
+    first_look = field.sdf(points)
+    assert samples.deltas is not None
+    return first_look, bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, field.config.band)
 
 
 def _weights(samples: RaySamples, alphas: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def load_surface(path: Path) -> trimesh.Trimesh:
             f"vertex {int(wrong.argmax())}): remove them from the mesh."
         )
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
-        raise InputError(f"{quote(path)} has faces that name vertices which it lacks: write the mesh anew.")
+        raise InputError(f"{quote(path)} has faces that name vertices which it lacks: write the mesh again.")
     if triangle_areas(mesh.vertices, mesh.faces).sum() <= 0:
         raise InputError(f"{quote(path)} has faces, but none with an area: give a mesh of triangles.")
     return mesh

@@ -70,19 +70,19 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
 
     @classmethod
     def decided(cls, config: Any, facts: SceneFacts) -> Any:
-        """The settings with the background that suits the images."""
+        """The settings with the background that suits the images, and the hash grids' implementation."""
+        config = replace(config, implementation=chosen_implementation(config.implementation))
         return filled(config, {"background_color": "white" if facts.has_transparent_background else "last_sample"})
 
     @classmethod
     def for_this_machine(cls, config: Any) -> Any:
-        """The settings with the implementation that nerfstudio is to build; a run may be rendered elsewhere."""
-        chosen = chosen_implementation(config.implementation)
-        return replace(config, implementation="tcnn" if chosen == "tcnn" else "torch")
+        """The settings with the implementation that nerfstudio is to build."""
+        return replace(config, implementation="tcnn" if config.implementation == "tcnn" else "torch")
 
     def populate_modules(self) -> None:
         """Build nerfacto and the S3IM term, then replace what is ours by choice of implementation."""
         self.transparent = SceneFacts.of(self.kwargs.get("metadata")).has_transparent_background
-        self.implementation = chosen = chosen_implementation(self.kept_config.implementation)
+        self.implementation = chosen = self.kept_config.implementation
         super().populate_modules()
         if chosen == "fused":
             speed_up_contractions(self)
@@ -136,7 +136,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""
         line = implementation_line(self.implementation)
-        return f"{line}; transparent images before {self.renderer_rgb.background_color}" if self.transparent else line
+        return f"{line}; transparent images over {self.renderer_rgb.background_color}" if self.transparent else line
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

@@ -30,7 +30,7 @@ def test_wrong_flags(tmp_path):
 
 def test_a_crop_box_is_checked_before_the_run_is_loaded(tmp_path):
     answer = refusal(tmp_path, "--crop-min", "0", "1", "0", "--crop-max", "1", "1", "1")
-    assert answer.startswith("The crop box is empty: along y it runs from 1 to 1; give another --crop-min")
+    assert answer.startswith("The crop box is empty: along y it runs from 1 to 1. Give another --crop-min")
     answer = refusal(tmp_path, "--crop-max", "1", "nan", "1")
     assert answer == "--crop-max is 1 nan 1: give three finite numbers."
     assert "No config" in refusal(tmp_path, "--crop-max", "1", "1", "1")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,33 @@ def run_into_a_closed_pipe(code: str) -> "subprocess.CompletedProcess[str]":
 def test_a_reader_that_has_seen_enough_is_no_error():
     done = run_into_a_closed_pipe("from s3im_methods.cli.main import main; main(['--help'])")
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from s3im_methods.cli.main import main; main(['--help'])",
+        # More than a buffer holds, at once.
+        "from s3im_methods.cli import main as entry\n"
+        "class Command:\n    def run(self): print('x' * 100000)\n"
+        "entry._parse = lambda argv: Command()\n"
+        "entry.main([])",
+    ],
+)
+def test_an_output_that_cannot_be_printed_ends_with_a_sentence(code):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The output cannot be printed (No space left on device): ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_output_that_is_closed_is_no_error():
+    start = "import os, sys; os.close(1); sys.stdout = None"
+    code = f"{start}\nfrom s3im_methods.cli.main import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_another_broken_pipe_is_an_error(monkeypatch):

@@ -2,6 +2,7 @@
 
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def test_whole_numbers_make_the_same_box():
 
 
 def test_a_camera_paths_crop():
-    crop = render.get_crop_from_json({"crop": CROP})
+    crop: Any = render.get_crop_from_json({"crop": CROP})
     assert crop.background_color.tolist() == [1, 0, 0] and crop.obb.T.tolist() == [0, 1, 2]
     assert render.get_crop_from_json({"crop": None}) is None and render.get_crop_from_json({}) is None
 
@@ -57,10 +58,10 @@ def test_a_camera_paths_crop():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"crop_scale": [0, 1, 1]}, r"^The box's size is \[0.*, 1.*, 1.*\], in which there is nothing: give three"),
-        ({"crop_scale": [1, -1, 1]}, "in which there is nothing"),
-        ({"crop_center": [0, float("nan"), 1]}, "^The box's centre is .*: give three finite numbers"),
-        ({"crop_rot": ["a", 0, 1]}, "^The box's rotation is"),
+        ({"crop_scale": [0, 1, 1]}, r"^The crop box's size is \[0.*, 1.*, 1.*\], so it holds nothing: give three"),
+        ({"crop_scale": [1, -1, 1]}, "so it holds nothing"),
+        ({"crop_center": [0, float("nan"), 1]}, "^The crop box's centre is .*: give three finite numbers"),
+        ({"crop_rot": ["a", 0, 1]}, "^The crop box's rotation is"),
         ({"crop_rot": [0, 1]}, "^The camera path's crop is .*: give crop_center and crop_scale, three numbers each"),
         ({"crop_bg_color": None}, "^The camera path's crop is"),
     ],
@@ -79,14 +80,14 @@ def test_the_viewers_panel(size):
         _crop_rot=SimpleNamespace(value=(0, 0, 1)),
         _crop_scale=SimpleNamespace(value=size),
     )
-    box = control_panel.ControlPanel.crop_obb.fget(panel)
+    crop: Any = control_panel.ControlPanel.crop_obb
+    box = crop.fget(panel)
     assert box.T.tolist() == [0, 1, 2] and box.S.tolist()[1:] == [2, 3] and box.S[0] == max(size[0], torch.tensor(1e-9))
 
 
 def test_a_command_that_runs_as_a_script(monkeypatch):
-    monkeypatch.setitem(
-        sys.modules, "__main__", SimpleNamespace(get_crop_from_json=render.get_crop_from_json.__wrapped__)
-    )
+    changed: Any = render.get_crop_from_json
+    monkeypatch.setitem(sys.modules, "__main__", SimpleNamespace(get_crop_from_json=changed.__wrapped__))
     accept_whole_numbers()
     with pytest.raises(InputError, match=r"^The camera path's crop is"):
         sys.modules["__main__"].get_crop_from_json({"crop": {}})

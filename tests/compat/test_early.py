@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 from s3im_methods.compat import early
 
@@ -34,9 +35,23 @@ def outcome(call: str = "", **environment: str) -> tuple[list, str]:
     return ast.literal_eval(done.stdout.splitlines()[-1]), done.stderr
 
 
-def test_nothing_happens_without_nerfstudio(monkeypatch):
-    monkeypatch.setattr(early, "start", lambda: (_ for _ in ()).throw(AssertionError("it started")))
+def test_it_starts_with_nerfstudio_alone(monkeypatch):
+    calls = []
+    monkeypatch.setattr(early, "start", lambda: calls.append(1))
+    monkeypatch.setitem(sys.modules, "nerfstudio", ModuleType("nerfstudio"))
+    early.prepare()
+    assert calls == [1]
     monkeypatch.delitem(sys.modules, "nerfstudio")
+    early.prepare()
+    assert calls == [1]
+
+
+def test_a_fault_of_ours_leaves_torch_usable(monkeypatch):
+    def broken() -> None:
+        raise ImportError("half of the package is gone")
+
+    monkeypatch.setattr(early, "start", broken)
+    monkeypatch.setitem(sys.modules, "nerfstudio", ModuleType("nerfstudio"))
     early.prepare()
 
 

@@ -37,6 +37,7 @@ def shown(monkeypatch, *cases: tuple[str, type[Warning], str], options: tuple[st
         ("Importing from timm.models.layers is deprecated", FutureWarning, "timm"),
         ("np.bool8 is a deprecated alias", DeprecationWarning, "tensorboard.compat"),
         ("Using a non-tuple sequence for multidimensional indexing is", UserWarning, "nerfstudio.cameras.cameras"),
+        ("To copy construct from a tensor, it is recommended to use", UserWarning, "nerfstudio.cameras.camera_utils"),
         ("This DataLoader will create 4 worker processes in total.", UserWarning, "torch.utils.data.dataloader"),
         ("torch.cuda.amp.GradScaler is enabled, but CUDA is not available.", UserWarning, "torch.cuda.amp.grad_scaler"),
         ("invalid escape sequence '\\s'", SyntaxWarning, "anything.at_all"),

@@ -17,6 +17,7 @@ from s3im_methods.compat.marching_cubes import replace_marching_cubes, sparse_ma
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.memory import MemoryBudget
+from s3im_methods.models.s3im_mixin import S3IMMixin
 
 NAME = "generate_mesh_with_multires_marching_cubes"
 RADIUS = 0.5
@@ -75,7 +76,7 @@ def test_gradients_are_not_kept():
 
 
 def test_a_level_that_is_never_taken_names_the_range():
-    with pytest.raises(InputError, match=r"no surface where the signed distance is 3: .* runs from -0\.5 to 1\.232;"):
+    with pytest.raises(InputError, match=r"no surface where the signed distance is 3: .* runs from -0\.5 to 1\.232\."):
         sparse_marching_cubes(ball, 32, isosurface_threshold=3.0)
 
 
@@ -97,7 +98,7 @@ def test_a_coarse_mask_is_refused():
 
 def test_a_pipeline_for_evaluation_puts_it_where_the_command_finds_it(stock, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    config = SimpleNamespace(model=None)
+    config = SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None))
     S3IMPipeline(config, "cpu", "inference")  # type: ignore[arg-type]
     for module in (marching_cubes, exporter):
         assert getattr(module, NAME).func is sparse_marching_cubes

@@ -24,6 +24,7 @@ def test_upstream_still_takes_noise_for_the_inside(tmp_path):
     expected = jpeg(tmp_path / "m.jpg")
     # Another copy of the module, because ours is put into the one that nerfstudio uses.
     spec = importlib.util.find_spec(data_utils.__name__)
+    assert spec is not None and spec.loader is not None
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     assert fresh.get_image_mask_tensor_from_path(tmp_path / "m.jpg").sum() > 1.01 * expected.sum()

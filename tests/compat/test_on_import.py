@@ -1,6 +1,8 @@
-"""A module is changed when it is imported, and not before."""
+"""A module is changed when it is complete: before, while and after someone imports it; and none is imported for it."""
 
 import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec, SourceFileLoader
 
 import pytest
 
@@ -10,22 +12,25 @@ from s3im_methods.compat.on_import import when_imported
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
-    finders = list(sys.meta_path)
     yield tmp_path
-    sys.meta_path[:] = finders
     for name in [name for name in sys.modules if name.startswith("changed_")]:
         del sys.modules[name]
 
 
-def test_a_module_is_changed_after_its_own_code(folder):
-    (folder / "changed_later.py").write_text("value = 1\n")
-    finders = list(sys.meta_path)
-    when_imported("changed_later", lambda module: setattr(module, "value", module.value + 1))
-    assert "changed_later" not in sys.modules
-    import changed_later  # type: ignore[import-not-found]
+def double(module) -> None:
+    module.value *= 2
 
-    assert changed_later.value == 2
-    assert sys.meta_path == finders
+
+def test_a_module_that_is_imported_later(folder):
+    (folder / "changed_later.py").write_text("value = 1\n")
+    when_imported("changed_later", double)
+    when_imported("changed_later", double)
+    assert "changed_later" not in sys.modules
+    from changed_later import value  # type: ignore[import-not-found]
+
+    assert value == 4
+    assert import_module("changed_later").value == 4
+    assert type(sys.modules["changed_later"]).__name__ == "module"
 
 
 def test_who_imports_a_name_gets_the_changed_one(folder):
@@ -42,24 +47,51 @@ def test_who_imports_a_name_gets_the_changed_one(folder):
 
 def test_an_imported_module_is_changed_at_once(folder):
     (folder / "changed_before.py").write_text("value = 1\n")
-    import changed_before  # type: ignore[import-not-found]
+    module = import_module("changed_before")
+    when_imported("changed_before", double)
+    assert vars(module)["value"] == 2
 
-    when_imported("changed_before", lambda module: setattr(module, "value", 5))
-    assert changed_before.value == 5
 
-
-def test_a_module_that_is_not_complete_is_left_alone(folder):
-    (folder / "changed_within.py").write_text(
+def test_a_module_that_imports_its_plugins_first(folder):
+    (folder / "changed_within.py").write_text("import changed_plugin\nvalue = 1\nseen = changed_plugin.seen\n")
+    (folder / "changed_plugin.py").write_text(
         "from s3im_methods.compat.on_import import when_imported\n"
-        "when_imported('changed_within', lambda module: setattr(module, 'value', 5))\n"
-        "value = globals().get('value', 1)\n"
+        "import changed_within\n"
+        "def double(module): module.value *= 2\n"
+        "when_imported('changed_within', double)\n"
+        # Whoever asks meanwhile gets what is there.
+        "seen = getattr(changed_within, 'value', None)\n"
     )
-    import changed_within  # type: ignore[import-not-found]
+    from changed_within import seen, value  # type: ignore[import-not-found]
 
-    assert changed_within.value == 1
+    assert (seen, value) == (None, 2)
+
+
+def test_a_module_that_another_finder_has(folder, monkeypatch):
+    """As packages that are installed to be edited are."""
+    source = folder / "elsewhere.py"
+    source.write_text("value = 1\n")
+
+    class Editable:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            return ModuleSpec(name, SourceFileLoader(name, str(source))) if name == "changed_elsewhere" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Editable])
+    when_imported("changed_elsewhere", double)
+    assert import_module("changed_elsewhere").value == 2
+
+
+def test_a_module_whose_import_fails_is_changed_when_it_succeeds(folder):
+    (folder / "changed_broken.py").write_text("raise RuntimeError\n")
+    when_imported("changed_broken", double)
+    with pytest.raises(RuntimeError):
+        import_module("changed_broken")
+    (folder / "changed_broken.py").write_text("value = 100 + 1\n")
+    assert import_module("changed_broken").value == 202
 
 
 def test_a_module_that_does_not_exist_is_still_missing(folder):
-    when_imported("changed_nowhere", lambda module: None)
+    when_imported("changed_nowhere", double)
     with pytest.raises(ModuleNotFoundError, match="changed_nowhere"):
-        import changed_nowhere  # type: ignore[import-not-found]  # noqa: F401
+        import_module("changed_nowhere")

@@ -15,6 +15,7 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from s3im_methods.compat.texture import replace_unwrapping, unwrap_mesh
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.errors import InputError
+from s3im_methods.models.s3im_mixin import S3IMMixin
 
 NAME = "unwrap_mesh_with_xatlas"
 SIDE = 64
@@ -133,7 +134,7 @@ def test_a_textured_mesh_shows_each_face_its_own_colour(stock, tmp_path):
 
 def test_a_pipeline_for_evaluation_applies_it_once(stock, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    config = SimpleNamespace(model=None)
+    config = SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None))
     S3IMPipeline(config, "cpu", "inference")  # type: ignore[arg-type]
     once = getattr(texture_utils, NAME)
     assert once.func is unwrap_mesh

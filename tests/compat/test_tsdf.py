@@ -10,6 +10,7 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 
 from s3im_methods.compat.tsdf import in_front, keep_voxels_in_front
 from s3im_methods.engine.pipeline import S3IMPipeline
+from s3im_methods.models.s3im_mixin import S3IMMixin
 
 SIZE = 64
 FOCAL = 32.0
@@ -116,7 +117,11 @@ def test_it_is_applied_once(stock):
 
 def test_a_pipeline_for_evaluation_applies_it(stock, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    S3IMPipeline(SimpleNamespace(model=None), "cpu", "inference")  # type: ignore[arg-type]
+    S3IMPipeline(
+        SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)),
+        "cpu",
+        "inference",
+    )  # type: ignore[arg-type]
     assert TSDF.integrate_tsdf is not stock
     assert inspect.unwrap(TSDF.integrate_tsdf) is stock
 

@@ -11,6 +11,7 @@ from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from s3im_methods.compat.tsdf_walls import between_seen, leave_out_walls
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.errors import NoSurfaceError
+from s3im_methods.models.s3im_mixin import S3IMMixin
 
 SIZE, FOCAL = 64, 32.0
 VOXEL = 1 / 16
@@ -97,7 +98,11 @@ def test_vertices_on_voxels_and_beside_them():
 
 def test_it_is_applied_once_and_by_a_pipeline_for_evaluation(stock, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    S3IMPipeline(SimpleNamespace(model=None), "cpu", "inference")  # type: ignore[arg-type]
+    S3IMPipeline(
+        SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)),
+        "cpu",
+        "inference",
+    )  # type: ignore[arg-type]
     once = TSDF.get_mesh
     assert once is not stock and inspect.unwrap(once) is stock
     leave_out_walls()

@@ -256,7 +256,7 @@ def test_a_wrong_folder_is_one_sentence_for_every_parser(tmp_path, name, content
 
 
 def test_another_parser_is_named_where_the_folder_looks_like_its_own(scene):
-    with pytest.raises(InputError, match=r"looks like one for `nerfstudio-data`, to be given at the end"):
+    with pytest.raises(InputError, match=r"looks like one for `nerfstudio-data`: add that at the end"):
         check_scene(config_of("sdfstudio-data", scene.folder))
 
 
@@ -380,4 +380,4 @@ def test_a_scene_is_read_as_training_would(scene):
         "test": 2,
     }
     assert found.facts.depth_source == "sensor" and found.facts.has_foreground_mask
-    assert "did you mean `applied_scale`?" in found.lines[0]
+    assert "did you mean `applied_scale`?" in found.warnings[0]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from s3im_methods.scenes import RoomConfig, write_scene
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("exact") / "room"
-    size = {"width": 24, "height": 18, "train_views": 6, "test_views": 2}
+    size: dict[str, Any] = {"width": 24, "height": 18, "train_views": 6, "test_views": 2}
     return write_scene(RoomConfig(**size, light_samples=4, supersampling=1), out)
 
 
@@ -111,7 +112,7 @@ def test_what_is_no_depth_is_counted(change, written):
 def test_a_wrong_unit_is_told_from_the_cameras_distance(written):
     _, output = said(written, unit=1.0)
     assert "The median depth is" in output
-    assert "metres where the cameras are at most" in output
+    assert "metres, but the cameras are at most" in output
     assert "set --pipeline.datamanager.depth.unit." in output
 
 

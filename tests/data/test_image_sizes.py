@@ -68,8 +68,9 @@ def test_factor_one_changes_nothing():
 
 def test_the_crop_radius_is_in_pixels_too():
     fisheye = cameras([(20, 20)], CameraType.FISHEYE, **{RADIUS_KEY: 8.0})
-    assert scaled_cameras(fisheye, 0.25).metadata[RADIUS_KEY] == 2.0
-    assert fisheye.metadata[RADIUS_KEY] == 8.0
+    small = scaled_cameras(fisheye, 0.25)
+    assert small.metadata is not None and small.metadata[RADIUS_KEY] == 2.0
+    assert fisheye.metadata is not None and fisheye.metadata[RADIUS_KEY] == 8.0
 
 
 @pytest.mark.parametrize("factor", [0.0, -0.5, float("nan"), float("inf")])

@@ -38,7 +38,7 @@ def test_training_masks_without_a_white_pixel_are_refused(tmp_path):
         survey.check([dark, darker])
     assert str(error.value) == (
         f"2 of 2 masks of the training images are dark throughout, first '{tmp_path}/0.png', so no pixel is left to "
-        "learn from: the brightest pixel has 1.2% of white, and from 50% on a pixel is kept."
+        "learn from: the brightest pixel has 1.2% of white, and pixels are kept from 50% of white on."
     )
     survey.check([dark, sound])
 
@@ -46,10 +46,10 @@ def test_training_masks_without_a_white_pixel_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ([[[255]], [[255]]], "None of the 2 masks has a black pixel, so that they change nothing: save them with"),
+        ([[[255]], [[255]]], "None of the 2 masks has a black pixel, so they change nothing: save them with"),
         ([[[0, 255]], [[0, 0]]], "1 of 2 masks is black throughout, namely '{f}/1.png': nothing of such an image"),
-        ([[[0, 140]], [[90, 255]]], "2 of 2 masks are grey in more than 3% of the pixels, first '{f}/0.png': a pixel"),
-        ([[[0, 1]], [[0, 255]]], "1 of 2 masks is made of two numbers that a viewer shows as black, namely '{f}/0"),
+        ([[[0, 140]], [[90, 255]]], "2 of 2 masks are grey in more than 3% of the pixels, first '{f}/0.png': pixels"),
+        ([[[0, 1]], [[0, 255]]], "1 of 2 masks is made of two values that a viewer shows as black, namely '{f}/0"),
         ([[[0, 255]], [[[9, 9, 9, 0], [9, 9, 9, 255]]]], "1 of 2 masks is partly transparent, namely '{f}/1.png':"),
     ],
 )

@@ -56,12 +56,12 @@ def test_bad_files(tmp_path):
     path = tmp_path / "n.npy"
     for values in (np.zeros((4, 6)), np.full((4, 6, 3), np.nan), np.zeros((4, 6, 2))):
         np.save(path, values)
-        with pytest.raises(InputError, match=r"is no normal map: give three finite numbers per pixel"):
+        with pytest.raises(InputError, match=r"is not a normal map: give three finite numbers per pixel"):
             found(path)
     np.save(path, np.zeros((6, 6, 3)))
-    with pytest.raises(InputError, match=r"The normal map '.*n.npy' has 6 x 6 pixels where its image 'image.png' has"):
+    with pytest.raises(InputError, match=r"The normal map '.*n.npy' has 6 x 6 pixels, but its image 'image.png' has"):
         found(path)
-    with pytest.raises(InputError, match=r"The normal map '.*gone.png' cannot be read: write it anew"):
+    with pytest.raises(InputError, match=r"The normal map '.*gone.png' cannot be read: write it again"):
         found(tmp_path / "gone.png")
 
 

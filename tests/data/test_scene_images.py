@@ -1,5 +1,7 @@
 """Images of every kind: colours over what masks leave out, modes that are no colours, masks as a viewer shows them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ MASK = np.array([[255, 0, 140], [0, 100, 255]], dtype=np.uint8)
 COLOUR = (1.0, 0.5, 0.0)
 
 
-def dataset(folder, mode="RGB", colour=None, mask=MASK, scale_factor=1.0) -> SceneImages:
+def dataset(folder, mode="RGB", colour=None, mask: Any = MASK, scale_factor=1.0) -> SceneImages:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 4), dtype=np.uint8)
     Image.fromarray(pixels).convert(mode).save(folder / ("i.tif" if mode == "CMYK" else "i.png"))
     image = next(folder.glob("i.*"))
@@ -78,8 +80,8 @@ def test_what_is_said_of_masks(tmp_path):
     assert said(dataset(tmp_path)).startswith("Masks of 1 image: 50.0% of the pixels are white, so trained on.")
     assert said(dataset(tmp_path, mask=None)) == ""
     assert said(dataset(tmp_path), ignores_masks=True) == ""
-    assert "but no pixel is drawn there: add --pipeline" in said(dataset(tmp_path, colour=COLOUR))
-    assert "no pixel is drawn there" not in said(dataset(tmp_path, colour=COLOUR), ignores_masks=True)
+    assert "but training samples no pixel there: add --pipeline" in said(dataset(tmp_path, colour=COLOUR))
+    assert "samples no pixel there" not in said(dataset(tmp_path, colour=COLOUR), ignores_masks=True)
 
 
 def test_dark_masks_are_refused_unless_they_are_ignored(tmp_path):

@@ -8,7 +8,8 @@ import torch
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from torch import nn
 
-from s3im_methods.engine.pipeline import S3IMPipeline
+from s3im_methods.engine.pipeline import S3IMPipeline, check_complete
+from s3im_methods.errors import InputError
 
 NAN = float("nan")
 TIMES = {"num_rays_per_sec", "fps"}
@@ -99,3 +100,32 @@ def test_upstream_still_averages_nan():
     """When this fails, nerfstudio leaves NaN out itself: drop ``S3IMPipeline.get_average_image_metrics``."""
     found = average([{"psnr": 20.0, "rel": NAN}, {"psnr": 22.0, "rel": 0.1}], VanillaPipeline)
     assert math.isnan(found["rel"])
+
+
+class TestACheckpointThatLacksParts:
+    """nerfstudio loads it nevertheless, and renders what was never trained."""
+
+    model = torch.nn.ModuleDict({"field": torch.nn.Linear(2, 2), "lpips": torch.nn.Linear(1, 1)})
+
+    def test_all_is_there(self):
+        check_complete(set(self.model.state_dict()), self.model)
+
+    def test_metrics_may_be_missing(self):
+        check_complete({"field.weight", "field.bias", "more"}, self.model)
+
+    def test_a_parameter_is_missing(self):
+        with pytest.raises(InputError, match=r"lacks 1 parts of the model, the first of which is 'field.bias'"):
+            check_complete({"field.weight"}, self.model)
+
+    @pytest.mark.parametrize(
+        ("stored", "there", "words"),
+        [
+            ("grid.tcnn_encoding.params", "grid.hash_table", "with tinycudann.*to tcnn and install tinycudann"),
+            ("grid.hash_table", "grid.tcnn_encoding.params", "without tinycudann.*to torch"),
+        ],
+    )
+    def test_hash_grids_of_another_implementation(self, stored, there, words):
+        model = torch.nn.Module()
+        model.state_dict = lambda: {there: torch.zeros(1)}  # type: ignore[method-assign,assignment]
+        with pytest.raises(InputError, match=words):
+            check_complete({stored}, model)

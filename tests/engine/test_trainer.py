@@ -121,14 +121,30 @@ def test_a_malicious_checkpoint_is_refused_in_one_sentence(tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_truncated_checkpoint_gets_one_sentence(tmp_path):
+def damaged(data: bytes, how: str) -> bytes:
+    """A checkpoint's bytes after something that happens to files."""
+    if how == "another file":
+        return b"version https://git-lfs.github.com/spec/v1\n"
+    if how == "no bytes written":
+        return data[: len(data) // 2].ljust(len(data), b"\0")
+    return data[: int(how)]
+
+
+@pytest.mark.parametrize("how", ["0", "1", "100", "1000", "20000", "-1", "no bytes written", "another file"])
+def test_a_damaged_checkpoint_gets_one_sentence(tmp_path, how):
+    """Torch says so in five ways, and for some lengths it even calls the argument invalid."""
     trainer(tmp_path).save_checkpoint(1)
     path = tmp_path / "step-000000001.ckpt"
-    path.write_bytes(path.read_bytes()[:1000])
+    # Long enough to be cut off beyond the first block that torch looks for the end in.
+    content = torch.load(path)
+    content["pipeline"]["padding"] = torch.zeros(50000)
+    torch.save(content, path)
+    path.write_bytes(damaged(path.read_bytes(), how))
     victim = trainer(tmp_path)
     victim.config.load_dir = tmp_path
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="damaged") as refusal:
         victim._load_checkpoint()
+    assert "\n" not in str(refusal.value)
 
 
 def test_upstream_still_overruns_when_resuming():

@@ -63,6 +63,13 @@ def test_other_flags_count(run):
     assert config.pipeline.model.num_levels == 3
 
 
+def test_a_run_of_another_method_is_named(run):
+    config, said = prepared(typed(run / "config.yml", method_name="s3im-tensorf-lite"))
+    assert config.method_name == METHOD
+    assert f"is of the method {METHOD}, so that is trained and not s3im-tensorf-lite" in said
+    assert "so that is trained" not in prepared(typed(run / "config.yml"))[1]
+
+
 @pytest.mark.parametrize(
     ("flag", "place"),
     [

@@ -23,9 +23,14 @@ PROPOSALS: dict[str, Any] = {
     "num_proposal_samples_per_ray": (16,),
     "proposal_net_args_list": [{"hidden_dim": 16, "log2_hashmap_size": 8, "num_levels": 2, "max_res": 32}],
 }
-NERFACTO = PROPOSALS | {"num_levels": 4, "log2_hashmap_size": 10, "max_res": 64, "num_nerf_samples_per_ray": 8}
+NERFACTO: dict[str, Any] = PROPOSALS | {
+    "num_levels": 4,
+    "log2_hashmap_size": 10,
+    "max_res": 64,
+    "num_nerf_samples_per_ray": 8,
+}
 TENSORF: dict[str, Any] = {"init_resolution": 8, "final_resolution": 8, "upsampling_iters": (), "num_den_components": 2}
-NEUS = PROPOSALS | {
+NEUS: dict[str, Any] = PROPOSALS | {
     "num_neus_samples_per_ray": 8,
     "num_samples_outside": 6,
     "scene_kind": "object",
@@ -128,6 +133,7 @@ def test_without_a_crop_nothing_changes(model_of, method):
     bounded = model.collider(replace(rays.flatten()))
     whole = replace(rays, nears=bounded.nears.view(11, 15, 1), fars=bounded.fars.view(11, 15, 1))
     plain, cropped = (model.get_outputs_for_camera_ray_bundle(bundle) for bundle in (rays, whole))
+    assert whole.nears is not None and whole.fars is not None
     hits = (whole.fars > whole.nears)[..., 0]
     for name in ("depth", "accumulation"):
         assert torch.allclose(plain[name][hits], cropped[name][hits], atol=1e-5)

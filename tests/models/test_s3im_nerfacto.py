@@ -14,9 +14,10 @@ from short_training import losses_of_training
 
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.encodings import hash_grid
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.density_normals import density_normals
-from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
+from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
 
 SMALL = {
     "num_levels": 4,
@@ -234,7 +235,7 @@ TRANSPARENT, OPAQUE = (SceneFacts(has_transparent_background=value) for value in
 def test_transparent_images_are_put_before_white_unless_told_otherwise(facts, given, background):
     model = build(S3IMNerfactoModelConfig, facts, background_color=given)
     assert model.renderer_rgb.background_color == model.config.background_color == background
-    assert (f"transparent images before {background}" in model.hardware_line()) == (facts is TRANSPARENT)
+    assert (f"transparent images over {background}" in model.hardware_line()) == (facts is TRANSPARENT)
 
 
 def losses_of(facts: SceneFacts | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
@@ -280,11 +281,16 @@ def test_there_is_no_loss_of_opacity_without_alpha_or_weight_or_training(facts, 
     assert "opacity_loss" not in losses_of(facts, **settings)
 
 
-def test_what_a_run_is_saved_with_does_not_tie_it_to_this_machine():
-    model = build(S3IMNerfactoModelConfig, TRANSPARENT)
-    assert (model.kept_config.implementation, model.kept_config.background_color) == ("auto", "white")
-    assert model.config.implementation in ("tcnn", "torch")
-    assert build(S3IMNerfactoModelConfig, implementation="torch").kept_config.implementation == "torch"
+@pytest.mark.parametrize(("installed", "kept"), [(False, "fused"), (True, "tcnn")])
+def test_a_run_is_saved_with_the_implementation_that_its_checkpoint_fits(monkeypatch, installed, kept):
+    monkeypatch.setattr(hash_grid, "TCNN_EXISTS", installed)
+    config = S3IMNerfactoModel.decided(S3IMNerfactoModelConfig(), SceneFacts(has_transparent_background=True))
+    assert (config.implementation, config.background_color) == (kept, "white")
+
+
+def test_an_implementation_that_is_asked_for_is_kept():
+    model = build(S3IMNerfactoModelConfig, implementation="torch")
+    assert model.kept_config.implementation == model.config.implementation == "torch"
 
 
 IGNORED = {"opacity_loss_mult": 0.0}

@@ -25,7 +25,7 @@ def check_blender_scene(config: BlenderDataParserConfig) -> None:
     """
     folder = Path(config.data)
     if not os.path.isdir(folder):
-        raise InputError(f"{quote(folder)} is no folder: give --data the folder that holds transforms_train.json.")
+        raise InputError(f"{quote(folder)} is not a folder: give --data the folder that holds transforms_train.json.")
     # Training reads the first two, everything after it the third.
     for split in ("train", "val", "test"):
         _check_split(folder, split)

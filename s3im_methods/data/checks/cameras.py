@@ -44,13 +44,7 @@ def check_cameras(meta: dict, frames: list[dict], path: Path) -> list[tuple[int,
             number = finite(holder[key])
             if number is None or number < _LOWEST.get(key, -np.inf):
                 raise InputError(f"{_place(key, holder, path)} is {quote(holder[key])}: give {meaning}.")
-    model = meta.get("camera_model", "OPENCV")
-    if not isinstance(model, str) or model not in CAMERA_MODEL_TO_TYPE:
-        raise InputError(
-            f"The camera_model in {quote(path)} is {quote(model)}, which nerfstudio does not know: give one of "
-            f"{', '.join(CAMERA_MODEL_TO_TYPE)}."
-        )
-    _check_distortion(meta, frames, model, path)
+    check_lens(meta, frames, path)
     widths, heights = ([int((meta if key in meta else frame)[key]) for frame in frames] for key in ("w", "h"))
     return list(zip(widths, heights, strict=True))
 
@@ -79,7 +73,23 @@ def _refuse_absent(absent: dict[str, list[dict]], meta: dict, frames: int, path:
     )
 
 
-def _check_distortion(meta: dict, frames: list[dict], model: str, path: Path) -> None:
+def check_lens(meta: dict, frames: list[dict], path: Path) -> None:
+    """Check camera model and lens distortion where ``nerfstudio-data`` reads them.
+
+    Args:
+        meta: What the JSON file holds.
+        frames: Its frames.
+        path: The file, for the sentence.
+
+    Raises:
+        InputError: If the model is unknown, or a term of the distortion is no number.
+    """
+    model = meta.get("camera_model", "OPENCV")
+    if not isinstance(model, str) or model not in CAMERA_MODEL_TO_TYPE:
+        raise InputError(
+            f"The camera_model in {quote(path)} is {quote(model)}, which nerfstudio does not know: give one of "
+            f"{', '.join(CAMERA_MODEL_TO_TYPE)}."
+        )
     # nerfstudio looks at the top alone as soon as one of these stands there; k4 is not among them.
     at_top = any(key in meta for key in ("k1", "k2", "k3", "p1", "p2", "distortion_params"))
     length = 12 if model == "FISHEYE624" else 6

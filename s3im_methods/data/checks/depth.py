@@ -54,9 +54,9 @@ def _array_fault(path: Path, one_channel: bool) -> str | None:
         # Mapping reads the header alone, yet fails where the file is shorter than the header says.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception:  # NumPy's reader raises errors of any kind on bytes that are no array.
-        return "it is no whole array of numbers"
+        return "it is not a complete array of numbers"
     if not isinstance(array, np.ndarray) or array.dtype.kind not in ("fiub" if one_channel else "fiu"):
-        return "it is no whole array of numbers"
+        return "it is not a complete array of numbers"
     # Our own reader looks for the channel itself.
     if not one_channel and array.ndim != 2 and array.shape[2:] != (1,):
         return f"its shape is {array.shape} instead of (height, width)"

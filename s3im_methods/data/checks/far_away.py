@@ -71,4 +71,4 @@ def place(point: NDArray) -> str:
         >>> place(np.array([500126.0, 0.0, 7.0]))
         '(500126, 0, 7)'
     """
-    return "(" + ", ".join(f"{value:.12g}" for value in point) + ")"
+    return "(" + ", ".join(f"{value + 0.0:.12g}" for value in point) + ")"

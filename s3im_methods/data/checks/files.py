@@ -88,7 +88,7 @@ class Listed:
         faults = [fault_of(path) for path in self.paths]
         bad = [index for index, fault in enumerate(faults) if fault]
         if bad:
-            remedy = f"copy or write such files anew, or drop their frames from {quote(self.source)}"
+            remedy = f"copy or write such files again, or drop their frames from {quote(self.source)}"
             self.refuse(bad, "unreadable", f" ({faults[bad[0]]}): {remedy}")
 
     def check_pictures(self) -> list[Picture]:
@@ -120,6 +120,33 @@ def check_image_modes(images: Listed, pictures: list[Picture]) -> None:
     if bad:
         mode = pictures[bad[0]].mode
         images.refuse(bad, "neither 8-bit grey, RGB nor RGBA", f" (Pillow's mode {mode}): convert it to 8-bit RGB")
+
+
+def check_distinct(frames: list[dict], images: list[Path], source: Path, downscale_factor: int = 1) -> None:
+    """Refuse frames that share an image, however its name is written: it would be trained on and held out too.
+
+    Args:
+        frames: Each an object with a file_path.
+        images: Where nerfstudio looks for the image of each.
+        source: Their JSON file, for the sentence.
+        downscale_factor: By what the images are downscaled.
+
+    Raises:
+        InputError: If two frames name the same file.
+    """
+    seen: dict[str, str] = {}
+    for frame, path in zip(frames, images, strict=True):
+        name, place = frame["file_path"], os.path.normpath(path)
+        if place in seen:
+            both = f"Two frames in {quote(source)} name the image {quote(path)}"
+            if downscale_factor == 1 or os.path.normpath(name) == os.path.normpath(seen[place]):
+                raise InputError(f"{both}: drop one of them.")
+            raise InputError(
+                f"{both} (by {quote(seen[place])} and {quote(name)}), because copies downscaled by {downscale_factor} "
+                "lie in one folder: rename one, or add `nerfstudio-data --downscale-factor 1` at the end of the "
+                "command."
+            )
+        seen[place] = name
 
 
 def read_picture(path: Path) -> Picture | str:
@@ -163,6 +190,8 @@ def _ends_well(file: BinaryIO, ending: bytes | None) -> bool:
 def _hint(path: Path) -> str:
     if os.path.isdir(path):
         return "; it is a folder"
+    if os.path.islink(path):
+        return f"; it is a link to {quote(os.readlink(path))}, which is not there"
     unixlike = Path(str(path).replace("\\", "/"))
     if unixlike != path and os.path.isfile(unixlike):
         return "; the name has Windows separators, write / instead of \\ there"

@@ -21,6 +21,12 @@ def check_exists(data: Path) -> None:
         InputError: If there is nothing.
     """
     if not os.path.exists(data):
+        written_out = Path(os.path.expanduser(data))
+        if written_out != data and os.path.exists(written_out):
+            raise InputError(
+                f"There is no scene at {quote(data)}, where the shell left ~ as it is: give --data "
+                f"{quote(written_out)}."
+            )
         seen_from = "" if data.is_absolute() else f" (seen from {quote(Path.cwd())})"
         raise InputError(
             f"There is no scene at {quote(data)}{seen_from}: give --data the folder that ns-process-data wrote, "

@@ -1,6 +1,7 @@
 """What a transforms.json says in other words or places than nerfstudio's parser looks for, put where it looks."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from s3im_methods.data.checks.transforms import finite
 from s3im_methods.data.wording import are, quote, some
 from s3im_methods.errors import InputError
 
-_OTHER_NAMES = {
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "mask_path": ("mask_file_path", "mask_filename", "mask_filepath"),
     "depth_file_path": ("depth_path", "depth_filename", "depth_filepath"),
     "normal_file_path": ("normal_path", "normal_filename", "normal_filepath"),
 }
 _SIZES = ("fl_x", "fl_y", "cx", "cy", "w", "h")
-_LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
+LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
 # nerfstudio looks into the frames for a lens only where none of these stands at the top.
 _DECIDES = ("k1", "k2", "k3", "p1", "p2", "distortion_params")
 
@@ -48,7 +49,7 @@ def honoured(meta: dict, frames: list[dict], path: Path) -> tuple[dict, list[str
 
 def _rename_files(meta: dict, path: Path) -> list[str]:
     said = []
-    for key, others in _OTHER_NAMES.items():
+    for key, others in OTHER_NAMES.items():
         if any(key in frame for frame in meta["frames"]):
             continue
         other = next((name for name in others if any(name in frame for frame in meta["frames"])), None)
@@ -78,8 +79,8 @@ def _rename_radial(meta: dict, path: Path) -> list[str]:
         value = finite(holder["k"])
         if value is None or value != finite(holder.get("k1", holder["k"])):
             raise InputError(
-                f"k in {quote(path)} is {quote(holder['k'])}, where it stands for the radial distortion: give it as "
-                "k1 alone."
+                f"k in {quote(path)} is {quote(holder['k'])}, where it means the first radial distortion: give "
+                "it as k1 alone."
             )
         renamed = renamed or (value != 0 and "k1" not in holder)
     if not renamed:
@@ -113,15 +114,15 @@ def _take_camera_model(meta: dict, path: Path) -> list[str]:
         models.add(at_top)  # type: ignore[arg-type]
     if len({CAMERA_MODEL_TO_TYPE[model] for model in models if model in CAMERA_MODEL_TO_TYPE}) > 1:
         raise InputError(
-            f"{quote(path)} mixes cameras of the models {' and '.join(sorted(models))}, where nerfstudio knows one "
-            "kind for all images: keep the frames of one kind, and give camera_model at the top."
+            f"{quote(path)} mixes cameras of the models {' and '.join(sorted(models))}, but nerfstudio has one "
+            "model for all images: keep the frames of one kind, and give camera_model at the top."
         )
     if at_top is not None or models <= {"OPENCV"}:
         return []
     meta["camera_model"] = sorted(models)[0]
     if len({CAMERA_MODEL_TO_TYPE[model] for model in (meta["camera_model"], "OPENCV")}) == 1:
         return []
-    return [f"the cameras are taken for {meta['camera_model']}"]
+    return [f"the cameras are read as {meta['camera_model']}"]
 
 
 def _take_sizes(meta: dict) -> list[str]:
@@ -132,32 +133,32 @@ def _take_sizes(meta: dict) -> list[str]:
         meta["frames"] = [{key: meta[key], **frame} for frame in meta["frames"]]
         del meta[key]
         said.append(key)
-    return [f"the frames' own {', '.join(said)} count, which differ from the top's"] if said else []
+    return [f"each frame's own {', '.join(said)} is used, not the one at the top"] if said else []
 
 
 def _take_lens(meta: dict) -> list[str]:
     frames = meta["frames"]
     if any(key in meta for key in _DECIDES):
-        keys = (*_LENS, "distortion_params")
+        keys = (*LENS, "distortion_params")
         if not any(_differs(frame, meta, key) for frame in frames for key in keys):
             return []
         top = {key: meta.pop(key) for key in keys if key in meta}
         meta["frames"] = [_with_lens(top, frame) for frame in frames]
-        return ["the frames' own lens distortion counts, which differs from the top's"]
-    if "k4" in meta and not any(key in frame for frame in frames for key in (*_LENS, "distortion_params")):
+        return ["each frame's own lens distortion is used, not the one at the top"]
+    if "k4" in meta and not any(key in frame for frame in frames for key in (*LENS, "distortion_params")):
         # On its own nerfstudio does not see it.
         meta["k1"] = 0.0
-        return ["`k4` counts although it stands alone"] if finite(meta["k4"]) else []
+        return ["`k4` is used, although no other distortion is given"] if finite(meta["k4"]) else []
     if "k4" in meta:
         top = {"k4": meta.pop("k4")}
         meta["frames"] = [_with_lens(top, frame) for frame in frames]
-        return ["`k4` of the top counts for all frames"] if finite(top["k4"]) else []
+        return ["`k4` at the top is used for all frames"] if finite(top["k4"]) else []
     return []
 
 
 def _with_lens(top: dict, frame: dict) -> dict:
     # A whole list is not mixed with single terms.
-    if "distortion_params" in frame or ("distortion_params" in top and any(key in frame for key in _LENS)):
+    if "distortion_params" in frame or ("distortion_params" in top and any(key in frame for key in LENS)):
         return frame
     return {**top, **frame}
 

@@ -6,6 +6,7 @@ formats: Polycam, Record3D, KIRI, RealityCapture and Metashape through ns-proces
 
 import difflib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 _INTRINSICS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "k3", "k4", "p1", "p2", "distortion_params")
@@ -79,15 +80,15 @@ _SILENT = frozenset(
 )
 # Known, and they would change rays; what they say where they say nothing.
 _NOT_HONOURED: Mapping[str, str] = {
-    "k5": "the lens has more radial terms than nerfstudio knows",
-    "k6": "the lens has more radial terms than nerfstudio knows",
-    "p3": "the lens has more tangential terms than nerfstudio knows",
-    "p4": "the lens has more tangential terms than nerfstudio knows",
-    "b1": "nerfstudio has no affinity of pixels",
-    "b2": "nerfstudio has no skew of pixels",
-    "skew": "nerfstudio has no skew of pixels",
-    "s1": "nerfstudio knows no thin prism",
-    "s2": "nerfstudio knows no thin prism",
+    "k5": "nerfstudio has fewer radial terms",
+    "k6": "nerfstudio has fewer radial terms",
+    "p3": "nerfstudio has fewer tangential terms",
+    "p4": "nerfstudio has fewer tangential terms",
+    "b1": "nerfstudio has no such term",
+    "b2": "nerfstudio's cameras have no skew",
+    "skew": "nerfstudio's cameras have no skew",
+    "s1": "nerfstudio has no thin prism terms",
+    "s2": "nerfstudio has no thin prism terms",
     "rolling_shutter": "every image counts as taken at one moment",
     "rolling_shutter_time": "every image counts as taken at one moment",
     "time": "the scene counts as standing still",
@@ -98,13 +99,16 @@ _NOT_HONOURED: Mapping[str, str] = {
 _NEAR = 0.8
 
 
-def unread_lines(meta: Mapping[str, Any], frames: list[dict], place: str) -> list[str]:
+def unread_lines(
+    meta: Mapping[str, Any], frames: list[dict], place: str, unread: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """What the file says that is not read, as far as that may matter.
 
     Args:
         meta: What it holds.
         frames: Its frames.
         place: The file, for the sentence.
+        unread: Keys of nerfstudio's that this data parser does not read, each with what holds in its place.
 
     Returns:
         One sentence for keys that would change training, and one for keys that look misspelt; empty where all is well.
@@ -118,9 +122,9 @@ def unread_lines(meta: Mapping[str, Any], frames: list[dict], place: str) -> lis
     for holder, read, where in groups:
         for key, value in holder.items():
             values = value if holder is found else [value]
-            if key in _NOT_HONOURED:
+            if reason := {**_NOT_HONOURED, **unread}.get(key):
                 if any(_says_something(key, values)):
-                    unmet.append(f"`{key}`{where} ({_NOT_HONOURED[key]})")
+                    unmet.append(f"`{key}`{where} ({reason})")
             elif key not in read and key not in _SILENT and (near := _nearest(key, read)) and near not in holder:
                 misspelt.append(f"`{key}`{where} is not read: did you mean `{near}`?")
     lines = []

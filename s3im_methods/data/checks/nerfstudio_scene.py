@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from s3im_methods.data.checks.cameras import check_cameras, downscaled
 from s3im_methods.data.checks.depth import depth_fault
-from s3im_methods.data.checks.files import Listed, Picture, check_image_modes, read_picture
+from s3im_methods.data.checks.files import Listed, Picture, check_distinct, check_image_modes, read_picture
 from s3im_methods.data.checks.folder import find_transforms
 from s3im_methods.data.checks.honoured_keys import honoured
 from s3im_methods.data.checks.orientation import turned_hint
@@ -38,7 +38,7 @@ def check_nerfstudio_scene(config: NerfstudioDataParserConfig, with_depth: bool 
     _check_extras(scene.meta, scene.path)
     scene.choose_factor()
     images = scene.listed("file_path", "image", "images_")
-    _check_distinct(scene, images.paths)
+    check_distinct(scene.frames, images.paths, scene.path, scene.factor)
     splits = listed_splits(scene.meta, images.paths, lambda name: scene.file_of(name, "images_"), scene.path)
     splits = splits or chosen_splits(config, images.paths, scene.path)
     pictures = images.check_pictures()
@@ -167,21 +167,6 @@ def _transform_fault(turn: NDArray[np.float64]) -> str | None:
     return fault
 
 
-def _check_distinct(scene: _Scene, paths: list[Path]) -> None:
-    seen: dict[Path, str] = {}
-    for frame, path in zip(scene.frames, paths, strict=True):
-        name = frame["file_path"]
-        if path in seen:
-            both = f"Two frames in {quote(scene.path)} name the image {quote(path)}"
-            if Path(name) == Path(seen[path]):
-                raise InputError(f"{both}: drop one of them.")
-            raise InputError(
-                f"{both} (by {quote(seen[path])} and {quote(name)}), because copies downscaled by {scene.factor} lie "
-                "in one folder: rename one, or add `nerfstudio-data --downscale-factor 1` at the end of the command."
-            )
-        seen[path] = name
-
-
 def _check_sizes(scene: _Scene, images: Listed, pictures: list[Picture], sizes: list[tuple[int, int]]) -> None:
     # Training would read past the image's border, or evaluation compare images of two sizes.
     wanted = [downscaled(size, scene.factor) for size in sizes]
@@ -189,7 +174,7 @@ def _check_sizes(scene: _Scene, images: Listed, pictures: list[Picture], sizes: 
     if bad:
         remedy = ": put the original back, or correct w, h, fl_x, fl_y, cx and cy"
         if scene.factor > 1:
-            remedy = f" (w x h divided by {scene.factor}): write the downscaled copies anew in that size"
+            remedy = f" (w x h divided by {scene.factor}): write the downscaled copies again, in that size"
         first = bad[0]
         images.refuse(
             bad,

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from s3im_methods.data.checks.far_away import is_far, is_too_far, lost_share, place
 from s3im_methods.data.checks.files import Listed, Picture, check_image_modes
+from s3im_methods.data.checks.odd_cameras import odd_lenses, odd_places
 from s3im_methods.data.checks.orientation import turned_hint
 from s3im_methods.data.checks.rotations import rotation_fault, to_rotations
 from s3im_methods.data.checks.splits import FEWEST_TRAINING_VIEWS
 from s3im_methods.data.image_sizes import are_near
 from s3im_methods.data.masks import load_mask
-from s3im_methods.data.wording import are, quote, some, which
+from s3im_methods.data.wording import are, has, quote, some, which
 from s3im_methods.errors import InputError
 
 # Coordinates of a map, in whose float32 a camera may well stand at its neighbour's place.
@@ -45,7 +46,7 @@ def check_cameras(outputs: DataparserOutputs, split: str, source: Path) -> list[
     if not np.isfinite(float(outputs.dataparser_scale)):
         # Parsers divide by the cameras' extent.
         raise InputError(_one_place(count, source, None))
-    lines = _mend_poses(outputs, source)
+    lines = [*_mend_poses(outputs, source), *odd_lenses(cameras, outputs.image_filenames, source)]
     if split != "train" or cameras.times is not None:
         # One view is enough to evaluate, and a camera that stands still to film what moves.
         return lines
@@ -54,6 +55,7 @@ def check_cameras(outputs: DataparserOutputs, split: str, source: Path) -> list[
     far = world if is_far(world) else None
     if far is None and spread <= 1e-6 * float(np.abs(origins).max()):
         raise InputError(_one_place(count, source, world))
+    lines += odd_places(world, outputs.image_filenames, source)
     if far is None:
         return lines
     remedy = f"subtract {place(np.round(far.mean(axis=0)))} from all positions in its files"
@@ -142,17 +144,13 @@ def _check_intrinsics(cameras: Cameras, images: list[Path], source: Path) -> Non
         if bad:
             wanted = "finite and above 0" if name in _ABOVE_ZERO else "finite"
             raise InputError(
-                f"{some(len(bad), len(values), 'camera')} of {quote(source)} {_has(len(bad))} {name} that "
+                f"{some(len(bad), len(values), 'camera')} of {quote(source)} {has(len(bad))} {name} that "
                 f"{are(len(bad))} not {wanted}, {which(len(bad))} that of {quote(images[bad[0]])} with "
                 f"{values[bad[0]]:g}: correct its {_MEANING.get(name, 'sizes')}."
             )
     lens = cameras.distortion_params
     if lens is not None and not bool(torch.isfinite(lens).all()):
         raise InputError(f"The lens distortion of {quote(source)} holds NaN or infinity: give numbers, 0 for none.")
-
-
-def _has(count: int) -> str:
-    return "has" if count == 1 else "have"
 
 
 def _mend_poses(outputs: DataparserOutputs, source: Path) -> list[str]:

@@ -69,7 +69,7 @@ def _first(error: BaseException, kind: type[BaseException]) -> BaseException | N
 def _cause(error: Exception) -> str:
     first = _first(error, Exception)
     assert first is not None
-    text = " ".join(str(first).split()).rstrip(".")
+    text = " ".join(str(first).split()).rstrip(".!")
     text = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
     if isinstance(first, FileNotFoundError) and first.filename:
         return f"there is no {quote(str(first.filename))}"
@@ -85,5 +85,5 @@ def _cause(error: Exception) -> str:
 def _other_parser(data: Path, name: str) -> str:
     found = [command for layout, command in _LAYOUTS if os.path.exists(data / layout)]
     if not found or any(command.split()[0] == name for command in found):
-        return "; correct it, or give another --data" if data.is_dir() else "; give --data the scene's folder"
-    return f"; the folder looks like one for `{found[0]}`, to be given at the end of the command"
+        return ". Correct it, or give another --data" if data.is_dir() else ". Give --data the scene's folder"
+    return f". The folder looks like one for `{found[0]}`: add that at the end of the command"

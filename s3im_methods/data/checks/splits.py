@@ -47,12 +47,12 @@ def listed_splits(meta: dict, images: list[Path], file_of: Callable[[str], Path]
 
 def _listed_split(key: str, names: object, images: list[Path], file_of: Callable[[str], Path], path: Path) -> list[int]:
     if not isinstance(names, list) or any(not isinstance(name, str) for name in names):
-        raise InputError(f"{key} in {quote(path)} is no list of file names: give a list of the frames' file_paths.")
+        raise InputError(f"{key} in {quote(path)} is not a list of file names: give a list of the frames' file_paths.")
     index = {image: number for number, image in enumerate(images)}
     unknown = [name for name in names if file_of(name) not in index]
     if unknown:
         raise InputError(
-            f"{key} in {quote(path)} lists {quote(unknown[0])}, which is no frame's file_path "
+            f"{key} in {quote(path)} lists {quote(unknown[0])}, which is not the file_path of a frame "
             f"({some(len(unknown), len(names), 'name')} {are(len(unknown))} unknown): correct or drop it."
         )
     chosen = sorted({index[file_of(name)] for name in names})

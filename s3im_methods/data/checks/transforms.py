@@ -9,8 +9,8 @@ import numpy as np
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
-_ANEW = "write it anew, for instance with ns-process-data"
-_MEND = f"mend it there, or {_ANEW}"
+_AGAIN = "write it again, for instance with ns-process-data"
+_FIX = f"fix it there, or {_AGAIN}"
 
 
 def read_transforms(path: Path) -> dict:
@@ -31,15 +31,17 @@ def read_transforms(path: Path) -> dict:
     except UnicodeDecodeError as error:
         raise InputError(f"{where} is not UTF-8 text (at byte {error.start}): save it as UTF-8.") from error
     except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise InputError(f"{where} begins with a byte order mark: save it as UTF-8 without one.") from error
         raise InputError(
-            f"{where} is not valid JSON at line {error.lineno}, column {error.colno} ({error.msg}): {_MEND}."
+            f"{where} is not valid JSON at line {error.lineno}, column {error.colno} ({error.msg}): {_FIX}."
         ) from error
     except (RecursionError, ValueError) as error:
-        raise InputError(f"{where} is nested too deeply or holds too long a number: {_ANEW}.") from error
+        raise InputError(f"{where} is nested too deeply or holds too long a number: {_AGAIN}.") from error
     if not text.strip():
-        raise InputError(f"{where} is empty: {_ANEW}.")
+        raise InputError(f"{where} is empty: {_AGAIN}.")
     if not isinstance(meta, dict):
-        raise InputError(f'{where} holds no object with "frames" but {quote(meta)}: {_ANEW}.')
+        raise InputError(f'{where} holds {quote(meta)} instead of an object with "frames": {_AGAIN}.')
     return meta
 
 
@@ -55,13 +57,12 @@ def read_frames(meta: dict, path: Path) -> list[dict]:
     """
     frames = meta.get("frames")
     if not isinstance(frames, list) or not frames:
-        fault = (
-            "has no frames" if "frames" not in meta or frames == [] else f"has no list as frames but {quote(frames)}"
-        )
-        raise InputError(f"{quote(path)} {fault}: {_ANEW}, which says how many images got a pose.")
+        is_there = "frames" in meta and frames != []
+        fault = f"has {quote(frames)} as frames instead of a list" if is_there else "has no frames"
+        raise InputError(f"{quote(path)} {fault}: {_AGAIN}, which says how many images got a pose.")
     for number, frame in enumerate(frames, start=1):
         if not isinstance(frame, dict):
-            raise InputError(f"Frame {number} in {quote(path)} is no object but {quote(frame)}: {_MEND}.")
+            raise InputError(f"Frame {number} in {quote(path)} is {quote(frame)} instead of an object: {_FIX}.")
         named_file(frame, "file_path", f"Frame {number}", path)
     return frames
 

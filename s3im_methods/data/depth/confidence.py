@@ -41,13 +41,13 @@ def full_confidence(
         found = _scale(top, bits, steps)
         if found is not None and found != usual:
             return found, (
-                f"Confidence maps hold {top:g} at most, so {found:g} counts as full confidence: if that is wrong, set "
-                f"{_FLAG}."
+                f"The largest value in the confidence maps is {top:g}, so {found:g} counts as full confidence: if that "
+                f"is wrong, set {_FLAG}."
             )
     if top < (_LOW if as_set is None else max(_LOW_AS_SET, threshold)) * usual:
         return as_set, (
-            f"Confidence maps hold {top:g} at most where {usual:g} is full confidence, so that every reading counts as "
-            f"doubtful: set {_FLAG}."
+            f"The largest value in the confidence maps is {top:g}, and full confidence is {usual:g}, so every reading "
+            f"counts as doubtful: set {_FLAG}."
         )
     return as_set, None
 

@@ -44,7 +44,7 @@ def read_map(path: Path) -> StoredMap:
     single = one_channel(stored)
     if single is None or single.dtype.kind not in "uifb":
         raise InputError(
-            f"{quote(path)} holds an array of shape {stored.shape} and type {stored.dtype}, which is no depth map: "
+            f"{quote(path)} holds an array of shape {stored.shape} and type {stored.dtype}, which is not a depth map: "
             "give one number per pixel."
         )
     kind, size = single.dtype.kind, 8 * single.dtype.itemsize
@@ -135,9 +135,11 @@ def read_array(path: Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise _missing(path) from error
     except Exception as error:  # NumPy's reader raises errors of any kind on bytes that are no array.
-        raise InputError(f"{quote(path)} is no whole array of numbers: write it anew with numpy.save.") from error
+        raise InputError(
+            f"{quote(path)} is not a complete array of numbers: write it again with numpy.save."
+        ) from error
     listed = ", ".join(quote(name) for name in names[:4]) or "none"
-    raise InputError(f"{quote(path)} holds {len(names)} arrays ({listed}): save the one that is meant with numpy.save.")
+    raise InputError(f"{quote(path)} holds {len(names)} arrays ({listed}): save only the depth, with numpy.save.")
 
 
 def _read(path: Path) -> np.ndarray:
@@ -150,7 +152,7 @@ def _read(path: Path) -> np.ndarray:
         try:
             channels = read_channels(path)
         except UnreadableExr as error:
-            raise InputError(f"The depth map {quote(path)} cannot be read ({error}): copy or write it anew.") from error
+            raise _unreadable(path, error) from error
         name = depth_channel(channels)
         colours = [channels[c] for c in "RGB" if c in channels]
         # Colours that differ stay three, and are refused as those of any other image.
@@ -159,10 +161,10 @@ def _read(path: Path) -> np.ndarray:
         try:
             return read_pfm(path)
         except UnreadablePfm as error:
-            raise InputError(f"The depth map {quote(path)} cannot be read ({error}): copy or write it anew.") from error
+            raise _unreadable(path, error) from error
     image = _by_opencv(path)
     if image is None:
-        raise InputError(f"OpenCV cannot read the depth map {quote(path)}: copy or write it anew as a 16-bit PNG.")
+        raise InputError(f"OpenCV cannot read the depth map {quote(path)}: copy or write it again as a 16-bit PNG.")
     return image
 
 
@@ -181,3 +183,7 @@ def _by_opencv(path: Path) -> np.ndarray | None:
 
 def _missing(path: Path) -> InputError:
     return InputError(f"The depth map {quote(path)} is missing: put it back, or drop it from transforms.json.")
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"The depth map {quote(path)} cannot be read ({error}): copy or write it again.")

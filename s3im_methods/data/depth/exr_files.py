@@ -56,7 +56,7 @@ def read_channels(path: Path) -> dict[str, np.ndarray]:
         found = {name: channels[name].pixels for name in sorted(channels)}
     # The library raises errors of many kinds on damaged bytes.
     except Exception as error:
-        raise UnreadableExr("it is no whole EXR file") from error
+        raise UnreadableExr("it is not a complete EXR file") from error
     if not found:
         raise UnreadableExr("it has no channels")
     return found

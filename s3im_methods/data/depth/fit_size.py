@@ -30,12 +30,10 @@ def fit_size(
     # One pixel of the smallest side is what rounding can do.
     if abs(ratio - 1.0) > 1.01 / min(height, width, stored_height, stored_width):
         turned = (height, width) == (stored_width, stored_height)
-        remedy = (
-            "it seems to be transposed, so swap its axes" if turned else "give one of the image's aspect, uncropped"
-        )
+        remedy = "it seems to be transposed, so swap its axes" if turned else "give one that shows the whole image"
         raise InputError(
-            f"The {noun} {name} has {stored_width} x {stored_height} pixels where its image {image_name} has "
-            f"{width} x {height}, which is another shape: {remedy}."
+            f"The {noun} {name} has {stored_width} x {stored_height} pixels, but its image {image_name} has "
+            f"{width} x {height}: {remedy}."
         )
     rows = ((np.arange(height) + 0.5) * stored_height / height).astype(np.int64)
     columns = ((np.arange(width) + 0.5) * stored_width / width).astype(np.int64)

@@ -18,7 +18,7 @@ from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
 METADATA_KEY = "depth_frames"
-_KEEP_ONE = "keep one file for each image, in folders as the images are"
+_KEEP_ONE = "keep one file for each image, in the same folders as the images"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,30 @@ class FrameList:
             frame: One of its frames.
         """
         return {key: value for key, value in {**self.header, **frame}.items() if key in KEYS}
+
+
+def points_of(header: Mapping[str, Any], root: Path) -> Path | None:
+    """The point cloud that a scene's file names, if it is there.
+
+    Args:
+        header: What the file says.
+        root: Its folder.
+    """
+    name = header.get("ply_file_path")
+    return root / name if isinstance(name, str) and (root / name).is_file() else None
+
+
+def gone_points(header: Mapping[str, Any], path: Path) -> list[str]:
+    """A sentence where the point cloud that a scene's file names is not there.
+
+    Args:
+        header: What the file says.
+        path: The file.
+    """
+    name = header.get("ply_file_path")
+    if name is None or points_of(header, path.parent) is not None:
+        return []
+    return [f"The ply_file_path {quote(name)} of {quote(path)} is not there: the scene is read without those points."]
 
 
 @dataclass(frozen=True)
@@ -234,8 +258,8 @@ def _in_folder(root: Path, name: str | None, flag: str, wanted: list[str], noun:
     found = pair_by_path(list(dict.fromkeys(wanted)), files_in(folder), noun, _KEEP_ONE)
     if wanted and not found:
         raise InputError(
-            f"The folder {quote(folder)} holds no {noun} for any of {len(wanted)} names, the first of which is "
-            f"{quote(wanted[0])}: name its files like them but for the ending, or correct "
+            f"The folder {quote(folder)} holds no {noun} for any of {len(wanted)} images, the first of which is "
+            f"{quote(wanted[0])}: give each file its image's name (the ending may differ), or correct "
             f"--pipeline.datamanager.depth.{flag}."
         )
     return lambda image: Path(found[image]) if image in found else None

@@ -229,7 +229,7 @@ class DepthMaps:
             except ConstantDepthError as error:
                 raise InputError(
                     f"The monocular depth map {quote(self.listing.monocular[index])} of {quote(self.images[index])} "
-                    f"cannot be aligned, because {error}: write it anew, or drop it."
+                    f"cannot be aligned, because {error}: write it again, or drop it."
                 ) from error
             except AlignmentError as error:
                 reason = str(error)

@@ -21,7 +21,7 @@ from nerfstudio.utils.io import load_from_json
 from s3im_methods.data.checks.far_away import is_far
 from s3im_methods.data.checks.honoured_keys import honoured
 from s3im_methods.data.checks.known_keys import unread_lines
-from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
+from s3im_methods.data.depth.listing import METADATA_KEY, FrameList, gone_points, points_of
 from s3im_methods.data.far_outputs import FarOutputs
 from s3im_methods.data.nerfstudio_poses import FramePoses, frame_poses
 from s3im_methods.data.wording import quote
@@ -46,7 +46,6 @@ class NerfstudioFrames(stock.Nerfstudio):
         root, original, shown = path.parent, seen["original"], seen["shown"]
         by_image = {self._get_fname(Path(frame["file_path"]), root): frame for frame in original["frames"]}
         colmap = root / "colmap" / "sparse" / "0"
-        points = root / original["ply_file_path"] if "ply_file_path" in original else None
         # The stock parser adds the transform that it assumes of COLMAP models to the object that it was given.
         to_scene = _undo(outputs.dataparser_transform.numpy(), shown.get("applied_transform"))
         if seen["far"]:
@@ -56,7 +55,7 @@ class NerfstudioFrames(stock.Nerfstudio):
             source=path,
             frames=[by_image[image] for image in outputs.image_filenames],
             all_frames=original["frames"],
-            points=points if points is not None and points.is_file() else None,
+            points=points_of(original, root),
             colmap=colmap if colmap.is_dir() else None,
             points_to_scene=to_scene,
             header={key: value for key, value in original.items() if key != "frames"},
@@ -87,7 +86,7 @@ class NerfstudioFrames(stock.Nerfstudio):
             poses = frame_poses(frames, path, self.config)
             self._offset = poses.offset
             unread = unread_lines(seen["original"], frames, quote(path))
-            self.lines = (*said, *poses.lines, *unread, *_gone(read, path))
+            self.lines = (*said, *poses.lines, *unread, *gone_points(read, path))
             seen["shown"], seen["applied"], seen["far"] = self._shown(seen["original"], poses)
             return seen["shown"]
 
@@ -114,13 +113,6 @@ class NerfstudioFrames(stock.Nerfstudio):
 
 # What nerfstudio assumes where a COLMAP model lies beside a file that does not say.
 _COLMAP = [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0]]
-
-
-def _gone(meta: dict, path: Path) -> list[str]:
-    name = meta.get("ply_file_path")
-    if not isinstance(name, str) or (path.parent / name).is_file():
-        return []
-    return [f"The ply_file_path {quote(name)} of {quote(path)} is not there: the scene counts as without that cloud."]
 
 
 def _undo(to_scene: np.ndarray, applied: list | None) -> np.ndarray:

@@ -32,6 +32,6 @@ def read_pfm(path: Path) -> np.ndarray:
         order = "<" if float(scale) < 0 else ">"
         stored = np.frombuffer(values, dtype=f"{order}f4", count=int(np.prod(shape))).reshape(shape)
     except (ValueError, KeyError) as error:
-        raise UnreadablePfm("it is no whole PFM file") from error
+        raise UnreadablePfm("it is not a complete PFM file") from error
     stored = stored[::-1].astype(np.float32)
     return stored[..., 0] if channels == 1 else stored

@@ -31,13 +31,13 @@ def implausible_unit(median: float, baseline: float, unit: float | None = None) 
 
     Example:
         >>> print(implausible_unit(1500.0, 2.0, 1.0))
-        The median depth is 1.5e+03 metres where the cameras are at most 2 metres apart: the values look like \
+        The median depth is 1.5e+03 metres, but the cameras are at most 2 metres apart: the values look like \
 millimetres, for which set --pipeline.datamanager.depth.unit 0.001.
     """
     ratio = median / baseline if baseline > 0 else 1.0
     if 1 / _FAR_FROM_BASELINE <= ratio <= _FAR_FROM_BASELINE:
         return None
-    said = f"The median depth is {median:.3g} metres where the cameras are at most {baseline:.3g} metres apart: "
+    said = f"The median depth is {median:.3g} metres, but the cameras are at most {baseline:.3g} metres apart: "
     factor = min(_FACTORS, key=lambda factor: abs(np.log(ratio * factor / USUAL)))
     if unit is None or not 1 / _FAR_FROM_BASELINE <= ratio * factor <= _FAR_FROM_BASELINE:
         return f"{said}if that is wrong, set {_FLAG}."
@@ -57,11 +57,11 @@ def mixed_units(medians: Sequence[float], images: Sequence[Path]) -> str | None:
     if step < _GAP:
         return None
     near, far = order[:first], order[first:]
-    odd, what = (near, "below") if len(near) < len(far) else (far, "above")
+    odd, what = (near, "smaller") if len(near) < len(far) else (far, "larger")
     place = min(place for _, place in odd)
     return (
-        f"The depth of {len(odd)} of {len(order)} views lies {step:.3g} times {what} that of all others, for instance "
-        f"of {quote(images[place])}, so that their files seem to be in another unit: write all in one."
+        f"In {len(odd)} of {len(order)} views depth is {step:.3g} times {what} than in all others, for instance in "
+        f"{quote(images[place])}, so their files seem to be in another unit: write all files in one unit."
     )
 
 
@@ -78,7 +78,7 @@ def disagreeing_points(ratios: Sequence[float], unit: float) -> str | None:
     if 1 / _DISAGREES <= ratio <= _DISAGREES:
         return None
     return (
-        f"Sensor depth is {ratio:.3g} times that of the sparse points in the same pixels, so that depth and cameras "
+        f"Sensor depth is {ratio:.3g} times that of the sparse points in the same pixels, so depth and cameras "
         f"are on different scales: set {_FLAG} {unit / ratio:.3g}."
     )
 

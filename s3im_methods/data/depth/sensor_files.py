@@ -107,7 +107,7 @@ class SensorFiles:
         found = list(self.unit.remarks)
         for value, factor in self._samples.doubtful:
             found.append(
-                f"Depth maps whose cameras stand apart share the largest value {value:g} on many pixels: if it means "
+                f"Depth maps from different places share one largest value, {value:g}, on many pixels: if it means "
                 f"no reading, set {_FLAG}.far below {value * factor:.4g}."
             )
         return found
@@ -179,13 +179,13 @@ def _in_metres(unit: DepthUnit, floats: list[float], whole: list[float], extent:
 def _numbers(path: Path, unit: DepthUnit) -> StoredMap:
     stored = read_map(path)
     if stored.bits == 1:
-        raise InputError(f"{quote(path)} holds true and false, which is no depth: give one number per pixel.")
+        raise InputError(f"{quote(path)} holds true and false, which is not depth: give one number per pixel.")
     # What a file says of millimetres was said of 16 bits: 8 do not reach beyond the camera's own lens.
     if stored.bits == 8 and (not unit.source or (unit.from_file and unit.whole <= PARSER_DEFAULT)):
         raise InputError(
-            f"The depth map {quote(path)} holds 8-bit numbers, which reach a quarter of a metre in millimetres: set "
-            f"{_FLAG}.unit to the metres per stored value, write 16-bit maps in millimetres, or train without depth by "
-            f"{_FLAG}.source none."
+            f"The depth map {quote(path)} holds 8-bit numbers, which reach only 0.255 metres if they are millimetres: "
+            f"set {_FLAG}.unit to the metres per stored value, write 16-bit maps in millimetres, or train without "
+            f"depth by {_FLAG}.source none."
         )
     return stored
 

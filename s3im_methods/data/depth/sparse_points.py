@@ -10,6 +10,10 @@ from s3im_methods.data.depth.look_up import names_among, pair_by_path
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
+# Bundle adjustment and rounding move cameras by less.
+_APART = 0.05
+_FEWEST_CAMERAS = 2
+
 
 @dataclass(frozen=True)
 class SparsePoints:
@@ -73,7 +77,7 @@ def _read_cloud(path: Path) -> np.ndarray:
     points = np.asarray(o3d.io.read_point_cloud(str(path)).points)  # pyright: ignore[reportArgumentType]
     points = points[np.isfinite(points).all(axis=1)] if len(points) else points
     if len(points) == 0:
-        raise InputError(f"{quote(path)} holds no points: write it anew, or drop ply_file_path.")
+        raise InputError(f"{quote(path)} holds no points: write it again, or drop ply_file_path.")
     return points
 
 
@@ -90,16 +94,42 @@ def _from_colmap(frames: FrameList, folder: Path, transform: np.ndarray, scale: 
         try:
             points, images = read_points(folder / f"points3D{ending}"), read_images(folder / f"images{ending}")
         except Exception as error:  # nerfstudio's readers raise errors of any kind on a damaged file.
-            raise InputError(f"The COLMAP model in {quote(folder)} is damaged: write it anew.") from error
+            raise InputError(f"The COLMAP model in {quote(folder)} is damaged: write it again.") from error
         if not points:
             return None
         index = {number: row for row, number in enumerate(points)}
         by_name = {image.name: image.point3D_ids.tolist() for image in images.values()}
         listed = [frame["file_path"] for frame in frames.all_frames]
         remedy = f"name the images in {quote(folder)} by their folders too, as in {quote(frames.source)}"
+        pairs = pair_by_path(listed, names_among(list(by_name)), "COLMAP image", remedy)
         seen = {
             name: np.array(sorted({index[number] for number in by_name[known] if number in index}), dtype=np.int64)
-            for name, known in pair_by_path(listed, names_among(list(by_name)), "COLMAP image", remedy).items()
+            for name, known in pairs.items()
         }
+        stand = {image.name: -image.qvec2rotmat().T @ image.tvec for image in images.values()}
+        transform = _right_transform(frames, {name: stand[known] for name, known in pairs.items()}, transform, folder)
         return SparsePoints(_moved(np.array([point.xyz for point in points.values()]), transform, scale), seen)
     return None
+
+
+def _right_transform(frames: FrameList, stand: dict[str, np.ndarray], assumed: np.ndarray, folder: Path) -> np.ndarray:
+    """From COLMAP's coordinates to the scene's: the one by which its cameras stand where the frames have them.
+
+    Where transforms.json has no applied_transform, nerfstudio assumes that ns-process-data turned its axes; other tools
+    leave the poses in COLMAP's own.
+    """
+    poses = {frame["file_path"]: np.array(frame["transform_matrix"], dtype=np.float64) for frame in frames.all_frames}
+    names = [name for name in stand if name in poses]
+    if len(names) < _FEWEST_CAMERAS:
+        return assumed
+    theirs = np.array([stand[name] for name in names])
+    ours = _moved(np.array([poses[name][:3, 3] for name in names]), frames.points_to_scene, 1.0)
+    extent = float(np.ptp(ours, axis=0).max())
+    for transform in (assumed, frames.points_to_scene):
+        if np.median(np.linalg.norm(_moved(theirs, transform, 1.0) - ours, axis=1)) <= _APART * extent:
+            return transform
+    raise InputError(
+        f"The COLMAP model in {quote(folder)} has its cameras elsewhere than {quote(frames.source)}, which leaves its "
+        "points without a place: give the applied_transform that leads from its coordinates to those of the file, or "
+        "remove the model."
+    )

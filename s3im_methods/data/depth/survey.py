@@ -100,6 +100,11 @@ class DepthSurvey:
         if self.source == "none":
             return
         unit = "set --pipeline.datamanager.depth.unit to the metres per stored value"
+        if not self.with_depth and self.source == "sparse" and not self.out_of_range:
+            raise InputError(
+                f"No point of the reconstruction is seen by any of the {self.views} training views: give points in the "
+                "coordinates of the poses, or train without depth by --pipeline.datamanager.depth.source none."
+            )
         if not self.with_depth:
             left = ""
             if self.out_of_range:
@@ -107,7 +112,7 @@ class DepthSurvey:
             elif lost := self.invalid + sum(self.constants.values()):
                 left = f": {lost} stored values are NaN, infinite, negative or constants for no reading"
             raise InputError(
-                f"No pixel of the {self.views} training views has usable depth{left}; look at it with "
+                f"No pixel of the {self.views} training views has usable depth{left}. Look at it with "
                 f"`s3im depth-report`, {unit}, or correct the near and far limits."
             )
         if far_plane is not None and self.nearest / self.metres_per_unit > far_plane:

@@ -86,6 +86,7 @@ def unit_of(config: DepthSourceConfig, parser_factor: float, said: Mapping[str, 
 
 def _from_file(said: Mapping[str, Any]) -> tuple[DepthUnit, list[str]]:
     remarks: list[str] = []
+    found: list[tuple[str, DepthUnit]] = []
     for key in (_FACTOR_KEY, *_TEXT_KEYS, _WHOLE_KEY, *_SCALE_KEYS):
         value = said.get(key)
         if value is None:
@@ -98,11 +99,20 @@ def _from_file(said: Mapping[str, Any]) -> tuple[DepthUnit, list[str]]:
                 factor, where = 1 / factor, f"{where}, read as values per metre"
         if factor is None or not factor > 0:
             remarks.append(f"{key} is {quote(value)}, which says no unit: give metres per stored value above 0.")
-            continue
-        if key in (_FACTOR_KEY, *_TEXT_KEYS):
-            return DepthUnit(factor, factor, where, where), remarks
-        return DepthUnit(factor, source=where), remarks
-    return DepthUnit(), remarks
+        elif key in (_FACTOR_KEY, *_TEXT_KEYS):
+            found.append((key, DepthUnit(factor, factor, where, where)))
+        else:
+            found.append((key, DepthUnit(factor, source=where)))
+    if not found:
+        return DepthUnit(), remarks
+    counts, unit = found[0]
+    for key, other in found[1:]:
+        if abs(other.whole / unit.whole - 1) > 1e-6:
+            remarks.append(
+                f"{counts} of the scene means {unit.whole:g} metres per stored value and {key} {other.whole:g}: "
+                f"{counts} counts, so drop the one that is wrong."
+            )
+    return unit, remarks
 
 
 def _in_words(text: str) -> float | None:

@@ -197,7 +197,7 @@ def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name].astype(np.float64) for name in stored.files}
     except Exception as error:  # NumPy's reader raises errors of any kind on bytes that are no archive.
-        raise InputError(f"{quote(path)} is no whole archive of arrays: copy it again.") from error
+        raise InputError(f"{quote(path)} is not a complete archive of arrays: copy it again.") from error
     numbers = sorted(int(m[1]) for m in (re.fullmatch(r"world_mat_(\d+)", name) for name in arrays) if m)
     cameras = []
     first_scale = arrays.get(f"scale_mat_{numbers[0]}", np.eye(4)) if numbers else np.eye(4)
@@ -205,7 +205,7 @@ def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray
         world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", np.eye(4))
         if world.shape not in ((3, 4), (4, 4)) or scale.shape != (4, 4):
             raise InputError(
-                f"world_mat_{number} or scale_mat_{number} in {quote(path)} is no 4 x 4 matrix: correct it."
+                f"world_mat_{number} or scale_mat_{number} in {quote(path)} is not a 4 x 4 matrix: correct it."
             )
         if not np.allclose(scale, first_scale, rtol=1e-5, atol=1e-8):
             raise InputError(
@@ -215,7 +215,9 @@ def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray
         try:
             cameras.append(decompose_projection((world @ scale)[:3]))
         except ValueError as error:
-            raise InputError(f"world_mat_{number} in {quote(path)} is no projection ({error}): correct it.") from error
+            raise InputError(
+                f"world_mat_{number} in {quote(path)} is not a projection ({error}): correct it."
+            ) from error
     uniform = np.diag(first_scale)[:3]
     off = first_scale[:3, :3] - np.diag(uniform)
     if uniform.min() <= 0 or np.ptp(uniform) > 1e-5 * uniform.max() or np.abs(off).max() > 1e-5 * uniform.max():
@@ -234,7 +236,8 @@ def _numbers_of(images: list[Path], numbers: list[int], path: Path) -> list[int]
         return named
     raise InputError(
         f"{quote(path)} holds {len(numbers)} cameras (world_mat_0 and on) for {len(images)} images, and the images' "
-        f"names, for instance {quote(images[0].name)}, do not say which is whose: remove the ones without a partner."
+        f"names, for instance {quote(images[0].name)}, do not say which camera is whose: remove "
+        "those without an image."
     )
 
 
@@ -257,8 +260,8 @@ def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, lin
     found[:, :2] *= width / whole.min()
     lines.append(
         f"The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, judged by their principal point"
-        f"{'' if is_common else ', which is no common size'}. These show the middle square at {width} x {height}, and "
-        "intrinsics are changed to match (--crop none leaves them)."
+        f"{'' if is_common else ', and that is not a common size'}. These show the middle square at {width} x "
+        f"{height}, and intrinsics are changed to match (--crop none leaves them)."
     )
     return found
 

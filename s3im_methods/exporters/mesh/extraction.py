@@ -127,7 +127,7 @@ def _box(settings: MeshSettings, low: NDArray, high: NDArray) -> tuple[NDArray, 
     for axis, name in enumerate("xyz"):
         if not low[axis] < high[axis]:
             raise InputError(
-                f"The crop box is empty: along {name} it runs from {low[axis]:.4g} to {high[axis]:.4g}; give another "
+                f"The crop box is empty: along {name} it runs from {low[axis]:.4g} to {high[axis]:.4g}. Give another "
                 "--crop-min or --crop-max."
             )
     return low, high
@@ -159,5 +159,5 @@ def _nothing(settings: MeshSettings, level_set: LevelSet, seen: tuple[NDArray, N
         return f"There is no surface in the crop box, and {where}: give another --crop-min and --crop-max."
     return (
         f"There is no surface at level {level_set.level:.4g}: in the box the {level_set.field.kind} runs from "
-        f"{level_set.lowest:.4g} to {level_set.highest:.4g}, and {where}; give another --level or crop box."
+        f"{level_set.lowest:.4g} to {level_set.highest:.4g}, and {where}. Give another --level or crop box."
     )

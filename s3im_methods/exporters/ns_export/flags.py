@@ -99,7 +99,7 @@ def _check_boxes(command: Any) -> None:
         for axis, low, high in zip("xyz", command.bounding_box_min, command.bounding_box_max, strict=True):
             if not low < high:
                 raise InputError(
-                    f"The box is empty: along {axis} it runs from {low:.4g} to {high:.4g}; give another "
+                    f"The box is empty: along {axis} it runs from {low:.4g} to {high:.4g}. Give another "
                     "--bounding-box-min or --bounding-box-max."
                 )
     lacking = [flag(name) for name in _OBB if hasattr(command, name) and getattr(command, name) is None]

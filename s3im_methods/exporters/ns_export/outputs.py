@@ -37,7 +37,7 @@ def check_outputs(command: Any, pipeline: Any) -> None:
         if wanted not in fitting:
             what = "one number" if channels == 1 else f"{channels} numbers"
             raise InputError(
-                f"{flag(name)} is '{wanted}', and the model has no output of {what} a pixel with that name: give one "
+                f"{flag(name)} is '{wanted}', and the model has no output of that name with {what} per pixel: give one "
                 f"of {', '.join(sorted(fitting))}."
             )
 
@@ -54,7 +54,7 @@ def check_cameras(cameras: Cameras, downscale: int) -> None:
     """
     instead = "use s3im export-mesh --method depth-fusion, which takes them"
     if bool((cameras.camera_type != CameraType.PERSPECTIVE.value).any()):
-        raise InputError(f"ns-export tsdf takes every camera for a pinhole, and this scene has others: {instead}.")
+        raise InputError(f"ns-export tsdf reads every camera as a pinhole, and this scene has others: {instead}.")
     sizes = {(int(w), int(h)) for w, h in zip(cameras.width.flatten(), cameras.height.flatten(), strict=True)}
     if len(sizes) > 1:
         raise InputError(f"ns-export tsdf needs images of one size, and this scene has {len(sizes)} sizes: {instead}.")

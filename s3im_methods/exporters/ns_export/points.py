@@ -81,11 +81,11 @@ class WantedPoints:
         if len(points):
             ends = torch.quantile(points.float()[:10_000].cpu(), torch.tensor([0.02, 0.98]), dim=0)
             low, high = (", ".join(f"{value:.3g}" for value in end.tolist()) for end in ends)
-            where = f"; most of them lie from ({low}) to ({high})"
+            where = f" Most of them lie from ({low}) to ({high})."
         raise InputError(
-            f"Of {self._seen} points that the training cameras see, {self._found} lie in the box, too few to ever "
-            f"reach --num-points {self.wanted}{where}. Give another box with {self.box_flags}, in scene units."
+            f"Of {self._seen} points that the training cameras see, {self._found} lie in the box, too few for "
+            f"--num-points {self.wanted}.{where} Give another box with {self.box_flags}, in scene units."
             if self.boxes
-            else f"Of {self._drawn} rays only {self._found} meet a surface, too few to ever reach --num-points "
+            else f"Of {self._drawn} rays only {self._found} meet a surface, too few for --num-points "
             f"{self.wanted}: train the run longer."
         )

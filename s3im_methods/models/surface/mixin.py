@@ -1,6 +1,7 @@
 """Makes a surface method of one of nerfstudio's surface models, as :mod:`s3im_methods.models.surface` tells."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -17,7 +18,7 @@ from torch.nn import Module, Parameter, functional
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
-from s3im_methods.encodings import fuse_hash_encodings, implementation_line
+from s3im_methods.encodings import chosen_implementation, fuse_hash_encodings, implementation_line
 from s3im_methods.fields.sdf_field import S3IMSDFField
 from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.models.crop import is_cropping
@@ -70,7 +71,10 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         Raises:
             InputError: If settings contradict each other or are out of range.
         """
-        return with_preset(config, cls.presets, facts)
+        config = with_preset(config, cls.presets, facts)
+        # Kept with the run, because a checkpoint of one implementation's grids does not fit all others.
+        chosen = chosen_implementation(config.sdf_field.implementation)
+        return replace(config, sdf_field=replace(config.sdf_field, implementation=chosen))
 
     def populate_modules(self) -> None:
         """Build nerfstudio's model, then put it into the scene's sphere."""

@@ -58,7 +58,7 @@ FAULTS = {
     ),
     "no frames": (
         lambda s: s.meta["val"]["frames"].clear(),
-        "'{s}/transforms_val.json' has no frames: write it anew, for instance with ns-process-data, "
+        "'{s}/transforms_val.json' has no frames: write it again, for instance with ns-process-data, "
         "which says how many images got a pose.",
     ),
     "one training image": (
@@ -95,7 +95,7 @@ FAULTS = {
     "image cut off": (
         lambda s: s.cut("train/2.png", 100),
         "1 of 3 images is unreadable, namely '{s}/train/2.png' (it is cut off or damaged): copy or "
-        "write such files anew, or drop their frames from '{s}/transforms_train.json'.",
+        "write such files again, or drop their frames from '{s}/transforms_train.json'.",
     ),
     "image of another size": (
         lambda s: s.save("train/2.png", "RGB", (8, 7)),
@@ -121,6 +121,6 @@ def test_file_instead_of_folder(blender, refusal):
     config = write(blender)
     config.data = blender.folder / "transforms_train.json"
     assert (
-        refusal(config) == "'{s}/transforms_train.json' is no folder: give --data the folder that holds "
+        refusal(config) == "'{s}/transforms_train.json' is not a folder: give --data the folder that holds "
         "transforms_train.json."
     )

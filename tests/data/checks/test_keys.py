@@ -31,32 +31,32 @@ HONOURED = {
     "fl_x per frame beside another": (
         lambda m: [f.update(fl_x=10.0 + k) for k, f in enumerate(m["frames"])],
         lambda o: o.cameras.fx[:, 0].tolist() == [10.0, 11.0, 12.0, 13.0],
-        "the frames' own fl_x count",
+        "each frame's own fl_x is used",
     ),
     "cx of one frame only": (
         lambda m: m["frames"][2].update(cx=5.0),
         lambda o: o.cameras.cx[:, 0].tolist() == [4.0, 4.0, 5.0, 4.0],
-        "the frames' own cx count",
+        "each frame's own cx is used",
     ),
     "k1 per frame beside another": (
         lambda m: [m["frames"][1].update(k1=0.3)],
         lambda o: o.cameras.distortion_params[:, 0].tolist() == pytest.approx([0.1, 0.3, 0.1, 0.1]),
-        "the frames' own lens distortion counts",
+        "each frame's own lens distortion is used",
     ),
     "k2 per frame and k1 at the top": (
         lambda m: frames(m, k2=0.2),
         lambda o: o.cameras.distortion_params[0, :2].tolist() == pytest.approx([0.1, 0.2]),
-        "the frames' own lens distortion counts",
+        "each frame's own lens distortion is used",
     ),
     "k4 alone on a fisheye": (
         lambda m: [m.pop("k1"), m.update(k4=0.01, camera_model="OPENCV_FISHEYE")],
         lambda o: o.cameras.distortion_params[0, 3].item() == pytest.approx(0.01),
-        "`k4` counts although it stands alone",
+        "`k4` is used, although no other distortion is given",
     ),
     "k4 at the top and k1 per frame": (
         lambda m: [m.pop("k1"), m.update(k4=0.01), frames(m, k1=0.2)],
         lambda o: o.cameras.distortion_params[0, [0, 3]].tolist() == pytest.approx([0.2, 0.01]),
-        "`k4` of the top counts for all frames",
+        "`k4` at the top is used for all frames",
     ),
     "k of SIMPLE_RADIAL": (
         lambda m: [m.pop("k1"), m.update(k=0.05, camera_model="SIMPLE_RADIAL")],
@@ -71,12 +71,12 @@ HONOURED = {
     "camera_model per frame": (
         lambda m: frames(m, camera_model="OPENCV_FISHEYE"),
         lambda o: (o.cameras.camera_type == CameraType.FISHEYE.value).all(),
-        "the cameras are taken for OPENCV_FISHEYE",
+        "the cameras are read as OPENCV_FISHEYE",
     ),
     "is_fisheye": (
         lambda m: m.update(is_fisheye=True),
         lambda o: (o.cameras.camera_type == CameraType.FISHEYE.value).all(),
-        "the cameras are taken for OPENCV_FISHEYE",
+        "the cameras are read as OPENCV_FISHEYE",
     ),
     "mask_filename": (
         lambda m: [f.update(mask_filename=f.pop("mask_path")) for f in m["frames"]],
@@ -134,7 +134,7 @@ NAMED = {
         lambda m: m.update(aplied_scale=2.0),
         "`aplied_scale` is not read: did you mean `applied_scale`?",
     ),
-    "a rational lens": (lambda m: m.update(k5=0.1), "`k5` (the lens has more radial terms than nerfstudio knows)"),
+    "a rational lens": (lambda m: m.update(k5=0.1), "`k5` (nerfstudio has fewer radial terms)"),
     "a rolling shutter": (
         lambda m: m.update(rolling_shutter=[0, 0, 0.3, 0]),
         "`rolling_shutter` (every image counts as taken at one moment)",

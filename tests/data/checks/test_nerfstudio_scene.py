@@ -24,20 +24,20 @@ def from_frames(meta, key, values):
 IN_TRANSFORMS = {
     "no frames": (
         lambda m, f: m.pop("frames"),
-        "{t} has no frames: write it anew, for instance with ns-process-data, which says how many images got a pose.",
+        "{t} has no frames: write it again, for instance with ns-process-data, which says how many images got a pose.",
     ),
     "empty frames": (
         lambda m, f: f.clear(),
-        "{t} has no frames: write it anew, for instance with ns-process-data, which says how many images got a pose.",
+        "{t} has no frames: write it again, for instance with ns-process-data, which says how many images got a pose.",
     ),
     "frames of another kind": (
         lambda m, f: m.update(frames={"a": 1}),
-        "{t} has no list as frames but {'a': 1}: write it anew, for instance with ns-process-data, "
+        "{t} has {'a': 1} as frames instead of a list: write it again, for instance with ns-process-data, "
         "which says how many images got a pose.",
     ),
     "a frame that is a number": (
         lambda m, f: f.__setitem__(2, 7),
-        "Frame 3 in {t} is no object but 7: mend it there, or write it anew, for instance with ns-process-data.",
+        "Frame 3 in {t} is 7 instead of an object: fix it there, or write it again, for instance with ns-process-data.",
     ),
     "no file_path": (lambda m, f: f[2].pop("file_path"), "Frame 3 in {t} has no file_path: add it or drop that frame."),
     "file_path null": (
@@ -197,12 +197,12 @@ IN_TRANSFORMS = {
     ),
     "split with unknown names": (
         lambda m, f: m.update(train_filenames=["images/1.png", "1.png", "2.png"]),
-        "train_filenames in {t} lists '1.png', which is no frame's file_path (2 of 3 names are unknown): "
+        "train_filenames in {t} lists '1.png', which is not the file_path of a frame (2 of 3 names are unknown): "
         "correct or drop it.",
     ),
     "split of another kind": (
         lambda m, f: m.update(val_filenames="images/1.png"),
-        "val_filenames in {t} is no list of file names: give a list of the frames' file_paths.",
+        "val_filenames in {t} is not a list of file names: give a list of the frames' file_paths.",
     ),
     "masks of some frames": (
         lambda m, f: [f[0].pop("mask_path"), f[3].pop("mask_path")],
@@ -258,27 +258,29 @@ def test_overlong_name(scene, refusal):
 
 
 IN_TEXT = {
-    "nothing": (b" \n", "{t} is empty: write it anew, for instance with ns-process-data."),
+    "nothing": (b" \n", "{t} is empty: write it again, for instance with ns-process-data."),
     "a comma too many": (
         b'{\n  "frames": [\n    1,\n  ]\n}',
-        "{t} is not valid JSON at line 4, column 3 (Expecting value): mend it there, or write it anew, "
+        "{t} is not valid JSON at line 4, column 3 (Expecting value): fix it there, or write it again, "
         "for instance with ns-process-data.",
     ),
     "cut off": (
         b'{"frames": [',
-        "{t} is not valid JSON at line 1, column 13 (Expecting value): mend it there, or write it anew,"
+        "{t} is not valid JSON at line 1, column 13 (Expecting value): fix it there, or write it again,"
         " for instance with ns-process-data.",
     ),
     "a list": (
         b"[1, 2]",
-        '{t} holds no object with "frames" but [1, 2]: write it anew, for instance with ns-process-data.',
+        '{t} holds [1, 2] instead of an object with "frames": write it again, for instance with ns-process-data.',
     ),
-    "null": (b"null", '{t} holds no object with "frames" but null: write it anew, for instance with ns-process-data.'),
+    "null": (
+        b"null",
+        '{t} holds null instead of an object with "frames": write it again, for instance with ns-process-data.',
+    ),
     "not text": (b'{"a": "\xff"}', "{t} is not UTF-8 text (at byte 7): save it as UTF-8."),
     "byte order mark": (
         b"\xef\xbb\xbf{}",
-        "{t} is not valid JSON at line 1, column 1 (Unexpected UTF-8 BOM (decode using utf-8-sig)): "
-        "mend it there, or write it anew, for instance with ns-process-data.",
+        "{t} begins with a byte order mark: save it as UTF-8 without one.",
     ),
 }
 
@@ -294,7 +296,7 @@ def test_fault_in_text(scene, refusal, fault):
 def test_text_that_stops_the_json_reader(scene, refusal, text):
     scene.path("transforms.json").write_text(text)
     assert refusal(scene.config()) == (
-        "'{s}/transforms.json' is nested too deeply or holds too long a number: write it anew, for instance with "
+        "'{s}/transforms.json' is nested too deeply or holds too long a number: write it again, for instance with "
         "ns-process-data."
     )
 
@@ -323,31 +325,31 @@ IN_FILES = {
         lambda s: s.cut("images/3.png", 0),
         {},
         "1 of 6 images is unreadable, namely '{s}/images/3.png' (it is empty): copy or write such files "
-        "anew, or drop their frames from {t}.",
+        "again, or drop their frames from {t}.",
     ),
     "PNG cut off": (
         lambda s: s.cut("images/3.png", 100),
         {},
         "1 of 6 images is unreadable, namely '{s}/images/3.png' (it is cut off or damaged): copy or write"
-        " such files anew, or drop their frames from {t}.",
+        " such files again, or drop their frames from {t}.",
     ),
     "JPEG cut off": (
         lambda s: [s.use_jpeg(), s.cut("images/0.jpg", -60)],
         {},
         "1 of 6 images is unreadable, namely '{s}/images/0.jpg' (it is cut off or damaged): copy or write"
-        " such files anew, or drop their frames from {t}.",
+        " such files again, or drop their frames from {t}.",
     ),
     "PNG cut off, twice": (
         lambda s: [s.cut("images/3.png", 100), s.cut("images/0.png", 90)],
         {},
         "2 of 6 images are unreadable, first '{s}/images/0.png' (it is cut off or damaged): copy or write"
-        " such files anew, or drop their frames from {t}.",
+        " such files again, or drop their frames from {t}.",
     ),
     "image is text": (
         lambda s: s.path("images/3.png").write_text("version https://git-lfs"),
         {},
         "1 of 6 images is unreadable, namely '{s}/images/3.png' (it is in no image format that Pillow "
-        "knows): copy or write such files anew, or drop their frames from {t}.",
+        "knows): copy or write such files again, or drop their frames from {t}.",
     ),
     "images of another size": (
         lambda s: [s.save(f"images/{k}.png", "RGB", (16, 12)) for k in (1, 2)],
@@ -383,7 +385,7 @@ IN_FILES = {
         lambda s: s.cut("masks/1.png", 70),
         {},
         "1 of 6 masks is unreadable, namely '{s}/masks/1.png' (it is cut off or damaged): copy or write "
-        "such files anew, or drop their frames from {t}.",
+        "such files again, or drop their frames from {t}.",
     ),
     "mask of another size": (
         lambda s: s.save("masks/1.png", "L", (8, 5)),
@@ -415,37 +417,37 @@ IN_FILES = {
         lambda s: s.cut("depths/1.png", 70),
         {},
         "1 of 6 depth maps is unreadable, namely '{s}/depths/1.png' (it is cut off or damaged): copy or "
-        "write such files anew, or drop their frames from {t}.",
+        "write such files again, or drop their frames from {t}.",
     ),
     "depth in no format": (
         lambda s: s.path("depths/1.png").write_text("depth"),
         {},
         "1 of 6 depth maps is unreadable, namely '{s}/depths/1.png' (OpenCV cannot read it): copy or "
-        "write such files anew, or drop their frames from {t}.",
+        "write such files again, or drop their frames from {t}.",
     ),
     "depth array cut off": (
         lambda s: s.cut("depths/5.npy", 150),
         {},
-        "1 of 6 depth maps is unreadable, namely '{s}/depths/5.npy' (it is no whole array of numbers): "
-        "copy or write such files anew, or drop their frames from {t}.",
+        "1 of 6 depth maps is unreadable, namely '{s}/depths/5.npy' (it is not a complete array of numbers): "
+        "copy or write such files again, or drop their frames from {t}.",
     ),
     "depth array of objects": (
         lambda s: np.save(s.path("depths/5.npy"), np.array([[None]])),
         {},
-        "1 of 6 depth maps is unreadable, namely '{s}/depths/5.npy' (it is no whole array of numbers): "
-        "copy or write such files anew, or drop their frames from {t}.",
+        "1 of 6 depth maps is unreadable, namely '{s}/depths/5.npy' (it is not a complete array of numbers): "
+        "copy or write such files again, or drop their frames from {t}.",
     ),
     "depth array of text": (
         lambda s: np.save(s.path("depths/5.npy"), np.array([["a"]])),
         {},
-        "1 of 6 depth maps is unreadable, namely '{s}/depths/5.npy' (it is no whole array of numbers): "
-        "copy or write such files anew, or drop their frames from {t}.",
+        "1 of 6 depth maps is unreadable, namely '{s}/depths/5.npy' (it is not a complete array of numbers): "
+        "copy or write such files again, or drop their frames from {t}.",
     ),
     "depth array with 3 channels": (
         lambda s: np.save(s.path("depths/5.npy"), np.ones((6, 8, 3))),
         {},
         "1 of 6 depth maps is unreadable, namely '{s}/depths/5.npy' (its shape is (6, 8, 3) instead of "
-        "(height, width)): copy or write such files anew, or drop their frames from {t}.",
+        "(height, width)): copy or write such files again, or drop their frames from {t}.",
     ),
     "no downscaled images": (
         lambda s: None,
@@ -458,7 +460,7 @@ IN_FILES = {
         lambda s: [s.save_all("_2", 2), s.save("images_2/3.png")],
         {"downscale_factor": 2},
         "1 of 6 images is not of the size that {t} gives, namely '{s}/images_2/3.png' with 8 x 6 instead "
-        "of 4 x 3 pixels (w x h divided by 2): write the downscaled copies anew in that size.",
+        "of 4 x 3 pixels (w x h divided by 2): write the downscaled copies again, in that size.",
     ),
     "no downscaled depth": (
         lambda s: [s.save_all("_2", 2), s.path("depths_2/3.png").unlink()],

@@ -241,7 +241,7 @@ def test_folder_named_json(tmp_path, refusal):
         (
             "images/1.png",
             "1 of 6 images is unreadable, namely '{s}/images/1.png' (Permission denied): copy or write such files "
-            "anew, or drop their frames from '{s}/transforms.json'.",
+            "again, or drop their frames from '{s}/transforms.json'.",
         ),
     ],
 )

@@ -73,7 +73,7 @@ class Room:
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("exact") / "room"
-    size = {"width": WIDTH, "height": HEIGHT, "train_views": 6, "test_views": 2}
+    size: dict[str, Any] = {"width": WIDTH, "height": HEIGHT, "train_views": 6, "test_views": 2}
     return write_scene(RoomConfig(**size, light_samples=4, supersampling=1), out)
 
 

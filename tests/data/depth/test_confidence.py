@@ -44,7 +44,7 @@ def test_the_scale_of_the_type_goes_unsaid(bits, values):
 def test_confidence_that_is_low_throughout_is_said(bits, values, as_set):
     found, said = full_confidence([stored(bits, *values)], as_set)
     assert found == as_set
-    assert f"hold {values[1]} at most where 255 is full confidence" in str(said)
+    assert f"is {values[1]}, and full confidence is 255" in str(said)
 
 
 def test_one_high_value_anywhere_is_enough():

@@ -216,7 +216,7 @@ def test_depth_of_half_the_size_is_enlarged_and_another_aspect_refused(room):
     dataset = room.dataset()
     assert metres(dataset)[1::2, 1::2] == pytest.approx(exact(room, dataset)[1::2, 1::2], rel=1e-5)
     room.each(lambda f: f.update(depth_file_path=room.write(f"h/{f['file_path'][7:-4]}.npy", room.exact(f)[:, 5:])))
-    with pytest.raises(InputError, match=r"has 43 x 36 pixels where its image .* has 48 x 36"):
+    with pytest.raises(InputError, match=r"has 43 x 36 pixels, but its image .* has 48 x 36"):
         room.dataset()[0]
 
 

@@ -52,11 +52,11 @@ def spoilt(tmp_path, name: str):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("colour.png", "holds an array of shape \\(4, 5, 3\\) and type uint8, which is no depth map"),
-        ("text.npy", "which is no depth map"),
-        ("cut.npy", "is no whole array of numbers"),
+        ("colour.png", "holds an array of shape \\(4, 5, 3\\) and type uint8, which is not a depth map"),
+        ("text.npy", "which is not a depth map"),
+        ("cut.npy", "is not a complete array of numbers"),
         ("cut.png", "OpenCV cannot read the depth map"),
-        ("cut.exr", "cannot be read \\(it is no whole EXR file\\): copy or write it anew"),
+        ("cut.exr", "cannot be read \\(it is not a complete EXR file\\): copy or write it again"),
         ("missing.png", "is missing: put it back"),
         ("missing.npy", "is missing: put it back"),
     ],
@@ -112,7 +112,7 @@ def test_types_of_arrays(tmp_path, kind, bits, largest):
 @pytest.mark.parametrize("shape", [(4, 5, 3), (2, 4, 5), (4, 5, 2), (3, 4, 5, 3), (20,), (0, 5)])
 def test_arrays_of_several_channels_are_refused(tmp_path, shape):
     np.save(tmp_path / "d.npy", np.arange(np.prod(shape), dtype=np.float32).reshape(shape))
-    with pytest.raises(InputError, match="which is no depth map: give one number per pixel"):
+    with pytest.raises(InputError, match="which is not a depth map: give one number per pixel"):
         read_map(tmp_path / "d.npy")
 
 
@@ -126,7 +126,7 @@ def test_grey_saved_as_colour_is_one_channel(tmp_path, name):
         cv2.imwrite(str(tmp_path / name), image)
         assert np.array_equal(read_map(tmp_path / name).values, grey)
     cv2.imwrite(str(tmp_path / name), np.stack([grey, grey + 1, grey], axis=-1))
-    with pytest.raises(InputError, match="which is no depth map"):
+    with pytest.raises(InputError, match="which is not a depth map"):
         read_map(tmp_path / name)
 
 
@@ -144,5 +144,5 @@ def test_pfm_is_stored_upside_down_and_its_scale_is_the_order_of_bytes(tmp_path,
     (tmp_path / "d.pfm").write_bytes(b"Pf\n5 4\n" + scale + b"\n" + data)
     assert np.array_equal(read_map(tmp_path / "d.pfm").values, MAP)
     (tmp_path / "d.PFM").write_bytes(b"Pf\n5 4\n" + scale + b"\n" + data[:-1])
-    with pytest.raises(InputError, match="it is no whole PFM file"):
+    with pytest.raises(InputError, match="it is not a complete PFM file"):
         read_map(tmp_path / "d.PFM")

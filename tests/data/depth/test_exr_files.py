@@ -49,7 +49,9 @@ def test_depth_in_metres_through_the_common_reader(tmp_path):
 def test_other_files_are_refused(content, tmp_path):
     path = write(tmp_path / "d.exr", {"Z": RAMP})
     path.write_bytes(path.read_bytes()[:-3] if content is None else content)
-    with pytest.raises(InputError, match=r"d.exr' cannot be read \(it is no whole EXR file\): copy or write it anew"):
+    with pytest.raises(
+        InputError, match=r"d.exr' cannot be read \(it is not a complete EXR file\): copy or write it again"
+    ):
         read_map(path)
 
 
@@ -64,6 +66,6 @@ def test_any_bytes_are_read_or_refused(place, junk, tmp_path_factory):
 
 
 def test_colours_that_differ_are_no_depth(tmp_path):
-    with pytest.raises(InputError, match="which is no depth map"):
+    with pytest.raises(InputError, match="which is not a depth map"):
         read_map(write(tmp_path / "d.exr", {"R": RAMP, "G": RAMP + 1, "B": RAMP}))
     assert np.array_equal(read_map(write(tmp_path / "d.EXR", {"R": RAMP, "G": RAMP, "B": RAMP})).values, RAMP)

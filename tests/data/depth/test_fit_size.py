@@ -32,6 +32,6 @@ def test_another_aspect_is_refused_with_both_sizes():
     with pytest.raises(InputError) as refusal:
         fit_size(np.zeros((480, 640)), (480, 720), "'a.png'", "'b.jpg'")
     assert str(refusal.value) == (
-        "The depth map 'a.png' has 640 x 480 pixels where its image 'b.jpg' has 720 x 480, which is another shape: "
-        "give one of the image's aspect, uncropped."
+        "The depth map 'a.png' has 640 x 480 pixels, but its image 'b.jpg' has 720 x 480: "
+        "give one that shows the whole image."
     )

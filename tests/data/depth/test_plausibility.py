@@ -34,7 +34,7 @@ def test_no_unit_is_guessed_over_the_users_own_or_where_none_fits():
 def test_files_in_another_unit_are_counted_and_the_first_named(factor):
     medians = [1.0, 2.0, 4.0, 0.0, 3.0, 1.5, 2.5, 2 * factor, 3 * factor, 3.0]
     warning = str(mixed_units(medians, IMAGES))
-    assert warning.startswith("The depth of 2 of 9 views lies")
+    assert warning.startswith("In 2 of 9 views depth is")
     assert "'7.png'" in warning
 
 

@@ -117,7 +117,7 @@ def test_points_tell_a_wrong_scale(room):
 
 def test_eight_bits_need_a_unit(room, exact):
     store(room, lambda z: (z * 50).astype(np.uint8), ".png")
-    with pytest.raises(InputError, match=r"s/.*.png' holds 8-bit numbers, which reach a quarter of a metre"):
+    with pytest.raises(InputError, match=r"s/.*.png' holds 8-bit numbers, which reach only 0.255 metres"):
         lines(room)
     room.meta["depth_unit"] = "millimetre, z-depth"
     room.save()
@@ -131,7 +131,7 @@ def test_eight_bits_need_a_unit(room, exact):
 
 def test_true_and_false_are_no_depth(room):
     store(room, lambda z: z > 1)
-    with pytest.raises(InputError, match="holds true and false, which is no depth"):
+    with pytest.raises(InputError, match="holds true and false, which is not depth"):
         lines(room)
 
 
@@ -164,7 +164,7 @@ def test_a_far_plane_that_all_views_share_is_left_out_and_a_limit_told(room):
     assert room.dataset("val").depth_maps.get(0).metres.max() < 20
     store(room, lambda z: np.minimum(z, 1.5).astype(np.float32))
     assert metres(room).max() == 1.5
-    assert "share the largest value 1.5 on many pixels" in " ".join(lines(room))
+    assert "share one largest value, 1.5, on many pixels" in " ".join(lines(room))
 
 
 def test_monocular_constants_and_holes_are_counted(room):
@@ -218,7 +218,7 @@ def test_monocular_folders_of_two_cameras(room):
 def test_a_folder_in_which_nothing_fits_is_refused(room):
     (room.folder / "mono").mkdir()
     np.save(room.folder / "mono/other.npy", np.ones((36, 48)))
-    with pytest.raises(InputError, match=r"mono' holds no monocular depth map for any of 8 names"):
+    with pytest.raises(InputError, match=r"mono' holds no monocular depth map for any of 8 images"):
         room.dataset(monocular_folder="mono")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import open3d as o3d
 import pytest
+from scipy.spatial.transform import Rotation
 
 from s3im_methods.errors import InputError
 
@@ -18,6 +19,15 @@ def write_colmap(room, xyz, seen):
     (folder / "points3D.txt").write_text("\n".join(points) + "\n")
     matches = " ".join(f"1.0 1.0 {number + 7}" for number in seen) + " 2.0 2.0 -1"
     (folder / "images.txt").write_text(f"1 1 0 0 0 0 0 0 1 train_0000.png\n{matches}\n")
+
+
+def image_line(number, frame, name, turn, moved=(0.0, 0.0, 0.0)) -> str:
+    """What COLMAP writes of a frame's pose in its own coordinates, which ``turn`` leads out of."""
+    pose = np.array(frame["transform_matrix"])
+    rotation = (turn.T @ pose[:3, :3] @ np.diag([1.0, -1, -1])).T
+    x, y, z, w = Rotation.from_matrix(rotation).as_quat()
+    t = -rotation @ (turn.T @ pose[:3, 3] + moved)
+    return f"{number} {w} {x} {y} {z} {t[0]} {t[1]} {t[2]} 1 {name}"
 
 
 def cloud(room) -> np.ndarray:
@@ -71,12 +81,12 @@ def test_damaged_and_empty_reconstructions_are_refused(room):
     folder.mkdir(parents=True)
     for name in ("points3D.bin", "images.bin"):
         (folder / name).write_bytes(b"\x05" * 11)
-    with pytest.raises(InputError, match=r"The COLMAP model in .* is damaged: write it anew"):
+    with pytest.raises(InputError, match=r"The COLMAP model in .* is damaged: write it again"):
         room.dataset(source="sparse").depth_maps.get(0)
     for name in ("points3D.bin", "images.bin"):
         (folder / name).unlink()
     (room.folder / "points.ply").write_bytes(b"ply\n")
-    with pytest.raises(InputError, match=r"points.ply' holds no points: write it anew"):
+    with pytest.raises(InputError, match=r"points.ply' holds no points: write it again"):
         room.dataset(source="sparse").depth_maps.get(0)
 
 
@@ -91,11 +101,37 @@ def test_images_of_two_cameras_see_their_own_points(room):
     points = cloud(room)
     write_colmap(room, points @ ASSUMED, range(0, len(points), 50))
     path = room.folder / "colmap/sparse/0/images.txt"
-    first = path.read_text().replace("train_0000.png", "cam0/0000.png")
-    path.write_text(first + "2 1 0 0 0 0 0 0 1 cam1/0000.png\n1.0 1.0 7\n")
+    matches = path.read_text().splitlines()[1]
+    first, second = (image_line(k + 1, room.frames[k], f"cam{k}/0000.png", ASSUMED) for k in (0, 1))
+    path.write_text(f"{first}\n{matches}\n{second}\n1.0 1.0 7\n")
     dataset = room.dataset(source="sparse", parser={"eval_mode": "all"})
     place = next(i for i, image in enumerate(dataset.image_filenames) if image.parent.name == "cam0")
     assert np.count_nonzero(dataset.depth_maps.get(place).metres) > 10
-    path.write_text(first.replace("cam0/0000.png", "a/0000.png") + "2 1 0 0 0 0 0 0 1 b/0000.png\n1.0 1.0 7\n")
+    first, second = first.replace("cam0/", "a/"), second.replace("cam1/", "b/")
+    path.write_text(f"{first}\n{matches}\n{second}\n1.0 1.0 7\n")
     with pytest.raises(InputError, match=r"Both 'a/0000.png' and 'b/0000.png' could be the COLMAP image of"):
         room.dataset(source="sparse", parser={"eval_mode": "all"}).depth_maps.get(place)
+
+
+@pytest.mark.parametrize("turn", [ASSUMED, np.eye(3)])
+def test_the_models_coordinates_are_told_by_where_its_cameras_stand(room, turn):
+    """nerfstudio takes a model's axes for turned by ns-process-data, whoever wrote transforms.json."""
+    expected = room.dataset(source="sparse").depth_maps.get(0).metres
+    points = cloud(room)
+    write_colmap(room, points @ turn, range(0, len(points), 20))
+    path = room.folder / "colmap/sparse/0/images.txt"
+    matches = path.read_text().splitlines()[1]
+    lines = [f"{image_line(k + 1, room.frames[k], f'train_000{k}.png', turn)}\n{matches}" for k in range(4)]
+    path.write_text("\n".join(lines) + "\n")
+    found = room.dataset(source="sparse").depth_maps.get(0).metres
+    both = (found > 0) & (expected > 0)
+    assert both.sum() > 10 and np.isclose(found, expected, rtol=1e-4)[both].mean() > 0.3
+
+
+def test_a_model_whose_cameras_stand_elsewhere_is_refused(room):
+    points = cloud(room)
+    write_colmap(room, points @ ASSUMED, range(0, len(points), 20))
+    lines = [image_line(k + 1, room.frames[k], f"train_000{k}.png", ASSUMED, (5.0, 0, 0)) for k in range(4)]
+    (room.folder / "colmap/sparse/0/images.txt").write_text("\n1.0 1.0 7\n".join([*lines, ""]))
+    with pytest.raises(InputError, match=r"has its cameras elsewhere than .* give the applied_transform"):
+        room.dataset(source="sparse").depth_maps.get(0)

@@ -15,7 +15,7 @@ def survey(median: float, baseline: float) -> DepthSurvey:
 def test_metres_taken_for_centimetres_or_millimetres_are_told(ratio, factor):
     (_, warning) = survey(3.0 * ratio * factor, 3.0).lines()
     assert warning == (
-        f"The median depth is {3 * ratio * factor:.3g} metres where the cameras are at most 3 metres apart: if that is "
+        f"The median depth is {3 * ratio * factor:.3g} metres, but the cameras are at most 3 metres apart: if that is "
         "wrong, set --pipeline.datamanager.depth.unit."
     )
 

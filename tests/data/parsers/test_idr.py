@@ -116,7 +116,7 @@ def test_the_middle_square_of_larger_images_is_found(tmp_path, whole, side):
 def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path):
     write(tmp_path, (100, 100), (900, 500))
     outputs = parse(tmp_path, eval_interval=0)
-    assert "which is no common size" in said(tmp_path)
+    assert "and that is not a common size" in said(tmp_path)
     # The principal point is 2 % and 4 % off the middle.
     assert outputs.cameras.fx[0].item() == pytest.approx(100 / 500 * intrinsics((900, 500))[0, 0], rel=0.05)
 
@@ -179,7 +179,7 @@ def broken(folder: Path, fault: str) -> None:
     ("fault", "words"),
     [
         ("no cameras", "holds no cameras_sphere.npz or"),
-        ("cut off", "is no whole archive"),
+        ("cut off", "is not a complete archive"),
         ("no images", "holds no images in image/"),
         ("a mask is missing", "6 images but 5 masks"),
         ("an image too many", "6 cameras"),

@@ -216,7 +216,7 @@ def test_an_empty_level_set_names_the_range():
 
 def test_an_empty_crop_is_named():
     answer = refusal(Ball(), crop_min=(0.0, 2.0, 0.0), crop_max=(1.0, 1.0, 1.0))
-    assert answer == "The crop box is empty: along y it runs from 2 to 1; give another --crop-min or --crop-max."
+    assert answer == "The crop box is empty: along y it runs from 2 to 1. Give another --crop-min or --crop-max."
     answer = refusal(Ball(), method="depth-fusion", crop_min=(900.0,) * 3, crop_max=(901.0,) * 3)
     assert answer.startswith("The model knows nothing in the crop box, and the training cameras see a surface from (")
 

@@ -74,7 +74,7 @@ def test_inverted_boxes(kind):
     answer = refusal(kind, bounding_box_min=(0, 3, 0), bounding_box_max=(1, 2, 1))
     assert (
         answer
-        == "The box is empty: along y it runs from 3 to 2; give another --bounding-box-min or --bounding-box-max."
+        == "The box is empty: along y it runs from 3 to 2. Give another --bounding-box-min or --bounding-box-max."
     )
     assert "--bounding-box-max is 1 nan 1: give three" in refusal(kind, bounding_box_max=(1, float("nan"), 1))
 

@@ -20,6 +20,7 @@ from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.world_frame import WorldFrame
 from s3im_methods.exporters.ns_export import repairs, world
+from s3im_methods.models.s3im_mixin import S3IMMixin
 
 RADIUS = 0.75
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
@@ -171,8 +172,14 @@ def test_the_named_colours_are_those_of_points_and_texture(export, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"depth_output_name": "rgb"}, "--depth-output-name is 'rgb', and the model has no output of one number"),
-        ({"rgb_output_name": "depth"}, "--rgb-output-name is 'depth', and the model has no output of 3 numbers"),
+        (
+            {"depth_output_name": "rgb"},
+            "--depth-output-name is 'rgb', and the model has no output of that name with one",
+        ),
+        (
+            {"rgb_output_name": "depth"},
+            "--rgb-output-name is 'depth', and the model has no output of that name with 3",
+        ),
         ({"rgb_output_name": "x"}, "give one of grey, normals, rgb"),
         ({"normal_output_name": "depth"}, "--normal-output-name is 'depth'"),
     ],
@@ -204,7 +211,7 @@ def cameras(*sizes: int, kind: CameraType = CameraType.PERSPECTIVE) -> Cameras:
     ("of", "flags", "words"),
     [
         (cameras(16, 24), {}, "images of one size, and this scene has 2"),
-        (cameras(16, kind=CameraType.FISHEYE), {}, "takes every camera for a pinhole"),
+        (cameras(16, kind=CameraType.FISHEYE), {}, "reads every camera as a pinhole"),
         (cameras(16), {"downscale_factor": 9}, "--downscale-factor 9 leaves nothing of images of 16 x 16"),
     ],
 )
@@ -217,7 +224,9 @@ def test_cameras_that_a_tsdf_cannot_fuse(of, flags, words):
 
 def test_a_pipeline_of_ours_checks_the_command_that_builds_it(tmp_path, monkeypatch):
     monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
-    config: Any = SimpleNamespace(model=SimpleNamespace())
+    config: Any = SimpleNamespace(
+        model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)
+    )
     monkeypatch.setattr(exporter, "eval_setup", lambda _, **__: S3IMPipeline(config, "cpu", "inference"))
     with pytest.raises(InputError, match="needs splatfacto"):
         exporter.ExportGaussianSplat(tmp_path / "config.yml", tmp_path).main()

@@ -1,0 +1,72 @@
+"""The command line ``s3im check``: table, verdict, status, JSON, picture."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from s3im_methods.cli.main import main
+from s3im_methods.data.checks.which_parser import which_parser
+from s3im_methods.scenes import RoomConfig, write_scene
+
+SIZE: dict[str, Any] = {"width": 24, "height": 18, "train_views": 14, "test_views": 2}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> Path:
+    config = RoomConfig(**SIZE, supersampling=1, light_samples=2)
+    return write_scene(config, tmp_path_factory.mktemp("cli") / "room")
+
+
+def test_a_good_scene(scene, tmp_path, capsys):
+    main(["check", str(scene), "--picture", str(tmp_path / "scene.png")])
+    said = capsys.readouterr().out
+    assert "Training would accept this scene.\n" in said and "14 training views, 2 held out" in said
+    assert "Dataset is overriding" not in said
+    assert Image.open(tmp_path / "scene.png").size[0] > 800
+
+
+def test_json(scene, capsys):
+    main(["check", str(scene), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["accepted"] and found["warnings"] == [] and found["dataparser"] == "nerfstudio-data"
+    assert found["rows"]["split"] == "14 training views, 2 held out"
+    assert found["for_pictures"] == "s3im-nerfacto-lite"
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_refusal_ends_with_status_1(tmp_path, capsys, flags):
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(tmp_path), *flags])
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 1 and "ns-process-data images" in said
+    assert flags or "Training would refuse this scene: The scene folder" in said
+
+
+def test_settings_of_the_training_count(scene, capsys):
+    with pytest.raises(SystemExit):
+        main(["check", str(scene), "--set", "pipeline.datamanager.train-num-rays-per-batch=3"])
+    assert "3 rays per batch" in capsys.readouterr().out
+
+
+def test_a_place_for_the_picture_that_cannot_be_is_refused_first(scene, tmp_path):
+    with pytest.raises(SystemExit, match="--picture is"):
+        main(["check", str(scene), "--picture", str(tmp_path)])
+
+
+def test_the_parser_follows_from_the_files(tmp_path):
+    signs = {
+        "a/transforms.json": "nerfstudio-data",
+        "b/transforms_train.json": "blender-data",
+        "c/meta_data.json": "sdfstudio-data",
+        "d/cameras_sphere.npz": "idr-data",
+        "e/colmap/sparse/0/cameras.bin": "colmap",
+        "f/photo.jpg": "nerfstudio-data",
+    }
+    for name in signs:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert {name: which_parser(tmp_path / name[0]) for name in signs} == signs
