@@ -136,8 +136,8 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         if self.config.sdf_field.band > 0 and found.any():
             points, found = points[found], found[found]
         aside = self.config.smoothness_reach * self.sphere_radius * (2 * torch.rand_like(points) - 1)
-        gradients = self.field.geometry(torch.cat([points, points + aside]))[2]
-        return smooth_normals_loss(*gradients.chunk(2), found)
+        here, nearby = self.field.geometry(torch.cat([points, points + aside]))[2].chunk(2)
+        return smooth_normals_loss(here, nearby, found)
 
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
