@@ -250,7 +250,7 @@ def test_priors_of_another_size(sdfstudio):
     np.save(sdfstudio / "1_normal.npy", np.ones((3, 6, 6), dtype=np.float32))
     found = dataset(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))
     assert found[0]["depth"].shape == (6, 8)
-    with pytest.raises(InputError, match=r"The normal map '.*1_normal.npy' has 6 x 6 pixels where"):
+    with pytest.raises(InputError, match=r"The normal map '.*1_normal.npy' has 6 x 6 pixels, but"):
         found[1]
 
 

@@ -140,7 +140,7 @@ def test_without_load_config_nothing_is_said(run):
 )
 def test_an_output_folder_that_cannot_be(tmp_path, out, sentence):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=f"^--output-dir {sentence}|^--output-dir holds .*{sentence}"):
+    with pytest.raises(InputError, match=f"^--output-dir {sentence}|^--output-dir contains .*{sentence}"):
         prepare(typed(None, output_dir=tmp_path / out))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
