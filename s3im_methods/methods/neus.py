@@ -1,31 +1,20 @@
 """``s3im-neus``."""
 
-from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
-from s3im_methods.methods.common import cosine_adam, method
+from s3im_methods.methods.surface import LITE_FIELD, LITE_MODEL, full_method, lite_method
 from s3im_methods.models.s3im_neus import NeuSFieldConfig, S3IMNeuSModelConfig
 
-s3im_neus = method(
+s3im_neus = full_method(
     "s3im-neus",
     "NeuS with its hierarchical samples at full size, trained with S3IM: surfaces and meshes.",
     model=S3IMNeuSModelConfig(eval_num_rays_per_chunk=1 << 11, sdf_field=NeuSFieldConfig(hidden_dim=256)),
-    optimizers={
-        "fields": cosine_adam(5e-4, 20000, 500),
-        "encodings": cosine_adam(5e-3, 20000, 500),
-        "field_background": cosine_adam(5e-4, 20000, 500),
-        "depth_alignment": cosine_adam(1e-3, 20000, 0),
-    },
     rays=1024,
-    max_num_iterations=20000,
-    data_manager=SurfaceDataManagerConfig,
-    steps_per_eval_image=5000,
-    steps_per_save=2000,
 )
 
-s3im_neus_lite = method(
+s3im_neus_lite = lite_method(
     "s3im-neus-lite",
     "NeuS sized for a laptop without a GPU, trained with S3IM: meshes in minutes on 2 CPU cores.",
     model=S3IMNeuSModelConfig(
-        eval_num_rays_per_chunk=1 << 12,
+        **LITE_MODEL,
         cos_anneal_steps=1000,
         num_samples=24,
         num_samples_importance=16,
@@ -34,33 +23,6 @@ s3im_neus_lite = method(
         samples_per_batch=8192,
         occupancy_resolution=64,
         occupancy_step=1 / 64,
-        num_samples_outside=16,
-        background_width=64,
-        sdf_field=NeuSFieldConfig(
-            unlock_every=0,
-            num_layers=2,
-            hidden_dim=64,
-            geo_feat_dim=31,
-            num_layers_color=2,
-            hidden_dim_color=64,
-            num_levels=8,
-            max_res=256,
-            log2_hashmap_size=16,
-            position_frequencies=0,
-            appearance_embedding_dim=4,
-            band=6.0,
-            color_weight_threshold=1e-4,
-        ),
+        sdf_field=NeuSFieldConfig(**LITE_FIELD, band=6.0),
     ),
-    optimizers={
-        "fields": cosine_adam(5e-3, 3000, 100),
-        "encodings": cosine_adam(2e-2, 3000, 100),
-        "field_background": cosine_adam(5e-3, 3000, 100),
-        "depth_alignment": cosine_adam(1e-3, 3000, 0),
-    },
-    rays=1024,
-    max_num_iterations=3000,
-    data_manager=SurfaceDataManagerConfig,
-    steps_per_eval_image=500,
-    steps_per_save=500,
 )
