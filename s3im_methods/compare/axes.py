@@ -128,15 +128,15 @@ def parse_axis(text: str) -> Axis:
         [(('--pipeline.model.s3im.loss-mult', '0'),), (('--pipeline.model.s3im.loss-mult', '2'),)]
     """
     name, equals, listed = text.partition("=")
-    if name in _NAMED:
-        usual, choice = _NAMED[name]
+    if name in NAMED_AXES:
+        usual, choice = NAMED_AXES[name]
     elif "." in name:
         name = _flag(name)[2:]
         usual, choice = "", _field(name)
     else:
         raise InputError(
-            f"No axis '{name}': give one of {', '.join(_NAMED)}, or a field of the configuration with its values, such "
-            "as pipeline.model.s3im.loss-mult=0.3,1."
+            f"No axis '{name}': give one of {', '.join(NAMED_AXES)}, or a field of the configuration with its values, "
+            "such as pipeline.model.s3im.loss-mult=0.3,1."
         )
     values = [value.strip() for value in (listed if equals else usual).split(",")]
     if not all(values):
@@ -233,7 +233,7 @@ def _corruption(value: str) -> Choice:
     return Choice(value) if value == "none" else Choice(value, edit=SceneEdit(corruption=parse_corruption(value)))
 
 
-_NAMED: dict[str, tuple[str, Callable[[str], Choice]]] = {
+NAMED_AXES: dict[str, tuple[str, Callable[[str], Choice]]] = {
     "loss": ("none,s3im,control", _loss),
     "weight": ("0,0.3,1,3", _field(f"{_S3IM}.loss-mult"[2:])),
     "repeat": ("1,10", _field(f"{_S3IM}.repeat-time"[2:])),
