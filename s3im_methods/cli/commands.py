@@ -8,7 +8,7 @@ from typing import Any
 from s3im_methods import __version__
 
 TASKS = {
-    "see": ("overview",),
+    "see": ("results", "overview"),
     "make": ("demo", "scene"),
     "check": ("doctor", "check", "depth-report"),
     "train": ("ns-train", "compare"),
@@ -28,6 +28,7 @@ COMMANDS = {
     "export-mesh": "s3im_methods.cli.export_mesh:ExportMeshCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",
     "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
+    "results": "s3im_methods.cli.results:ResultsCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",
 }
 """Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.

@@ -33,6 +33,7 @@ class OverviewCommand:
         from s3im_methods.metrics.overview import ViewResult, draw_overview
         from s3im_methods.outputs import check_picture_file, written
         from s3im_methods.progress import track
+        from s3im_methods.runs.picture_notes import save_with_note
 
         if self.max_views < 1:
             raise InputError(f"--max-views is {self.max_views}: give 1 or more.")
@@ -62,8 +63,9 @@ class OverviewCommand:
                 )
             )
         title = f"{config.method_name} after {step + 1} steps: {len(views)} of {count} held-out views"
-        with written(output_path) as path:
-            draw_overview(title, views).save(path)
         mean = sum(view.psnr for view in views) / len(views)
+        note = {"run": str(config.get_base_dir().absolute()), "steps": step + 1, "psnr": mean, "views": len(views)}
+        with written(output_path) as path:
+            save_with_note(draw_overview(title, views), path, note)
         print(f"Wrote {output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")
         print(f"Next: {shlex.join(['s3im', 'turntable', '--load-config', str(self.load_config)])}")
