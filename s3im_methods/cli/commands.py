@@ -8,7 +8,7 @@ from typing import Any
 from s3im_methods import __version__
 
 TASKS = {
-    "see": ("results", "overview"),
+    "see": ("results", "overview", "turntable"),
     "make": ("demo", "scene"),
     "check": ("doctor", "check", "depth-report"),
     "train": ("ns-train", "compare"),
@@ -30,6 +30,7 @@ COMMANDS = {
     "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
     "results": "s3im_methods.cli.results:ResultsCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",
+    "turntable": "s3im_methods.cli.turntable:TurntableCommand",
 }
 """Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.
 
