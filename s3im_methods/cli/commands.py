@@ -13,7 +13,7 @@ TASKS = {
     "check": ("doctor", "check", "depth-report"),
     "train": ("ns-train", "compare"),
     "judge": ("ns-eval", "eval-mesh", "bench"),
-    "export": ("export-mesh", "render-depth"),
+    "export": ("export", "export-mesh", "render-depth"),
 }
 """Which commands belong to which task, in the order in which they are listed."""
 
@@ -25,6 +25,7 @@ COMMANDS = {
     "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
     "doctor": "s3im_methods.cli.doctor:DoctorCommand",
     "eval-mesh": "s3im_methods.cli.eval_mesh:EvalMeshCommand",
+    "export": "s3im_methods.cli.export:ExportCommand",
     "export-mesh": "s3im_methods.cli.export_mesh:ExportMeshCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",
     "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
