@@ -15,8 +15,8 @@ class CompareCommand:
     """Train variants of methods on scenes with several seeds, judge them on the same held-out views, and compare.
 
     Each run is a training by nerfstudio's own trainer in a process of its own; its command is among the results. A
-    second call with the same folder makes what is missing. An axis is loss (none, s3im, keep, control, patch, both),
-    weight (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none, noise,
+    second call with the same folder makes what is missing. An axis is loss (none, s3im, add, keep, control, patch,
+    both), weight (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none, noise,
     blur, exposure, or with a strength, as noise:0.2), or any field of the configuration with its values, such as
     pipeline.model.depth.kind=none,bounded. Differences are to the first value of each axis, and S3IM's to the control.
     """

@@ -17,8 +17,9 @@ _PATCH_SHARE = ("--pipeline.datamanager.pixel-sampler.patch-share", "0.5")
 _LOSSES: dict[str, tuple[Setting, ...]] = {
     "none": ((f"{_S3IM}.loss-mult", "0"),),
     "s3im": (),
+    "add": ((f"{_S3IM}.balance", "add"),),
     "keep": ((f"{_S3IM}.balance", "keep"),),
-    "control": ((f"{_S3IM}.role", "control"),),
+    "control": ((f"{_S3IM}.role", "control"), (f"{_S3IM}.balance", "add")),
     "patch": ((f"{_S3IM}.mode", "patch"), _PATCH_SHARE),
     "both": ((f"{_S3IM}.mode", "both"), _PATCH_SHARE),
 }
@@ -234,7 +235,7 @@ def _corruption(value: str) -> Choice:
 
 
 _NAMED: dict[str, tuple[str, Callable[[str], Choice]]] = {
-    "loss": ("none,s3im,control", _loss),
+    "loss": ("none,s3im", _loss),
     "weight": ("0,0.3,1,3", _field(f"{_S3IM}.loss-mult"[2:])),
     "repeat": ("1,10", _field(f"{_S3IM}.repeat-time"[2:])),
     "kernel": ("2,4,8", _kernel),
