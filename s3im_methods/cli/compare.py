@@ -16,9 +16,10 @@ class CompareCommand:
 
     Each run is a training by nerfstudio's own trainer in a process of its own; its command is among the results. A
     second call with the same folder makes what is missing. An axis is loss (none, s3im, add, keep, control, patch,
-    both), weight (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none, noise,
-    blur, exposure, or with a strength, as noise:0.2), or any field of the configuration with its values, such as
-    pipeline.model.depth.kind=none,bounded. Differences are to the first value of each axis, and S3IM's to the control.
+    both), weight (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none,
+    noise, blur, exposure, or with a strength, as noise:0.2), or any field of the configuration with its values, such as
+    pipeline.model.depth.kind=none,bounded. Differences are to the first value of each axis; of s3im and add also to the
+    control.
     """
 
     methods: tuple[str, ...]
