@@ -17,7 +17,8 @@ class CompareCommand:
     Each run is a training by nerfstudio's own trainer in a process of its own; its command is among the results. A
     second call with the same folder makes what is missing. An axis is loss (none, s3im, keep, control, patch, both),
     weight (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none, noise,
-    blur, exposure, or with a strength, as noise:0.2), or any field of the configuration with its values, such as
+    blur, exposure, or with a strength, as noise:0.2), scales (of the training images, joined by +, as 1+2+4; all are
+    judged at each), or any field of the configuration with its values, such as
     pipeline.model.depth.kind=none,bounded. Differences are to the first value of each axis, and S3IM's to the control.
     """
 
