@@ -27,6 +27,11 @@ def test_named_axes_are_flags():
     assert flags("patch-share=1") == [f"{share} 1"]
 
 
+def test_all_values_of_scales_are_judged_at_the_same_scales():
+    judged = "--pipeline.datamanager.eval-scales 1 2 4"
+    assert flags("scales=1,1+2,4") == [f"--pipeline.datamanager.scales {s} {judged}" for s in ("1", "1 2", "4")]
+
+
 def test_a_field_is_an_axis_however_its_words_are_joined():
     for name in ("pipeline.model.sdf_field.num_layers", "--pipeline.model.sdf-field.num-layers"):
         axis = parse_axis(f"{name}=1,2")
@@ -73,14 +78,15 @@ def test_axes_that_set_one_flag_twice_are_refused():
 
 def test_wrong_axes_get_a_sentence():
     wrong = {
-        "los": "No axis 'los': give one of loss, weight, repeat, kernel, patch-share, views, corruption, or a field of "
-        "the configuration with its values, such as pipeline.model.s3im.loss-mult=0.3,1.",
+        "los": "No axis 'los': give one of loss, weight, repeat, kernel, patch-share, views, corruption, scales, or a "
+        "field of the configuration with its values, such as pipeline.model.s3im.loss-mult=0.3,1.",
         "loss=ssim": "The axis loss has no value 'ssim': give some of none, s3im, add, keep, control, patch, both.",
         "weight=1,": "The axis 'weight=1,' lacks a value: give weight=VALUE,VALUE.",
         "weight=1,1": "The axis 'weight=1,1' has a value twice: give each once.",
         "pipeline.model.far-plane": "The axis 'pipeline.model.far-plane' lacks a value: give "
         "pipeline.model.far-plane=VALUE,VALUE.",
         "views=1": "The axis views has the value '1': give numbers of training views from 2 on, or all.",
+        "scales=1,a": "The axis scales has the value 'a': give whole numbers joined by +, such as 1+2+4.",
         "corruption=rain": "No corruption 'rain': give none, noise, blur or exposure, or one with its strength.",
         "corruption=blur:0": "The strength in the corruption 'blur:0' is no number above 0: give one, as in noise:0.1.",
         "corruption=blur:x": "The strength in the corruption 'blur:x' is no number above 0: give one, as in noise:0.1.",
