@@ -15,6 +15,7 @@ import tyro
 from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.utils import install_checks
 
+from s3im_methods.cli.commands import COMMANDS
 from s3im_methods.cli.compare import CompareCommand
 from s3im_methods.cli.main import _parse
 from s3im_methods.compare.plan import plan
@@ -48,7 +49,7 @@ def is_ours(command: str) -> bool:
     """Whether it begins with a command that a test can parse, and is not cut short by an ellipsis or a star."""
     name, _, rest = command.partition(" ")
     names = {"s3im", "ns-train", *SCRIPTS}
-    cut = "..." in command or "*" in command or (name == "ns-train" and rest.startswith("-"))
+    cut = "..." in command or "*" in command or "--tyro-" in command or (name == "ns-train" and rest.startswith("-"))
     return name in names and rest != "" and not cut
 
 
@@ -59,13 +60,15 @@ COMPARISONS = [line for line in IN_BLOCKS if line.startswith("s3im compare ")]
 
 def refusal(command: str) -> str:
     """What the command line says against a command, nothing if it takes it; the command does not run."""
-    name, *arguments = shlex.split(command.replace("METHOD", "s3im-nerfacto-lite"), comments=True)
+    name, *arguments = shlex.split(
+        command.replace("METHOD", "s3im-nerfacto-lite").replace("COMMAND", "check"), comments=True
+    )
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             parse(name, arguments)
     except SystemExit as end:
-        return said.getvalue() if end.code else ""
+        return (said.getvalue() or str(end.code)) if end.code else ""
     return ""
 
 
@@ -135,8 +138,14 @@ def test_the_flags_of_a_command_within_a_sentence_exist(command):
     assert said == "" or ("nrecognized" not in said and re.search("Missing|required", said)), said
 
 
+def test_the_page_of_commands_lists_all():
+    listed = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"`s3im {name}" not in listed] == []
+
+
 def test_a_command_with_a_flag_that_does_not_exist_is_noticed():
     assert "nrecognized" in refusal("s3im check SCENE --pictures x.png")
+    assert "no command" in refusal("s3im chek SCENE")
     assert "nrecognized" in refusal("ns-train s3im-nerfacto-lite --data SCENE --pipeline.model.s3im.weight 1")
     assert "nrecognized" in refusal("ns-export tsdf --load-config CONFIG --output-dir OUT --boxes 1")
 
