@@ -28,8 +28,8 @@ class CompareCommand:
     """Train variants with several seeds and compare them on held-out views.
 
     Each run is a training by nerfstudio's own trainer in a process of its own; its command is among the results. A
-    second call with the same folder makes what is missing. Differences are to the first value of each axis, and S3IM's
-    to the control.
+    second call with the same folder makes what is missing. Differences are to the first value of each axis; of s3im and
+    add also to the control.
 
     Several axes: s3im compare --methods s3im-tensorf-lite --scenes room object --output-dir out --axes loss=none,s3im
     views=10,all --max-num-iterations 1000
@@ -45,13 +45,14 @@ class CompareCommand:
     """Folder of all results."""
     axes: tuple[str, ...] = ("loss",)
     """What varies; of several axes, all combinations are made. Each is NAME, or NAME=VALUE,VALUE:
-    - loss: none, s3im, keep, control, patch, both
+    - loss: none, s3im, add, keep, control, patch, both
     - weight: of S3IM, as weight=0.1,1
     - repeat: permutations of S3IM, as repeat=1,10
     - kernel: side of S3IM's windows in pixels, as kernel=2,4
     - patch-share: share of the rays that come as patches, as patch-share=0,0.5
     - views: how many training views, as views=10,all
     - corruption: none, noise, blur, exposure, or with a strength, as noise:0.2
+    - scales: of the training images, joined by +, as 1,1+2+4; all are judged at each
     - FIELD.PATH: any field of the configuration, as pipeline.model.depth.kind=none,bounded"""
     seeds: int = 3
     """How many seeds: 0, 1 and so on."""

@@ -28,7 +28,7 @@ class OverviewCommand:
         """Render the views and write the picture."""
         import numpy as np
 
-        from s3im_methods.data.wording import names_below
+        from s3im_methods.data.views_at_scale import view_names
         from s3im_methods.errors import InputError
         from s3im_methods.metrics.overview import ViewResult, draw_overview
         from s3im_methods.outputs import check_picture_file, written
@@ -40,9 +40,9 @@ class OverviewCommand:
         output_path = check_picture_file(self.output_path, "--output-path")
         config, pipeline, step = load_run(self.load_config, test_mode="test")
         manager: Any = pipeline.datamanager
-        loader, filenames = manager.fixed_indices_eval_dataloader, manager.eval_dataset.image_filenames
-        names = names_below([Path(name) for name in filenames])
-        count = len(filenames)
+        loader = manager.fixed_indices_eval_dataloader
+        names = view_names(loader.input_dataset)
+        count = len(names)
         chosen = set(np.linspace(0, count - 1, min(self.max_views, count)).round().astype(int).tolist())
         views: list[ViewResult] = []
         drawn = ((names[index], *pair) for index, pair in enumerate(loader) if index in chosen)

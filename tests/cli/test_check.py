@@ -64,6 +64,7 @@ def test_the_parser_follows_from_the_files(tmp_path):
         "b/transforms_train.json": "blender-data",
         "c/meta_data.json": "sdfstudio-data",
         "d/cameras_sphere.npz": "idr-data",
+        "g/metadata.json": "multi-blender",
         "e/colmap/sparse/0/cameras.bin": "colmap",
         "f/photo.jpg": "nerfstudio-data",
     }
