@@ -5,6 +5,7 @@ not change.
 """
 
 from s3im_methods import compat
+from s3im_methods.methods.mipnerf import s3im_mipnerf, s3im_mipnerf_lite
 from s3im_methods.methods.nerfacto import (
     s3im_depth_nerfacto,
     s3im_depth_nerfacto_lite,
@@ -21,6 +22,8 @@ compat.apply()
 __all__ = [
     "s3im_depth_nerfacto",
     "s3im_depth_nerfacto_lite",
+    "s3im_mipnerf",
+    "s3im_mipnerf_lite",
     "s3im_nerfacto",
     "s3im_nerfacto_lite",
     "s3im_neus",
