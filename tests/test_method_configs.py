@@ -18,6 +18,7 @@ def test_our_methods_are_registered():
     families = [
         "s3im-depth-nerfacto",
         "s3im-mipnerf",
+        "s3im-mipnerf360",
         "s3im-nerfacto",
         "s3im-neus",
         "s3im-neus-facto",

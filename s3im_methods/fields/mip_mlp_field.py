@@ -70,8 +70,13 @@ class MipField(MipDensityField):
         num_octaves: Of the encoding.
         unbounded: See :class:`MipDensityField`.
         head_width: Width of the layer between features and colour.
-        appearance: A vector per training image, 0 for all other views; None for none.
+        appearance: A vector per training image; None for none.
+
+    Attributes:
+        use_average_appearance: Whether views that were not trained on have the average vector, and not 0.
     """
+
+    use_average_appearance = False
 
     def __init__(
         self,
@@ -118,4 +123,5 @@ class MipField(MipDensityField):
         cameras = samples.camera_indices[..., 0]
         if self.training:
             return table(cameras)
-        return table.embedding.weight.new_zeros(*cameras.shape, table.get_out_dim())
+        vector = table.mean(dim=0) if self.use_average_appearance else table.embedding.weight.new_zeros(())
+        return vector.expand(*cameras.shape, table.get_out_dim())
