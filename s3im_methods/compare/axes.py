@@ -18,8 +18,9 @@ _PATCH_SHARE = ("--pipeline.datamanager.pixel-sampler.patch-share", "0.5")
 _LOSSES: dict[str, tuple[Setting, ...]] = {
     "none": ((f"{_S3IM}.loss-mult", "0"),),
     "s3im": (),
+    "add": ((f"{_S3IM}.balance", "add"),),
     "keep": ((f"{_S3IM}.balance", "keep"),),
-    "control": ((f"{_S3IM}.role", "control"),),
+    "control": ((f"{_S3IM}.role", "control"), (f"{_S3IM}.balance", "add")),
     "patch": ((f"{_S3IM}.mode", "patch"), _PATCH_SHARE),
     "both": ((f"{_S3IM}.mode", "both"), _PATCH_SHARE),
 }
@@ -129,15 +130,15 @@ def parse_axis(text: str) -> Axis:
         [(('--pipeline.model.s3im.loss-mult', '0'),), (('--pipeline.model.s3im.loss-mult', '2'),)]
     """
     name, equals, listed = text.partition("=")
-    if name in _NAMED:
-        usual, choice = _NAMED[name]
+    if name in NAMED_AXES:
+        usual, choice = NAMED_AXES[name]
     elif "." in name:
         name = _flag(name)[2:]
         usual, choice = "", _field(name)
     else:
         raise InputError(
-            f"No axis '{name}': give one of {', '.join(_NAMED)}, or a field of the configuration with its values, such "
-            "as pipeline.model.s3im.loss-mult=0.3,1."
+            f"No axis '{name}': give one of {', '.join(NAMED_AXES)}, or a field of the configuration with its values, "
+            "such as pipeline.model.s3im.loss-mult=0.3,1."
         )
     values = [value.strip() for value in (listed if equals else usual).split(",")]
     if not all(values):
@@ -246,8 +247,8 @@ def _scales_judged_at(values: Sequence[str]) -> Callable[[str], Choice]:
     return lambda value: Choice(value, ((f"{_DATA}.scales", *value.split("+")), judged))
 
 
-_NAMED: dict[str, tuple[str, Callable[[str], Choice]]] = {
-    "loss": ("none,s3im,control", _loss),
+NAMED_AXES: dict[str, tuple[str, Callable[[str], Choice]]] = {
+    "loss": ("none,s3im", _loss),
     "weight": ("0,0.3,1,3", _field(f"{_S3IM}.loss-mult"[2:])),
     "repeat": ("1,10", _field(f"{_S3IM}.repeat-time"[2:])),
     "kernel": ("2,4,8", _kernel),

@@ -25,6 +25,7 @@ def test_a_good_scene(scene, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "Training would accept this scene.\n" in said and "14 training views, 2 held out" in said
     assert "Dataset is overriding" not in said
+    assert said.splitlines()[-1] == f"Next: ns-train s3im-nerfacto-lite --data {scene}"
     assert Image.open(tmp_path / "scene.png").size[0] > 800
 
 

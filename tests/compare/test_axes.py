@@ -13,7 +13,12 @@ def flags(text: str) -> list[str]:
 
 def test_named_axes_are_flags():
     s3im, share = "--pipeline.model.s3im", "--pipeline.datamanager.pixel-sampler.patch-share"
-    assert flags("loss") == [f"{s3im}.loss-mult 0", "", f"{s3im}.role control"]
+    assert flags("loss") == [f"{s3im}.loss-mult 0", ""]
+    assert flags("loss=add,keep,control") == [
+        f"{s3im}.balance add",
+        f"{s3im}.balance keep",
+        f"{s3im}.role control {s3im}.balance add",
+    ]
     assert flags("loss=patch,both") == [f"{s3im}.mode {mode} {share} 0.5" for mode in ("patch", "both")]
     assert flags("weight=0.3,3") == [f"{s3im}.loss-mult 0.3", f"{s3im}.loss-mult 3"]
     assert flags("weight") == [f"{s3im}.loss-mult {value}" for value in ("0", "0.3", "1", "3")]
@@ -75,7 +80,7 @@ def test_wrong_axes_get_a_sentence():
     wrong = {
         "los": "No axis 'los': give one of loss, weight, repeat, kernel, patch-share, views, corruption, scales, or a "
         "field of the configuration with its values, such as pipeline.model.s3im.loss-mult=0.3,1.",
-        "loss=ssim": "The axis loss has no value 'ssim': give some of none, s3im, keep, control, patch, both.",
+        "loss=ssim": "The axis loss has no value 'ssim': give some of none, s3im, add, keep, control, patch, both.",
         "weight=1,": "The axis 'weight=1,' lacks a value: give weight=VALUE,VALUE.",
         "weight=1,1": "The axis 'weight=1,1' has a value twice: give each once.",
         "pipeline.model.far-plane": "The axis 'pipeline.model.far-plane' lacks a value: give "
