@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from s3im_methods.encodings.integrated_position import IntegratedPositionEncoding
 from s3im_methods.encodings.octaves import OctaveEncoding
+from s3im_methods.fields.appearance import appearance_vectors
 from s3im_methods.rays.frustum_gaussians import contract_gaussians, frustum_gaussians
 
 _DENSITY_SHIFT = -1.0
@@ -32,6 +33,11 @@ class MipDensityField(Field):
         num_octaves: Of the encoding.
         unbounded: Whether space is contracted into a ball of radius 2 and the encoding is off the axes, as in mip-NeRF
             360.
+
+    Attributes:
+        use_average_appearance_embedding: Whether views that were not trained on have the images' average vector, and
+            not 0.
+        with_normals: Whether :meth:`get_normals` will be asked.
     """
 
     def __init__(self, num_layers: int, width: int, num_octaves: int, unbounded: bool) -> None:
@@ -47,14 +53,29 @@ class MipDensityField(Field):
             out_activation=nn.ReLU(),
         )
         self.density_head = nn.Linear(width, 1)
+        self.use_average_appearance_embedding = self.with_normals = False
 
     def get_density(self, ray_samples: RaySamples) -> tuple[Tensor, Any]:
         """Densities ``[*batch, 1]`` of samples, and the trunk's features."""
         gaussians = frustum_gaussians(ray_samples.frustums)
+        if self.with_normals and torch.is_grad_enabled():
+            # The normals are the gradient with respect to these.
+            mean = gaussians.mean
+            self._sample_locations = mean if mean.requires_grad else mean.requires_grad_()
         if self.unbounded:
             gaussians = contract_gaussians(gaussians)
         features = self.trunk(self.encoding(gaussians))
-        return functional.softplus(self.density_head(features) + _DENSITY_SHIFT), features
+        before = self.density_head(features)
+        self._density_before_activation = before
+        return functional.softplus(before + _DENSITY_SHIFT), features
+
+    def get_normals(self) -> Tensor:
+        """Normals ``[*batch, 3]`` of the density of the last samples; in training their gradients move the density."""
+        assert self._sample_locations is not None and self._density_before_activation is not None
+        (gradient,) = torch.autograd.grad(
+            self._density_before_activation.sum(), self._sample_locations, create_graph=self.training, retain_graph=True
+        )
+        return -functional.normalize(gradient, dim=-1)
 
     def get_outputs(self, ray_samples: RaySamples, density_embedding: Tensor | None = None) -> dict:
         """Nothing but the density."""
@@ -71,12 +92,7 @@ class MipField(MipDensityField):
         unbounded: See :class:`MipDensityField`.
         head_width: Width of the layer between features and colour.
         appearance: A vector per training image; None for none.
-
-    Attributes:
-        use_average_appearance: Whether views that were not trained on have the average vector, and not 0.
     """
-
-    use_average_appearance = False
 
     def __init__(
         self,
@@ -113,15 +129,8 @@ class MipField(MipDensityField):
         assert density_embedding is not None
         directions = ray_samples.frustums.directions
         seen = [self.bottleneck(density_embedding), directions, self.direction_encoding(directions)]
-        if self.embedding_appearance is not None:
-            seen.append(self._appearance(self.embedding_appearance, ray_samples))
+        vectors = appearance_vectors(self, ray_samples)
+        if vectors is not None:
+            seen.append(vectors)
         colours = self.colour_head(torch.cat(seen, dim=-1))
         return {FieldHeadNames.RGB: colours * (1 + 2 * _COLOUR_PADDING) - _COLOUR_PADDING}
-
-    def _appearance(self, table: Embedding, samples: RaySamples) -> Tensor:
-        assert samples.camera_indices is not None
-        cameras = samples.camera_indices[..., 0]
-        if self.training:
-            return table(cameras)
-        vector = table.mean(dim=0) if self.use_average_appearance else table.embedding.weight.new_zeros(())
-        return vector.expand(*cameras.shape, table.get_out_dim())

@@ -53,7 +53,14 @@ s3im_mipnerf360 = method(
 s3im_mipnerf360_lite = method(
     "s3im-mipnerf360-lite",
     "mip-NeRF 360 on hash grids, sized for a laptop without a GPU, trained with S3IM and with depth maps.",
-    model=S3IMMipNeRF360ModelConfig(**lite_nerfacto(), encoding="grid", dilation=0.0),
+    model=S3IMMipNeRF360ModelConfig(
+        **lite_nerfacto(),
+        encoding="grid",
+        dilation=0.0,
+        reflection_degrees=4,
+        reflection_layers=2,
+        reflection_bottleneck=16,
+    ),
     optimizers={
         "proposal_networks": warm_adam(1e-2, 2e-3, 4000, warmup_steps=100),
         "fields": warm_adam(1e-2, 2e-3, 4000, warmup_steps=100),

@@ -75,8 +75,11 @@ def test_it_trains_and_a_pixels_width_counts(encoding, appearance):
     model.eval()
     outputs = model(rays())
     assert outputs["normals"].isfinite().all() and outputs["accumulation"].min() > 1 - 1e-5
+    starts = torch.full((RAYS, 1, 1), 0.5)
     with torch.no_grad():
-        assert not torch.allclose(model(rays(1e-8))["rgb"], model(rays(1e-1))["rgb"], atol=1e-5)
+        samples = [rays(area).get_ray_samples(starts, starts + 0.1) for area in (1e-8, 1e-1)]
+        thin, thick = (model.field.get_density(each)[0] for each in samples)
+    assert ((thin - thick).abs() > 1e-4 * thin).float().mean() > 0.9
 
 
 def test_vectors_of_images_begin_at_zero_and_are_zero_for_other_views():
@@ -150,6 +153,8 @@ WRONG = {
     "charbonnier_padding": (-0.1, "give a number of 0 or above"),
     "num_layers": (0, "give 1 or more"),
     "num_octaves": (0, "give 1 or more"),
+    "reflection_layers": (0, "give 1 or more"),
+    "reflection_degrees": (6, "give 1 to 5"),
     "predict_normals": (True, "it needs --pipeline.model.encoding grid"),
 }
 
@@ -166,3 +171,32 @@ def test_the_users_settings_stay_as_they_are():
     config = S3IMMipNeRF360ModelConfig(**SMALL)
     S3IMMipNeRF360Model.decided(config, SENSOR)
     assert config.depth.kind == "auto" and config.opaque_background is None
+
+
+@pytest.mark.parametrize("encoding", ["mlp", "grid"])
+@pytest.mark.parametrize("appearance", ["glo", "embedding"])
+def test_reflections_train_and_are_shown(encoding, appearance):
+    settings = {"reflection_degrees": 3, "reflection_layers": 2, "reflection_bottleneck": 4}
+    model = build(encoding=encoding, reflection="ref-nerf", appearance=appearance, **settings)
+    history = losses_of_training(model, batch, 25, learning_rate=5e-3)
+    assert {"orientation_loss", "pred_normal_loss"} <= history[0].keys()
+    assert all(value.isfinite() for losses in history for value in losses.values())
+    assert history[-1]["rgb_loss"] < 0.7 * history[0]["rgb_loss"]
+    outputs = model.eval()(rays())
+    for name, channels in {"roughness": 1, "diffuse": 3, "specular": 3, "normals": 3, "pred_normals": 3}.items():
+        assert outputs[name].shape == (RAYS, channels) and outputs[name].isfinite().all()
+        assert outputs[name].min() >= 0 and outputs[name].max() <= 1
+    assert model.field.seen is None
+
+
+def test_a_networks_normals_move_its_density():
+    """In the authors' way; a hash grid's have no second derivative, so that there only the predicted ones move."""
+    for encoding, moves in (("mlp", True), ("grid", False)):
+        model = build(encoding=encoding, reflection="ref-nerf", reflection_layers=1, reflection_bottleneck=1).train()
+        outputs = model(rays())
+        losses = torch.autograd.grad(
+            outputs["normal_difference"], list(model.field.parameters()), allow_unused=True, retain_graph=True
+        )
+        assert any(gradient is not None and gradient.any() for gradient in losses)
+        with_graph = model.field.get_normals.__qualname__.startswith("MipDensityField")
+        assert with_graph == moves
