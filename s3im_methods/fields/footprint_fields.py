@@ -95,8 +95,9 @@ def see_footprints(model: Any, spread: float) -> list[SampleDensity]:
     Returns:
         The densities of each proposal.
     """
-    field, config = model.field, model.config
-    field.__class__ = PerRayFootprintNerfactoField if isinstance(field, PerRayNerfactoField) else FootprintNerfactoField
+    config, shares_along_rays = model.config, isinstance(model.field, PerRayNerfactoField)
+    field: Any = model.field
+    field.__class__ = PerRayFootprintNerfactoField if shares_along_rays else FootprintNerfactoField
     field.mlp_base = LevelWeightedMLP(
         _grid_of(field.mlp_base), 2, config.hidden_dim, 1 + field.geo_feat_dim, config.implementation
     )

@@ -119,7 +119,7 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
         if config.encoding == "grid":
             self.density_fns = see_footprints(self, config.footprint)
             if config.reflection == "ref-nerf":
-                make_grid_reflective(self.field, self._reflection(self.field.geo_feat_dim))
+                make_grid_reflective(self.field, self._reflection(self.field.geo_feat_dim))  # type: ignore[arg-type]
         else:
             self._use_networks()
         sampler = self.proposal_sampler

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from s3im_methods.fields.reflection_head import ReflectionHead, reflect
@@ -46,6 +47,7 @@ def test_a_rough_mirror_shows_no_direction_and_a_smooth_one_does():
     with torch.no_grad():
         model.spatial.bias[3] = 50.0
         first = model.specular.layers[0]
+        assert isinstance(first, nn.Linear)
         first.weight[:, 4 + model.encoding.out_dim :] = 0.0
     rough = model(features, directions, None)
     assert rough.specular.std(dim=0).max() < 1e-5

@@ -58,6 +58,7 @@ def rays(area: float = 1e-4, step: int = 0) -> RayBundle:
 
 def batch(step: int) -> tuple[RayBundle, dict]:
     bundle = rays(step=step)
+    assert bundle.camera_indices is not None
     indices = torch.cat([bundle.camera_indices, torch.zeros(RAYS, 2, dtype=torch.int64)], dim=-1)
     return bundle, {"image": torch.full((RAYS, 3), 0.8), "depth_image": torch.full((RAYS, 1), 0.6), "indices": indices}
 
@@ -163,7 +164,7 @@ WRONG = {
 def test_wrong_settings_are_one_sentence(name):
     value, what = WRONG[name]
     with pytest.raises(InputError) as error:
-        build(**{name: value})
+        build(None, **{name: value})
     assert str(error.value) == f"--pipeline.model.{name.replace('_', '-')} is {value}: {what}."
 
 
@@ -177,7 +178,7 @@ def test_the_users_settings_stay_as_they_are():
 @pytest.mark.parametrize("appearance", ["glo", "embedding"])
 def test_reflections_train_and_are_shown(encoding, appearance):
     settings = {"reflection_degrees": 3, "reflection_layers": 2, "reflection_bottleneck": 4}
-    model = build(encoding=encoding, reflection="ref-nerf", appearance=appearance, **settings)
+    model = build(None, encoding=encoding, reflection="ref-nerf", appearance=appearance, **settings)
     history = losses_of_training(model, batch, 25, learning_rate=5e-3)
     assert {"orientation_loss", "pred_normal_loss"} <= history[0].keys()
     assert all(value.isfinite() for losses in history for value in losses.values())
