@@ -46,7 +46,7 @@ def leave_out_walls() -> None:
         kept = between_seen(places, self.weights > 0)[mesh.faces.long()].all(dim=1)
         if not kept.any():
             CONSOLE.print(
-                "The training cameras see no surface in the box of the export, so that its mesh is only the outline of "
+                "The training cameras see no surface in the box of the export, so its mesh is only the outline of "
                 "what they see: give another --bounding-box-min and --bounding-box-max, or train longer."
             )
             return mesh

@@ -40,16 +40,15 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     s3im: S3IMConfig = field(default_factory=S3IMConfig)
     """Settings of the S3IM loss."""
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
-    """Which implementation of the same hash grids to use: tcnn is tinycudann, torch is nerfstudio's own, fused is ours
-    for CPUs, and for GPUs where it works (else it is nerfstudio's own); auto takes tinycudann where it can be
-    imported, else fused."""
+    """Which code computes the hash grids. tcnn: tinycudann. torch: nerfstudio's own. fused: ours, for CPUs and for GPUs
+    on which it works, else nerfstudio's own. auto: tinycudann if it can be imported, else fused."""
     background_color: Literal["random", "last_sample", "black", "white"] | None = None  # type: ignore[assignment]
-    """What is seen where a ray meets nothing: a colour, random colours in training, or the colour of the ray's last
-    sample, with which transparent images are put before black; None is white for images with a transparent background,
-    and last_sample for all others."""
+    """What a ray that meets nothing shows: a colour, random colours in training, or the colour of the ray's last sample
+    (transparent images are then composited over black). If not set: white for images with a transparent background,
+    else last_sample."""
     opacity_loss_mult: float = 0.1
-    """Weight of the squared difference of a ray's opacity and the images' alpha, where these have a transparent
-    background: without it, fog of the background's colour may gather before the training cameras."""
+    """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
+    background. Without it, fog of the background's colour may gather in front of the training cameras."""
 
 
 HARMLESS_WEIGHT = 0.03

@@ -43,7 +43,7 @@ class PatchAwarePixelSamplerConfig(PixelSamplerConfig):
     patch_size: int = 8
     """Side of a patch, in pixels."""
     seed: int = 0
-    """Seed of the pixels drawn where the trainer does not seed every step: in evaluation, and in the processes of
+    """Seed of the pixels that are drawn without the trainer's seed of a step: in evaluation, and in the processes of
     ParallelDataManager."""
     # Hidden from the command line: the datamanager overwrites the first three, and no rejection sampling takes place.
     num_rays_per_batch: tyro.conf.Suppress[int] = 4096
