@@ -1,10 +1,13 @@
 """The signed distance field of surface models: nerfstudio's ``SDFField`` on any machine.
 
-Differences to nerfstudio's: hash grids without tinycudann; a sphere of the scene's own, with the field's coordinates,
-its initial surface and its sharpness in units of that sphere; signed distances taken at the middle of each bin, where
-the opacity's formula has them (nerfstudio takes them at its start, half a bin too early, so that every surface comes
-out half a bin too deep); levels of the grid that are unlocked one after the other; gradients by differences too; no
-graph is kept outside training.
+Differences to nerfstudio's:
+
+* hash grids without tinycudann;
+* a sphere of the scene's own: coordinates, initial surface and sharpness are in its units;
+* signed distances at the middle of each bin, as in the opacity's formula. nerfstudio takes them at its start, and
+  renders every surface half a bin too deep;
+* levels of the grid that are unlocked one after the other, and gradients by differences;
+* no graph is kept outside training.
 
 Naming: ``sdf`` is the signed distance in scene units, negative inside; ``gradients`` its gradient with respect to scene
 points; ``sharpness`` that of the opacity rule in units of the unit sphere (s of NeuS, Wang et al., NeurIPS 2021), see

@@ -1,8 +1,12 @@
 """S3IM-nerfacto: nerfstudio's nerfacto (Tancik et al., SIGGRAPH 2023) with S3IM (Xie et al., ICCV 2023).
 
-Differences to nerfacto: the S3IM term; the hash grids' implementation follows what is installed; images with a
-transparent background are put before white, not black, where S3IM harms them, and their alpha is learned too; watching
-or stopping a run does not change its result (see ``compat.proposals``).
+Differences to nerfacto:
+
+* the S3IM term;
+* the implementation of the hash grids follows what is installed;
+* transparent images are composited over white, not black, and their alpha is learned too, because S3IM harms objects on
+  black;
+* watching or stopping a run does not change its result (see ``compat.proposals``).
 """
 
 from dataclasses import dataclass, field, replace
@@ -52,8 +56,8 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
 
 
 HARMLESS_WEIGHT = 0.03
-"""With this weight of S3IM an object before black whose alpha is not learned was as good as without, with ten times as
-much a decibel worse."""
+"""With this weight of S3IM an object on black whose alpha is not learned was as good as without. With ten times as much
+it was a decibel worse."""
 
 
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
@@ -115,7 +119,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         return losses
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That an object before black is in danger, where nerfacto was told to put it there and to ignore its alpha."""
+        """Warn about objects on black, if nerfacto was told to composite over black and to ignore the alpha."""
         config = self.config
         too_strong = config.s3im.role == "loss" and config.s3im.loss_mult > HARMLESS_WEIGHT
         before_black = self.transparent and config.background_color in ("last_sample", "black")

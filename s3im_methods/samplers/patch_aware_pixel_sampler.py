@@ -1,8 +1,12 @@
 """nerfstudio's pixel sampler, with real patches in a chosen share of the batch.
 
-What it mends in nerfstudio 1.1.5: its samplers erode the masks again for every batch (issues 2476 and 3040), assert an
-even number of rays where image sizes differ, give every image the same number of rays whatever its size, change the
-config that training and evaluation share, and ``PatchPixelSampler`` returns fewer rays than asked for (issue 2313).
+What it fixes in nerfstudio 1.1.5, whose samplers
+
+* erode the masks again for every batch (issues 2476 and 3040);
+* assert an even number of rays if image sizes differ;
+* give every image the same number of rays, whatever its size;
+* change the config that training and evaluation share;
+* return fewer rays than asked for, with patches (issue 2313).
 """
 
 import math
