@@ -59,8 +59,8 @@ class DepthLossConfig:
     """Which loss to use. bounded keeps each ray's cumulative weight within bounds around its depth; bounded-fork
     repeats the arithmetic of its authors' code. ds-nerf and urban are those of DS-NeRF and of Urban Radiance Fields;
     their stock variants repeat nerfstudio's arithmetic. l2 and l1 compare the rendered depth. ranking and pearson are
-    for depths of unknown scale. none trains without depth. auto, for surface methods only, is urban with a weight of 1
-    in rooms that have depth, else none."""
+    for depths of unknown scale. none trains without depth. auto suits surface methods, where it is urban with a weight
+    of 1 in rooms that have depth, and mip-NeRF 360, where it is bounded in scenes with depth maps; else it is none."""
     loss_mult: float | None = None
     """Weight of the depth loss in the total; 0 switches it off. Each kind has its own default: 5 for bounded and
     bounded-fork, 1 for what auto chooses, 0.3 for ds-nerf, 0.1 for urban and ranking, 0.01 for l2, l1 and pearson,
@@ -91,7 +91,7 @@ class DepthLossConfig:
         """
         if self.kind == "auto":
             raise InputError(
-                f"The depth loss ({_FLAG}.kind) is auto, which only surface methods can decide on: give one of "
+                f"The depth loss ({_FLAG}.kind) is auto, which only some methods can decide on: give one of "
                 "bounded, ds-nerf, urban, l2, l1, ranking, pearson, none."
             )
         if self.kind not in get_args(DepthLossKind):
@@ -109,7 +109,7 @@ class DepthLossConfig:
         self.sigma.check()
 
     def decided(self, wanted: bool) -> "DepthLossConfig":
-        """The same settings with auto replaced by the kind that it stands for.
+        """The same settings with auto replaced by the kind that it stands for in surface methods.
 
         Args:
             wanted: Whether there is depth that a surface can be fitted to.
@@ -117,6 +117,14 @@ class DepthLossConfig:
         if self.kind != "auto":
             return self
         return replace(self, kind="urban", loss_mult=self.weight()) if wanted else replace(self, kind="none")
+
+    def bounded_where(self, wanted: bool) -> "DepthLossConfig":
+        """The same settings with auto replaced by the kind that it stands for in mip-NeRF 360, with its usual weight.
+
+        Args:
+            wanted: Whether there are depth maps.
+        """
+        return self if self.kind != "auto" else replace(self, kind="bounded" if wanted else "none")
 
     def weight(self) -> float:
         """The loss's weight in the total.
