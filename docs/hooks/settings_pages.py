@@ -60,18 +60,21 @@ def page(name: str, configs: dict[str, Any]) -> str:
         "",
         f"These are the settings that this package adds to nerfstudio's. `ns-train {name} --help` lists all.",
         "*not set* means that the scene or a preset decides, or that the setting does nothing; see its meaning.",
+        "An empty cell means that this size has no such setting.",
         f"The page of [{name}](../methods/{name}.md) names those that matter.",
     ]
     tables = [dict(settings(config.pipeline, "--pipeline")) for config in configs.values()]
+    # The two sizes of a method may be different models.
+    meanings = {flag: meaning for table in tables for flag, (_, meaning) in table.items()}
     group = ""
-    for flag, (_, meaning) in tables[0].items():
+    for flag in sorted(meanings, key=lambda flag: flag.rpartition(".")[0]):
         begin, _, last = flag.rpartition(".")
         if begin != group:
             group = begin
             lines += ["", f"## {begin}", "", f"| flag | {' | '.join(configs)} | meaning |"]
             lines += ["|" + "---|" * (len(configs) + 2)]
-        defaults = " | ".join(table[flag][0] for table in tables)
-        lines.append(f"| `.{last}` | {defaults} | {meaning} |")
+        defaults = " | ".join(table[flag][0] if flag in table else "" for table in tables)
+        lines.append(f"| `.{last}` | {defaults} | {meanings[flag]} |")
     return "\n".join(lines) + "\n"
 
 
