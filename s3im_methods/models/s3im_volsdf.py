@@ -16,27 +16,31 @@ from torch import Tensor
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.fields.laplace_opacity import MAX_SHARPNESS, LaplaceOpacity
 from s3im_methods.models.presets import Presets, refuse
+from s3im_methods.models.s3im_neus import NeuSFieldConfig
 from s3im_methods.models.s3im_term import ReadOnlyText
 from s3im_methods.models.surface.mixin import SurfaceMixin
-from s3im_methods.models.surface.presets import OUR_OBJECT, OUR_ROOM
+from s3im_methods.models.surface.presets import HASH_GRID, OUR_OBJECT, OUR_ROOM, PAPER_NETWORKS
 from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
-from s3im_methods.rays.error_bound import ErrorBound, ErrorBoundedSampler
+from s3im_methods.rays.error_bounded_samples import ErrorBound, ErrorBoundedSampler
 
-_SIZES: dict[str, Any] = {"num_opacity_samples": 64, "opacity_error": 0.1}
-_OURS: dict[str, Any] = {**_SIZES, "beta": "scheduled", "convergence": "ray", "num_extra_samples": 0}
-_OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4}
+_OURS: dict[str, Any] = {**HASH_GRID, "beta": "scheduled", "sdf_field.beta_init": 0.4, "convergence": "ray"}
+_OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4, "opacity_error": 0.1}
+_OURS |= {"num_extra_samples": 0, "eikonal_points": 0.0}
 _TENTH = math.log(10) / 10  # beta starts at 0.1.
-_PAPER: dict[str, Any] = {**_SIZES, "beta": "learned", "convergence": "batch", "num_extra_samples": 32}
-_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "sdf_field.beta_init": _TENTH}
+_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "beta": "learned", "sdf_field.beta_init": _TENTH, "convergence": "batch"}
+_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "opacity_error": 0.1}
+_PAPER |= {"num_opacity_samples": 64, "num_extra_samples": 32, "eikonal_points": 0.5}
 
 PRESETS: Presets = {
-    (style, kind): {**of_kind, **own}
-    for style, own in (("ours", _OURS), ("paper", _PAPER))
-    for kind, of_kind in (("object", OUR_OBJECT), ("room", OUR_ROOM))
+    ("ours", "object"): {**OUR_OBJECT, **_OURS, "num_opacity_samples": 0},
+    # A room stays fog for long, of which every sample would be evaluated in full.
+    ("ours", "room"): {**OUR_ROOM, **_OURS, "num_opacity_samples": 24},
+    ("paper", "object"): {**OUR_OBJECT, **_PAPER},
+    ("paper", "room"): {**OUR_ROOM, **_PAPER},
 }
 
-_LEAST = {"sampling_rounds": 1, "num_first_samples": 1, "num_more_samples": 1, "num_opacity_samples": 4}
+_LEAST = {"sampling_rounds": 1, "num_first_samples": 1, "num_more_samples": 1, "num_opacity_samples": 0}
 _LEAST |= {"num_extra_samples": 0, "sharpness_steps": 1}
 
 
@@ -49,13 +53,15 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     style: Literal["ours", "paper"] = "ours"
     """Whose method the preset follows: ours has a schedule for beta and looks for samples ray by ray, paper has the
     original's learned beta, sample counts and convergence; any single setting below can still be given."""
+    sdf_field: NeuSFieldConfig = field(default_factory=NeuSFieldConfig)
+    """Settings of the signed distance field."""
     beta: Literal["learned", "scheduled"] | None = None
     """How the scale of the density becomes small: learned is the original's, with which foreground masks shrink the
     surface; scheduled makes 1 / beta a function of the step, even in its logarithm, from sdf-field.beta-init on."""
-    final_sharpness: float = 600.0
+    final_sharpness: float = 1500.0
     """What 1 / beta is at the end of the schedule, in units of the unit sphere."""
-    sharpness_steps: int = 3000
-    """Training steps that the schedule takes."""
+    sharpness_steps: int = 16000
+    """Training steps that the schedule takes; for a shorter run give fewer, about 80 % of the run."""
     convergence: Literal["ray", "batch"] | None = None
     """Who is looked at again: ray stops at each ray whose opacity is known well enough, batch looks at all rays while
     there is one whose opacity is not, as the original does."""
@@ -66,26 +72,19 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     num_first_samples: int | None = None
     """Samples of the first look, signed distances alone."""
     num_more_samples: int | None = None
-    """Samples of each further look."""
+    """Samples that each further look adds."""
     num_opacity_samples: int | None = None
-    """Samples per ray that are drawn from the opacity and evaluated in full."""
+    """Samples per ray that are drawn from the opacity and evaluated; 0 takes the bins between all that was looked at,
+    and num-more-samples further ones."""
     num_extra_samples: int | None = None
     """Samples of the search that are evaluated in full beside them."""
-    eikonal_points: float = 0.5
+    eikonal_points: float | None = None
     """Points of the eikonal loss that are drawn evenly from the cube around the scene's sphere, per ray; as many
     samples as there are rays are drawn beside them. 0 takes the gradients of all samples alone."""
 
 
 class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
-    """VolSDF trained with S3IM.
-
-    Args:
-        config: The model's configuration.
-        scene_box: The scene's bounds.
-        num_train_data: Number of training images.
-        metadata: The training set's metadata, whose :class:`~s3im_methods.data.scene_facts.SceneFacts` choose the
-            preset and the sphere.
-    """
+    """VolSDF trained with S3IM."""
 
     config: S3IMVolSDFModelConfig
     presets = PRESETS
@@ -101,6 +100,8 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
         for name, least in _LEAST.items():
             if getattr(result, name) < least:
                 refuse(name, getattr(result, name), f"give a number of {least} or more")
+        if result.num_opacity_samples in (1, 2, 3):
+            refuse("num_opacity_samples", result.num_opacity_samples, "give 4 or more, or 0 for the bins of the search")
         if not 0 < result.opacity_error < math.inf:
             refuse("opacity_error", result.opacity_error, "give an error above 0, such as 0.1")
         if not 0 < result.final_sharpness <= MAX_SHARPNESS:
@@ -136,7 +137,7 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
         """Samples by which the opacity is known well enough."""
         samples = self.sampler(ray_bundle, sdf=self.field.sdf, beta=1 / self.field.opacity.sharpness())
         found = self.evaluate(ray_bundle, samples)
-        if self.training and self.config.eikonal_points > 0:
+        if self.training and self.config.eikonal_points > 0:  # type: ignore[operator]
             found.for_losses["eik_grad"] = self._eikonal_gradients(found.for_losses["eik_grad"], len(ray_bundle))
         return found
 

@@ -15,9 +15,9 @@ from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import SceneSphere
 from s3im_methods.errors import InputError
-from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig
+from s3im_methods.models.s3im_neus import NeuSFieldConfig
 from s3im_methods.models.s3im_volsdf import S3IMVolSDFModel, S3IMVolSDFModelConfig
 
 SMALL: dict[str, Any] = {"num_first_samples": 10, "num_more_samples": 6, "num_opacity_samples": 8, "sharpness_steps": 4}
@@ -30,7 +30,7 @@ def build(band: float = 0.0, masks: bool = True, **settings: Any) -> Any:
     torch.manual_seed(0)
     metadata: dict[str, Any] = {}
     add_facts(metadata, object_sphere=SPHERE, room_sphere=SPHERE, has_foreground_mask=masks)
-    field = S3IMSDFFieldConfig(**FIELD, band=band)
+    field = NeuSFieldConfig(**FIELD, band=band)
     config = S3IMVolSDFModelConfig(**{"scene_kind": "object", "sdf_field": field, **SMALL, **settings})
     with lpips_without_download():
         return config.setup(
@@ -77,18 +77,12 @@ def test_styles_decide_beta_and_search():
         S3IMVolSDFModel.decided(S3IMVolSDFModelConfig(style=style), SceneFacts(scene_kind="room"))
         for style in ("ours", "paper")
     )
-    assert (ours.beta, ours.convergence, ours.num_opacity_samples, ours.num_extra_samples) == (
-        "scheduled",
-        "ray",
-        64,
-        0,
-    )
-    assert (paper.beta, paper.convergence, paper.num_opacity_samples, paper.num_extra_samples) == (
-        "learned",
-        "batch",
-        64,
-        32,
-    )
+    names = ("beta", "convergence", "num_opacity_samples", "num_extra_samples", "eikonal_points")
+    assert [getattr(ours, name) for name in names] == ["scheduled", "ray", 24, 0, 0.0]
+    assert [getattr(paper, name) for name in names] == ["learned", "batch", 64, 32, 0.5]
+    of_object = S3IMVolSDFModel.decided(S3IMVolSDFModelConfig(), SceneFacts(scene_kind="object"))
+    assert of_object.num_opacity_samples == 0
+    assert (ours.sdf_field.num_layers, paper.sdf_field.num_layers) == (2, 8)
     assert math.exp(-10 * paper.sdf_field.beta_init) == pytest.approx(0.1)
     assert ours.bounds == paper.bounds == "near-far"
     assert S3IMVolSDFModel.decided(
@@ -104,7 +98,7 @@ def test_styles_decide_beta_and_search():
         ({"sampling_rounds": 0}, "sampling-rounds is 0: give a number of 1 or more"),
         ({"num_first_samples": 0}, "num-first-samples is 0"),
         ({"num_more_samples": 0}, "num-more-samples is 0"),
-        ({"num_opacity_samples": 3}, "num-opacity-samples is 3: give a number of 4 or more"),
+        ({"num_opacity_samples": 3}, "num-opacity-samples is 3: give 4 or more, or 0"),
         ({"num_extra_samples": -1}, "num-extra-samples is -1: give a number of 0 or more"),
         ({"sharpness_steps": 0}, "sharpness-steps is 0"),
         ({"final_sharpness": 0.0}, "final-sharpness is 0.0: give a number above 0, up to 10000"),
@@ -124,7 +118,7 @@ def test_beta_is_a_function_of_the_step():
     for step in (2, 0, 4, 400):
         model.schedule(step)
         found.append(model.field.sharpness.item())
-    assert found == pytest.approx([math.sqrt(600 * math.exp(3)), math.exp(3), 600, 600], rel=1e-5)
+    assert found == pytest.approx([math.sqrt(1500 * math.exp(4)), math.exp(4), 1500, 1500], rel=1e-5)
 
 
 def test_a_learned_beta_learns():
@@ -190,7 +184,7 @@ def test_cameras_inside_the_surface_and_the_sphere_are_rendered(distance):
 
 
 def test_depth_is_where_the_initial_sphere_is():
-    model = build(sdf_field=S3IMSDFFieldConfig(**{**FIELD, "hidden_dim": 64}), num_opacity_samples=32).eval()
+    model = build(sdf_field=NeuSFieldConfig(**{**FIELD, "hidden_dim": 64}), num_opacity_samples=32).eval()
     rays, _ = batch(rays=40)
     outputs = model(rays)
     points = rays.origins + outputs["depth"] * rays.directions
