@@ -37,15 +37,14 @@ class CoarseDistances:
 
     def __call__(self, points: Tensor) -> Tensor:
         """Signed distances of points ``[N, 3]``, ``[N]``, or less than that in size where they are far from 0."""
-        n = self.resolution
-        cells = ((points - self.center) * (n / (2 * self.radius)) + n / 2).floor().long()
-        is_within = ((cells >= 0) & (cells < n)).all(dim=-1)
-        cells = cells.clamp(0, n - 1)
+        n, offsets = self.resolution, points - self.center
+        cells = (offsets * (n / (2 * self.radius)) + n / 2).long().clamp(0, n - 1)
         coarse = self.values[(cells[:, 0] * n + cells[:, 1]) * n + cells[:, 2]].to(points)
         least = coarse.abs() - self.half_diagonal
         distances = least.copysign(coarse)
+        is_outside = offsets.abs().amax(dim=-1) > self.radius
         # A field's own distance is worth asking for where it may be much more than the least one.
-        near = (~is_within | (least < self.half_diagonal)).nonzero()[:, 0]
+        near = (is_outside | (least < self.half_diagonal)).nonzero()[:, 0]
         if len(near):
             distances[near] = self.sdf(points[near]).to(distances)
         return distances

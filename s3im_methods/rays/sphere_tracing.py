@@ -31,9 +31,9 @@ class Tracing:
     rays that enter less deeply, may be missed."""
     steps: int = 64
     """Most evaluations of a ray on its way; those that are then still on their way are lost."""
-    refinements: int = 3
+    refinements: int = 2
     """Evaluations by the secant method."""
-    share: float = 0.9
+    share: float = 0.95
     """Length of a step as a share of the distance: below 1 for fields that grow faster than along a line."""
 
 
@@ -99,14 +99,15 @@ def trace(sdf: SDF, lines: Lines, settings: Tracing) -> Meetings:
             break
         value = sdf(lines.origins[rays] + lines.directions[rays] * at[:, None]).to(at)
         enters = (value_before > 0) & (value <= 0)
-        if enters.any():
-            crossed.append((rays[enters], before[enters], at[enters], value_before[enters], value[enters]))
-        is_closest = (value > 0) & (value < closest[rays])
-        closest[rays[is_closest]], distances[rays[is_closest]] = value[is_closest], at[is_closest]
-        goes_on = ~enters & (at < fars[rays])
-        step = (value.abs() * settings.share).clamp(min=settings.near)
-        rays, before, value_before = rays[goes_on], at[goes_on], value[goes_on]
-        at = torch.minimum(before + step[goes_on], fars[rays])
+        here = enters.nonzero()[:, 0]
+        if len(here):
+            crossed.append((rays[here], before[here], at[here], value_before[here], value[here]))
+        here = ((value > 0) & (value < closest[rays])).nonzero()[:, 0]
+        closest[rays[here]], distances[rays[here]] = value[here], at[here]
+        here = (~enters & (at < fars[rays])).nonzero()[:, 0]
+        rays, before, value_before = rays[here], at[here], value[here]
+        step = (value_before.abs() * settings.share).clamp(min=settings.near)
+        at = torch.minimum(before + step, fars[rays])
     lost = torch.zeros_like(found).index_fill(0, rays, True)
     if crossed:
         which, near, far, above, below = (torch.cat(parts) for parts in zip(*crossed, strict=True))
@@ -138,7 +139,7 @@ def coverage(sdf: SDF, lines: Lines, meetings: Meetings, widths: Tensor, setting
     at, deepest = meetings.distances[rays], torch.zeros_like(widths[rays])
     left: list[tuple[Tensor, ...]] = []
     for doubled in range(_DEEP_STEPS):
-        at = at + widths[rays] * 2 ** (doubled - 1)
+        at = at + widths[rays] * 2**doubled
         depth = -sdf(lines.origins[rays] + lines.directions[rays] * at[:, None]).to(at)
         is_out = depth < 0
         left.append((rays[is_out], at[is_out], deepest[is_out]))

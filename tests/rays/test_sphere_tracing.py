@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from s3im_methods.rays.sphere_tracing import Lines, Tracing, coverage, trace
 
-EXACT = Tracing(near=1e-3, steps=400, refinements=14)
+EXACT = Tracing(near=1e-3, steps=400, refinements=30)
 
 
 def ball(points: torch.Tensor, radius: float = 1.0) -> torch.Tensor:

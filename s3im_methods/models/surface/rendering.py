@@ -15,8 +15,8 @@ from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.rays.coarse_distances import CoarseDistances
 from s3im_methods.rays.sphere_tracing import Lines, Tracing, coverage, trace
 
-_NEAR = 4e-3
-"""Near to the surface, in radii of the scene's sphere: a tenth of what the lite grid's cells resolve."""
+_NEAR = 6e-3
+"""Near to the surface, in radii of the scene's sphere: less than a cell of the lite hash grid."""
 
 _NARROWEST = 1e-6
 """Least width of a pixel, in the same radii; that of a camera on the surface would be 0."""
