@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from s3im_methods.cli.load_run import load_run
 
@@ -11,7 +11,9 @@ _SPLITS = {"eval": ("test",), "train": ("train",), "all": ("train", "test")}
 
 @dataclass(frozen=True)
 class RenderDepthCommand:
-    """Write the depth of a run's evaluation or training views, in metres as far as its scene is."""
+    """Write the depth of a run's views, in metres if its scene is."""
+
+    example: ClassVar[str] = "s3im render-depth --load-config RUN/config.yml --output-dir depths --split all"
 
     load_config: Path
     """The run's config.yml, as for ns-eval."""
@@ -22,7 +24,7 @@ class RenderDepthCommand:
     measure: Literal["z", "distance"] = "z"
     """Depth along the viewing axis, or distance along the ray."""
     file_format: Literal["npy", "png"] = "npy"
-    """float32 metres as .npy, or 16-bit millimetres as PNG; 0 means none in both."""
+    """float32 metres as .npy, or 16-bit millimetres as PNG. 0 means no depth in both."""
     output_name: str = "depth"
     """The model's output to write, for instance expected_depth of nerfacto."""
     min_accumulation: float = 0.5
