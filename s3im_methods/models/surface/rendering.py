@@ -46,7 +46,7 @@ class SurfaceRenderer(nn.Module):
         self.center, self.radius = torch.tensor(config.sphere_center), config.sphere_radius
         self.grid: CoarseDistances | None = None
         self.grid_of: tuple[int, ...] = ()
-        self.rays, self.lost = 0, 0
+        self.rays, self.lost, self.most_lost = 0, 0, 0
 
     @property
     def is_chosen(self) -> bool:
@@ -92,10 +92,9 @@ class SurfaceRenderer(nn.Module):
         return self.grid
 
     def report(self) -> str | None:
-        """A sentence about the rays that were lost since the last call, where there are any."""
+        """A sentence about the rays of an image that were lost, where there are more than in those before."""
         rays, lost, self.rays, self.lost = self.rays, self.lost, 0, 0
-        if not lost:
+        if lost <= self.most_lost:
             return None
-        return (
-            f"Surface rendering lost {lost:,} of {rays:,} rays on their way to the surface: they show what is behind."
-        )
+        self.most_lost = lost
+        return f"Surface rendering lost {lost:,} of an image's {rays:,} rays, which show what is behind the surface."

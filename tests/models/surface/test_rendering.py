@@ -85,6 +85,14 @@ def test_every_method_shows_its_surface_with_the_outputs_of_volume_rendering(met
     assert torch.equal(outputs["rgb"][misses], torch.ones_like(outputs["rgb"][misses]))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_judged_by_it(method):
+    model = build(method).eval()
+    outputs = model.get_outputs_for_camera_ray_bundle(rays(24 * 24).reshape((24, 24)))
+    metrics, images = model.get_image_metrics_and_images(outputs, {"image": torch.full((24, 24, 3), 0.5)})
+    assert metrics["psnr"] > 0 and {"img", "depth", "normal"} <= images.keys()
+
+
 @pytest.mark.parametrize("method", ["neus", "unisurf"])
 def test_the_roots_are_the_fields(method):
     model, bundle = build(method).eval(), rays()
@@ -158,7 +166,10 @@ def test_lost_rays_are_counted_and_said_in_one_line(capsys):
     image = rays().reshape((8, 8))
     model.get_outputs_for_camera_ray_bundle(image)
     said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith("Surface rendering lost ") and "of 64 rays" in said
+    assert said.startswith("Surface rendering lost ") and "of an image's 64 rays" in said
+    # No more are lost in the next image, which is not worth a line.
+    model.get_outputs_for_camera_ray_bundle(image)
+    assert capsys.readouterr().out == ""
     model.surface_renderer.tracing = rendering.Tracing(near=1e-2)
     model.get_outputs_for_camera_ray_bundle(image)
     assert capsys.readouterr().out == ""
