@@ -83,7 +83,7 @@ def test_styles_decide_beta_and_search():
     of_object = S3IMVolSDFModel.decided(S3IMVolSDFModelConfig(), SceneFacts(scene_kind="object"))
     assert of_object.num_opacity_samples == 0
     assert (ours.sdf_field.num_layers, paper.sdf_field.num_layers) == (2, 8)
-    assert math.exp(-10 * paper.sdf_field.beta_init) == pytest.approx(0.1)
+    assert paper.sdf_field.beta_init == pytest.approx(math.log(10) / 10)
     assert ours.bounds == paper.bounds == "near-far"
     assert S3IMVolSDFModel.decided(
         S3IMVolSDFModelConfig(style="paper", opacity_error=0.2, beta="scheduled"), SceneFacts()

@@ -85,6 +85,7 @@ def test_from_a_sufficient_beta_on_any_distances_do():
 
 def test_the_least_beta_is_on_the_edge_of_what_is_enough():
     bundle = rays()
+    assert bundle.nears is not None and bundle.fars is not None
     edges = torch.linspace(0, 1, 33) * (bundle.fars - bundle.nears) + bundle.nears
     points = bundle.origins[:, None] + bundle.directions[:, None] * edges[..., None]
     lengths, sdf = edges.diff(dim=-1), ball(points)
