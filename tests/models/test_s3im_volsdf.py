@@ -17,6 +17,7 @@ from s3im_methods.data.scene_sphere import SceneSphere
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig
+from s3im_methods.methods.volsdf import s3im_volsdf, s3im_volsdf_lite
 from s3im_methods.models.s3im_neus import NeuSFieldConfig
 from s3im_methods.models.s3im_volsdf import S3IMVolSDFModel, S3IMVolSDFModelConfig
 
@@ -119,6 +120,13 @@ def test_beta_is_a_function_of_the_step():
         model.schedule(step)
         found.append(model.field.sharpness.item())
     assert found == pytest.approx([math.sqrt(1500 * math.exp(4)), math.exp(4), 1500, 1500], rel=1e-5)
+
+
+@pytest.mark.parametrize("method", [s3im_volsdf, s3im_volsdf_lite], ids=["full", "lite"])
+def test_beta_is_small_for_the_last_fifth_of_a_run(method):
+    config = method.config.pipeline.model
+    assert isinstance(config, S3IMVolSDFModelConfig)
+    assert config.sharpness_steps == 0.8 * method.config.max_num_iterations
 
 
 def test_a_learned_beta_learns():
