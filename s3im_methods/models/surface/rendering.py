@@ -41,7 +41,8 @@ class SurfaceRenderer(nn.Module):
             "Render",
             default_value=config.render,
             options=["volume", "surface"],
-            hint="volume composites samples along each ray; surface has one where the ray meets the surface: faster.",
+            hint="volume composites samples along each ray; surface has one where the ray meets the surface, which is "
+            "faster. Evaluations beside a training follow it too.",
         )
         self.center, self.radius = torch.tensor(config.sphere_center), config.sphere_radius
         self.grid: CoarseDistances | None = None
