@@ -20,6 +20,7 @@ COMMANDS = {
     "overview": "s3im_methods.cli.overview:OverviewCommand",
     "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",
+    "train": "s3im_methods.cli.train:TrainCommand",
 }
 """Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.
 
@@ -69,7 +70,12 @@ def _parse(argv: Sequence[str] | None) -> Any:
 
     import tyro
 
-    arguments = sys.argv[1:] if argv is None else argv
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["train"]:
+        # What follows is for the method's own flags to be read by.
+        from s3im_methods.cli.train import TrainCommand
+
+        return TrainCommand(tuple(arguments[1:]))
     members = []
     for name, place in COMMANDS.items():
         module, attribute = place.split(":")
