@@ -1,18 +1,22 @@
 """``s3im train``: nerfstudio's training of any method that renders rays, with S3IM."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import tyro
 
 
 @dataclass(frozen=True)
 class TrainCommand:
-    """Train any installed method that renders rays with S3IM: s3im train METHOD, with all flags of ns-train METHOD.
+    """Train a method that is not ours with S3IM, such as nerfacto, dnerf or a plugin.
 
-    Beside the method's own flags there are --pipeline.model.s3im.* (see --help after the method), patch-share and
-    patch-size of its pixel sampler, and --pipeline.model.hash-grids. With --pipeline.model.s3im.loss-mult 0 the
-    training is the method's own. Methods of this pack have S3IM already, and are trained as ns-train trains them.
+    After the method come all flags of ns-train METHOD, and --pipeline.model.s3im.*, --pipeline.model.hash-grids and
+    patch-share and patch-size of the pixel sampler; s3im train METHOD --help lists them, and s3im train lists the
+    methods. With --pipeline.model.s3im.loss-mult 0 the training is the method's own. Methods of this pack have S3IM
+    already, and are trained as by ns-train.
     """
+
+    example: ClassVar[str] = "s3im train nerfacto --data my-photos --pipeline.model.s3im.loss-mult 0.3"
 
     arguments: tyro.conf.Positional[tuple[str, ...]] = ()
     """The method and its flags."""
@@ -23,7 +27,7 @@ class TrainCommand:
         Raises:
             InputError: If the method cannot be trained with S3IM.
         """
-        if not self.arguments or self.arguments[0] in ("-h", "--help"):
+        if not self.arguments:
             print(_list_of_methods())
             return
         from s3im_methods.errors import InputError

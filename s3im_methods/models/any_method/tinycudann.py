@@ -173,13 +173,13 @@ def stand_in_for_tinycudann(model_class: type) -> Iterator[None]:
     if external.TCNN_EXISTS:
         yield
         return
-    stand_ins, missing = StandIns(), object()
+    stand_ins, raises, missing = StandIns(), external.tcnn, object()
     packages = {base.__module__.partition(".")[0] for base in model_class.__mro__} - _OTHERS
     replaced: list[tuple[Any, Any]] = []
     for name, module in list(sys.modules.items()):
-        own = vars(module).get(_NAME, missing) if isinstance(module, type(sys)) else external
+        own = getattr(module, "__dict__", {}).get(_NAME, missing)
         # In nerfstudio's modules it is an object that raises; in plugins it may be that, or not be there.
-        if own is external.tcnn or (own is missing and name.partition(".")[0] in packages):
+        if own is raises or (own is missing and name.partition(".")[0] in packages):
             replaced.append((module, own))
             setattr(module, _NAME, stand_ins)
     try:
