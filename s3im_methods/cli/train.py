@@ -8,7 +8,7 @@ import tyro
 
 @dataclass(frozen=True)
 class TrainCommand:
-    """Train a method that is not ours with S3IM, such as nerfacto, dnerf or a plugin.
+    """Train any other method with S3IM, such as nerfacto, dnerf or a plugin.
 
     After the method come all flags of ns-train METHOD, and --pipeline.model.s3im.*, --pipeline.model.hash-grids and
     patch-share and patch-size of the pixel sampler; s3im train METHOD --help lists them, and s3im train lists the

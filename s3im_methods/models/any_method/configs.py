@@ -57,6 +57,8 @@ def with_s3im(name: str, arguments: Sequence[str] | None = None) -> Any:
         return _parsed(name, copy.deepcopy(config), arguments)
     check_method(name)
     config = _with_flags(config)
+    # nerfstudio calls nerfacto-big and nerfacto-huge nerfacto too, so that their runs are loaded as that.
+    config.method_name = name + SUFFIX
     return _finished(_parsed(name, config, arguments))
 
 
@@ -73,7 +75,6 @@ def _parsed(name: str, config: Any, arguments: Sequence[str] | None) -> Any:
 def _with_flags(base: Any) -> Any:
     # Of its own, because dnerf changes its configuration while it is built.
     config = copy.deepcopy(base)
-    config.method_name = base.method_name + SUFFIX
     if config.vis == "wandb":
         # Which asks for an account.
         config.vis = "viewer"
