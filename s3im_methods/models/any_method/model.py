@@ -1,10 +1,11 @@
 """What a model that is not ours has beside its own when it is trained with S3IM."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.field_components.encodings import HashEncoding
-from torch import nn
+from torch import Tensor, nn
 
 from s3im_methods.encodings import fuse_hash_encodings, fused_available
 from s3im_methods.encodings.hash_grid import FusedHashEncoding
@@ -14,6 +15,9 @@ from s3im_methods.models.any_method.tinycudann import stand_in_for_tinycudann
 from s3im_methods.models.s3im_losses import S3IMLosses
 
 HashGrids = Literal["base", "fused"]
+
+_USUAL_OUTPUTS = ("rgb", "accumulation", "depth")
+_USUAL_METRICS = ("psnr", "ssim", "lpips")
 
 
 class AnyMethod(S3IMLosses):
@@ -41,6 +45,26 @@ class AnyMethod(S3IMLosses):
             super().populate_modules()
         if self.hash_grids == "fused":
             self._fuse()
+
+    def get_outputs(self, ray_bundle: RayBundle, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The method's outputs; outside training those of a fine rendering also by the names that all commands ask for.
+
+        Vanilla NeRF's ``rgb_fine`` is ``rgb`` too, and so on.
+        """
+        outputs: dict[str, Any] = super().get_outputs(ray_bundle, *args, **kwargs)  # type: ignore[assignment]
+        if not self.training:
+            for name in _USUAL_OUTPUTS:
+                if name not in outputs and f"{name}_fine" in outputs:
+                    outputs[name] = outputs[f"{name}_fine"]
+        return outputs
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """The method's metrics and images, with those of a fine rendering also by their usual names."""
+        metrics, images = super().get_image_metrics_and_images(outputs, batch)
+        fine = {name: metrics[f"fine_{name}"] for name in _USUAL_METRICS if f"fine_{name}" in metrics}
+        return fine | metrics, images
 
     def _fuse(self) -> None:
         if not fused_available():

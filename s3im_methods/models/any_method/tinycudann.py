@@ -41,6 +41,7 @@ class SphericalHarmonics(SHEncoding):
         degree: Number of bands, from 1 to 4.
 
     Example:
+        >>> import torch
         >>> encoding = SphericalHarmonics(2)
         >>> along_z = torch.tensor([[0.5, 0.5, 1.0]])
         >>> [round(value, 4) for value in encoding(along_z)[0].tolist()]

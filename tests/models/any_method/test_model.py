@@ -50,3 +50,15 @@ def test_an_occupancy_grid_is_refused_without_cuda():
     model.grid = OccGridEstimator()
     with pytest.raises(InputError, match="occupancy grid, which needs CUDA"):
         model.data_warnings(None)
+
+
+def test_a_fine_rendering_has_the_usual_names_too():
+    model = build(wrapped("vanilla-nerf"))
+    rays, pixels = batch(0)
+    assert "rgb" not in model.train()(rays)
+    outputs = {name: value.reshape(4, 8, -1) for name, value in model.eval()(rays).items()}
+    assert torch.equal(outputs["rgb"], outputs["rgb_fine"]) and {"depth", "accumulation"} <= outputs.keys()
+    model.ssim = lambda *pair: torch.tensor(0.5)  # The image is too small for its own.
+    metrics, _ = model.get_image_metrics_and_images(outputs, {"image": pixels["image"].reshape(4, 8, 3)})
+    assert metrics["ssim"] == metrics["fine_ssim"] == 0.5 and "psnr" in metrics
+    assert not any("lpips" in name for name in metrics if metrics[name] != metrics[name])
