@@ -90,14 +90,24 @@ class ExportMeshCommand:
         self._check()
         self._check_box()
         self._check_what_acts()
-        from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
-        from s3im_methods.exporters.mesh.mesh_files import write_mesh
-        from s3im_methods.exporters.mesh.training_split import training_split
-        from s3im_methods.exporters.mesh.world_frame import world_frame
         from s3im_methods.outputs import check_output_folder
 
         output_dir = check_output_folder(self.output_dir, "--output-dir")
         _, pipeline, _ = load_run(self.load_config, test_mode="inference")
+        self.export(pipeline, output_dir)
+
+    def export(self, pipeline: Any, output_dir: Path) -> None:
+        """Make and write the mesh of a run that is loaded.
+
+        Args:
+            pipeline: The run's.
+            output_dir: Folder to write to.
+        """
+        from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
+        from s3im_methods.exporters.mesh.mesh_files import write_mesh
+        from s3im_methods.exporters.mesh.training_split import training_split
+        from s3im_methods.exporters.mesh.world_frame import world_frame
+
         outputs = training_split(pipeline.datamanager)
         frame = world_frame(outputs)
         settings = MeshSettings(

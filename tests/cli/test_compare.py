@@ -35,7 +35,7 @@ def test_wrong_flags(tmp_path):
     )
     assert refusal(tmp_path, "--methods") == "--methods is empty: give one or more."
     assert refusal(tmp_path, "--axes", "loss=x") == (
-        "The axis loss has no value 'x': give some of none, s3im, keep, control, patch, both."
+        "The axis loss has no value 'x': give some of none, s3im, add, keep, control, patch, both."
     )
     assert refusal(tmp_path, "--set", "x").startswith("'x' is no setting: give FIELD.PATH=VALUE")
     assert refusal(tmp_path).startswith("No method 'm': give one of s3im-depth-nerfacto")
