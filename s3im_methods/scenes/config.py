@@ -82,3 +82,11 @@ class ObjectConfig(SceneConfig):
     """Horizontal field of view in degrees, between 5 and 150."""
     background: Literal["transparent", "white"] = "transparent"
     """Background of the images: transparent writes RGBA, white writes RGB."""
+    moving: bool = False
+    """Let the rocket lift off and turn, every view at another moment, and write the files that dnerf-data reads."""
+
+    def check(self) -> None:
+        """Refuse what cannot be rendered or written; see the base class."""
+        super().check()
+        if self.moving and self.layout != "nerfstudio":
+            raise InputError("--moving writes the layout of D-NeRF: leave --layout out.")
