@@ -15,7 +15,16 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    families = ["s3im-depth-nerfacto", "s3im-nerfacto", "s3im-neus", "s3im-neus-facto", "s3im-tensorf", "s3im-unisurf"]
+    families = [
+        "s3im-depth-nerfacto",
+        "s3im-mipnerf",
+        "s3im-mipnerf360",
+        "s3im-nerfacto",
+        "s3im-neus",
+        "s3im-neus-facto",
+        "s3im-tensorf",
+        "s3im-unisurf",
+    ]
     assert sorted(name for family in families for name in (family, f"{family}-lite")) == OURS
 
 

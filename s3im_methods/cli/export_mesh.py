@@ -67,13 +67,13 @@ class ExportMeshCommand:
     output_dir: Path
     """Folder to write to."""
     method: Literal["level-set", "depth-fusion"] = "level-set"
-    """Take the surface where the signed distance, density or occupancy has a level, or fuse the depth that the training
-    views show."""
+    """level-set: the surface at a level of the signed distance, density or occupancy. depth-fusion: the fused depth of
+    the training views."""
     resolution: int = 256
     """Cells along the longest side of the box."""
     level: float | None = None
-    """Value on the surface, per scene unit for densities; if not set, 0 for signed distances, 0.5 for occupancies, and
-    for densities what three quarters of the surface that the training cameras see have at least."""
+    """Value on the surface, per scene unit for densities. If not set: 0 for signed distances, 0.5 for occupancies; for
+    densities, the value that three quarters of the surface seen by the training cameras exceed."""
     components: int = 1
     """Keep this many separate parts, the largest ones; 0 keeps all."""
     file_format: Literal["ply", "obj", "glb"] = "ply"

@@ -1,5 +1,6 @@
 """What the methods' configurations have in common: the trainer around a model, and optimisers with their schedules."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ def method(
     optimizers: dict[str, dict],
     rays: int,
     max_num_iterations: int,
-    data_manager: type[ByteImageDataManagerConfig] = ByteImageDataManagerConfig,
+    data_manager: Callable[..., ByteImageDataManagerConfig] = ByteImageDataManagerConfig,
     **trainer: Any,
 ) -> MethodSpecification:
     """What all methods have in common; ``trainer`` are further settings of the trainer."""

@@ -14,6 +14,7 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.model_components.renderers import RGBRenderer
 from torch import Tensor
 
+from s3im_methods.compat.camera_optimizer import make_poses_precise
 from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.models.crop import cut_to_crop, empty_where_missed
@@ -44,6 +45,11 @@ class S3IMMixin(S3IMLosses):
     def for_this_machine(cls, config: Any) -> Any:
         """These settings, or a copy in which what they leave open is decided by the hardware and what is installed."""
         return config
+
+    def populate_modules(self) -> None:
+        """Build the base model and the S3IM term, with camera poses that are precise where they are learned."""
+        super().populate_modules()
+        make_poses_precise(self)
 
     def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
         """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory.

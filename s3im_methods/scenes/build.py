@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from s3im_methods.scenes.cameras import Camera, dome_poses, room_poses
 from s3im_methods.scenes.config import RoomConfig, SceneConfig
+from s3im_methods.scenes.gloss import studio
 from s3im_methods.scenes.lighting import vertex_light
 from s3im_methods.scenes.render import Renderer
 from s3im_methods.scenes.rocket import DOME_RADIUS, rocket_lights, rocket_sky, rocket_surfaces
@@ -57,4 +58,4 @@ def lit_rocket(
     """The rocket on its turntable, and what renders it; ``shift`` and ``rotation`` as for ``rocket_surfaces``."""
     solid = Solid(rocket_surfaces(config.seed, shift, rotation))
     light = vertex_light(solid, rocket_lights(), rocket_sky, config.light_samples)
-    return solid, Renderer(solid, light, exposure=1.3)
+    return solid, Renderer(solid, light, 1.3, studio if getattr(config, "glossy", False) else None)

@@ -82,6 +82,8 @@ class ObjectConfig(SceneConfig):
     """Horizontal field of view in degrees, between 5 and 150."""
     background: Literal["transparent", "white"] = "transparent"
     """Background of the images: transparent writes RGBA, white writes RGB."""
+    glossy: bool = False
+    """Coat everything with clear varnish, in which a studio far away is reflected."""
     moving: bool = False
     """Let the rocket lift off and turn, every view at another moment, and write the files that dnerf-data reads."""
 

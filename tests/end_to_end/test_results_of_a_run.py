@@ -28,14 +28,14 @@ def test_several_exports_load_the_run_once(trained, tmp_path):
 
 
 def test_results_lists_the_run_with_the_psnr_and_the_picture_of_its_overview(trained, tmp_path):
-    picture = trained / "any name.png"
-    said = run("s3im", "overview", "--load-config", str(trained / "config.yml"), "--output-path", str(picture))
+    said = run("s3im", "overview", "--load-config", str(trained / "config.yml"))
+    assert f"Wrote {trained / 'overview.png'}: " in said
     assert f"Next: s3im turntable --load-config {trained / 'config.yml'}" in said
     psnr = said.split("drawn views ")[1].split(" dB")[0]
     listed = run("s3im", "results", str(trained.parents[2]), "--open")
     row = next(line for line in listed.splitlines() if str(trained) in line).split()
     assert row[1:4] == ["room", str(STEPS), psnr]
-    assert "any%20name.png" in (trained.parents[2] / "results.html").read_text()
+    assert "overview.png" in (trained.parents[2] / "results.html").read_text()
 
 
 def test_a_film_of_a_run(trained, tmp_path):
