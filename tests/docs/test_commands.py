@@ -75,7 +75,7 @@ def refusal(command: str) -> str:
 
 def parse(name: str, arguments: list[str]) -> None:
     """Parse with the real parser, of ``ns-train`` with the method that is named alone."""
-    if name == "s3im" and arguments[0] == "train":
+    if name == "s3im" and arguments[0] == "train" and arguments[1:]:
         with_s3im(arguments[1], arguments[2:])
     elif name == "s3im":
         _parse(arguments)

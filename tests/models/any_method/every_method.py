@@ -41,16 +41,21 @@ def small(config: Any) -> Any:
     return config
 
 
-def build(config: Any) -> Any:
-    """A method's model, by its own configuration or with S3IM."""
+def build(config: Any, stand_ins: bool = True) -> Any:
+    """A method's model.
+
+    Args:
+        config: Its own configuration, or the one with S3IM.
+        stand_ins: Whether the method itself gets the stand-ins for tinycudann too.
+    """
     torch.manual_seed(0)
     settings = config.pipeline.model
     semantics = Semantics([], ["thing", "other"], torch.rand(2, 3))
     with ExitStack() as stack:
         if not hasattr(settings, "base_target"):
-            # What it would fail without, on a machine without network and tinycudann.
             stack.enter_context(lpips_without_download())
-            stack.enter_context(stand_in_for_tinycudann(settings._target))
+            if stand_ins:
+                stack.enter_context(stand_in_for_tinycudann(settings._target))
         return settings.setup(
             scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])),
             num_train_data=3,
