@@ -1,9 +1,9 @@
 """Stand-ins for tinycudann, so that methods that ask for it directly run where it is not installed.
 
 nerfstudio's own encodings and networks fall back to torch by themselves. Its SDF field and several plugins call
-``tcnn.Encoding`` or ``tcnn.Network`` and fail: without tinycudann that name is an object that raises, or is not there.
-Here the name is ours while a model is built. What stands in computes in float32 and has other parameters, so that
-checkpoints do not fit a model with tinycudann; networks have biases, which tinycudann's have not.
+``tcnn.Encoding`` or ``tcnn.Network`` and fail (nerfstudio issue 3751): without tinycudann that name is an object that
+raises, or is not there. Here the name is ours while a model is built. What stands in computes in float32 and has other
+parameters, so that checkpoints do not fit a model with tinycudann; networks have biases, which tinycudann's have not.
 """
 
 import sys
