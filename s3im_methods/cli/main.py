@@ -64,6 +64,10 @@ def _parse(argv: Sequence[str] | None) -> Any:
     if first not in COMMANDS:
         raise _no_command(first)
 
+    if first == "train" and arguments[1:] and arguments[1] not in ("-h", "--help"):
+        # What follows are flags of the method's own.
+        return command_class(first)(tuple(arguments[1:]))
+
     import tyro
 
     if not {"-h", "--help"}.isdisjoint(arguments):

@@ -20,6 +20,7 @@ from s3im_methods.cli.compare import CompareCommand
 from s3im_methods.cli.main import _parse
 from s3im_methods.compare.plan import plan
 from s3im_methods.engine.training_start import _leaves
+from s3im_methods.models.any_method.configs import with_s3im
 from s3im_methods.scenes import RoomConfig, write_scene
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,9 @@ def refusal(command: str) -> str:
 
 def parse(name: str, arguments: list[str]) -> None:
     """Parse with the real parser, of ``ns-train`` with the method that is named alone."""
-    if name == "s3im":
+    if name == "s3im" and arguments[0] == "train" and arguments[1:]:
+        with_s3im(arguments[1], arguments[2:])
+    elif name == "s3im":
         _parse(arguments)
     elif name == "ns-train":
         # Two, because one alone would be no choice; with all methods each command takes a second.

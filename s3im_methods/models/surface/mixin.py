@@ -25,7 +25,8 @@ from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.models.crop import is_cropping
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.presets import Presets
-from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
+from s3im_methods.models.s3im_losses import STEPS_PER_SHOW
+from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
 from s3im_methods.models.surface.background import background_colour, beyond, inverted_background
 from s3im_methods.models.surface.presets import with_preset
