@@ -5,6 +5,7 @@ Here a row of a parameter (its last dimension) is updated only where its gradien
 the moments' bias, is the optimiser's: the number of its steps.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from nerfstudio.engine.optimizers import OptimizerConfig
+from numpy.typing import NDArray
 from torch import Tensor
 
 from s3im_methods.encodings.hash_grid import fused_available
@@ -32,7 +34,7 @@ class VoxelAdam(torch.optim.Optimizer):
     """See the module's docstring.
 
     Args:
-        params: Parameters ``[..., C]``; their gradients may be sparse tensors of rows, each row listed at most once.
+        params: Parameters ``[..., C]``; their gradients may be sparse tensors of rows.
         lr: Learning rate.
         betas: Decay rates of the moments.
         eps: Added to the root of the second moment.
@@ -84,7 +86,7 @@ class VoxelAdam(torch.optim.Optimizer):
         first, second = group["betas"]
         rate, root = group["lr"] / (1 - first**steps), (1 - second**steps) ** 0.5
         if gradient.is_sparse and parameter.device.type == "cpu" and fused_available():
-            _update_listed(parameter, gradient.coalesce(), state, (rate, root, first, second, group["eps"]))
+            _update_listed(parameter, gradient, state, (rate, root, first, second, group["eps"]))
             return
         gradient = gradient.to_dense() if gradient.is_sparse else gradient
         touched = (gradient != 0).any(dim=-1, keepdim=True)
@@ -98,12 +100,20 @@ class VoxelAdam(torch.optim.Optimizer):
 def _update_listed(parameter: Tensor, gradient: Tensor, state: dict[str, Any], settings: tuple[float, ...]) -> None:
     from s3im_methods.engine import voxel_adam_kernels as kernels
 
-    shape, width = parameter.shape[:-1], parameter.shape[-1]
-    given = gradient.values().reshape(-1, width).contiguous().numpy()
-    rows = np.ravel_multi_index(tuple(gradient.indices().numpy()), tuple(shape))
+    shape, width = tuple(parameter.shape[:-1]), parameter.shape[-1]
+    rows = _rows(gradient, shape)
+    # torch forgets that a gradient's rows are listed once, and to sort them would take as long as to update them.
+    if not gradient.is_coalesced() and kernels.any_twice(rows, np.zeros(math.prod(shape), dtype=np.bool_)):
+        gradient = gradient.coalesce()
+        rows = _rows(gradient, shape)
+    given = gradient._values().reshape(-1, width).contiguous().numpy()
     values, mean, square = (t.view(-1, width).numpy() for t in (parameter.data, state["exp_avg"], state["exp_avg_sq"]))
     rates = state["rates"].reshape(-1).numpy() if "rates" in state else np.zeros(0, dtype=values.dtype)
     in_ranges(
         len(rows),
         lambda first, last: kernels.update(rows, given, rates, values, mean, square, *settings, first, last),
     )
+
+
+def _rows(gradient: Tensor, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.ravel_multi_index(tuple(gradient._indices().numpy()), shape)

@@ -1,4 +1,4 @@
-"""CPU kernel of Adam over listed rows, compiled by Numba on first use."""
+"""CPU kernels of Adam over listed rows, compiled by Numba on first use."""
 
 import numpy as np
 
@@ -32,3 +32,13 @@ def update(rows, gradient, rates, values, mean, square, rate, root, beta1, beta2
             m[k] = b1 * m[k] + (one - b1) * g
             v[k] = b2 * v[k] + (one - b2) * g * g
             here[k] -= step * m[k] / (np.sqrt(v[k]) * scale + small)
+
+
+@compiled()
+def any_twice(rows, seen):
+    """Whether a row is listed more than once; ``seen`` (``[N]``) is False at first."""
+    for i in range(rows.shape[0]):
+        if seen[rows[i]]:
+            return True
+        seen[rows[i]] = True
+    return False

@@ -135,16 +135,8 @@ class DVGOField(nn.Module):
 
     @torch.no_grad()
     def node_opacities(self, interval: float) -> Tensor:
-        """Opacity of a step of ``interval`` base voxels at all nodes, ``[X, Y, Z]``; 0 where the mask says empty."""
-        raw = self.density_grid.values[..., 0]
-        alphas = opacity(raw, self.shift, interval)
-        if not self.alpha_mask.exists:
-            return alphas
-        axes = self.node_axes()
-        for index, x in enumerate(axes[0]):
-            points = torch.stack(torch.meshgrid(x[None], axes[1], axes[2], indexing="ij"), dim=-1)
-            alphas[index] *= self.alpha_mask(points)[0]
-        return alphas
+        """Opacity of a step of ``interval`` base voxels at all nodes, ``[X, Y, Z]``, whatever the mask says."""
+        return opacity(self.density_grid.values[..., 0], self.shift, interval)
 
     def colours(self, points: Tensor, directions: Tensor, rays: Tensor) -> Tensor:
         """Colours ``[n, 3]`` in [0, 1].

@@ -5,7 +5,7 @@ so that what was learned is kept; the network adds to the grid's own colour, so 
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from nerfstudio.cameras.rays import RayBundle
@@ -24,16 +24,36 @@ from torchmetrics.image import PeakSignalNoiseRatio
 from s3im_methods.compat.lpips import CachedLPIPS
 from s3im_methods.errors import InputError
 from s3im_methods.fields.dvgo_field import DVGOField
+from s3im_methods.losses.distortion import distortion
+from s3im_methods.losses.opacity import binary_entropy, opacity_loss
+from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
 from s3im_methods.models.density_normals import difference_normals
-from s3im_methods.models.dvgo_losses import Samples, regularisers
-from s3im_methods.models.dvgo_stages import GRIDS, after_step, interval_of, set_coarse_rates, voxels_at
 from s3im_methods.models.grids.growth import resolution_by_axis
 from s3im_methods.models.grids.memory import check_memory
+from s3im_methods.models.grids.stages import GRIDS, after_step, interval_of, set_coarse_rates, voxels_at
 from s3im_methods.rays.voxel_march import GridSpace, March, equal_edges, march, outward_edges, places
 
 
+class Samples(NamedTuple):
+    """Samples of a batch of rays.
+
+    Attributes:
+        colours: Of the samples that have one, ``[n, 3]``.
+        weights: Of all samples, ``[R, S]``.
+        ray: The row of ``weights`` of each coloured sample, ``[n]``.
+        step: Its column, ``[n]``.
+        points: Its coordinates in the grids' box, ``[n, 3]``.
+    """
+
+    colours: Tensor
+    weights: Tensor
+    ray: Tensor
+    step: Tensor
+    points: Tensor
+
+
 class DVGOModel(Model):
-    """See the module's docstring; its settings are :class:`~s3im_methods.models.dvgo_settings.DVGOSettings`."""
+    """See the module's docstring; its settings are :class:`~s3im_methods.models.s3im_dvgo.S3IMDVGOModelConfig`."""
 
     config: Any
     field: DVGOField
@@ -81,7 +101,7 @@ class DVGOModel(Model):
         }
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
-        """Colour, depth and accumulation of rays ``[R]``; outside training also ``normals``, as colours in [0, 1]."""
+        """Colour and accumulation of rays ``[R]``; in training ``samples``, else ``depth`` and coloured ``normals``."""
         origins, directions = ray_bundle.origins, ray_bundle.directions
         nears, fars = ray_bundle.nears, ray_bundle.fars
         assert nears is not None and fars is not None
@@ -92,18 +112,19 @@ class DVGOModel(Model):
         field = self.field
         weights = march(rays, bounds, how, field.density_grid, field.aabb, field.space, field.alpha_mask)
         ray, step = (weights.detach() > self.config.color_weight_threshold).nonzero(as_tuple=True)
-        distances = places(nears, jitter, how.edges)
-        points = field.space(origins[ray] + distances[ray, step, None] * directions[ray])
+        distances = nears[ray] + (how.edges[step] + jitter[ray, 0] * how.edges.diff()[step])[:, None]
+        points = field.space(origins[ray] + distances * directions[ray])
         colours = field.colours(points, directions, ray)
         accumulation = weights.sum(dim=-1, keepdim=True)
         outputs: dict[str, Any] = {
             "rgb": self._composite(colours, weights[ray, step], ray, len(rays)),
             "accumulation": accumulation,
-            "depth": _median_depth(weights.detach(), distances, fars),
         }
         if self.training:
-            outputs["samples"] = Samples(colours, weights, ray, step, points, distances)
+            # Depth is for those who look, and takes a pass over all samples.
+            outputs["samples"] = Samples(colours, weights, ray, step, points)
         else:
+            outputs["depth"] = _median_depth(weights, places(nears, jitter, how.edges), fars)
             points = origins + directions * outputs["depth"]
             step_length = field.voxel() * (field.space.scale or 1.0)
             outputs["normals"] = (difference_normals(field.density_at, points, step_length) + 1) / 2
@@ -142,7 +163,34 @@ class DVGOModel(Model):
         )
         losses = {"rgb_loss": functional.mse_loss(predicted, target)}
         if self.training:
-            losses |= regularisers(self.config, self.field, outputs, image, target)
+            losses |= self._regularisers(outputs, image, target)
+        return losses
+
+    def _regularisers(self, outputs: dict[str, Any], image: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The weighted regularisers of a training step by name; ``image`` is ``[R, 3 or 4]``, ``target`` ``[R, 3]``."""
+        config, field, samples = self.config, self.field, outputs["samples"]
+        rays, losses = len(target), {}
+        if config.opacity_loss_mult and image.shape[-1] == 4:
+            losses["opacity_loss"] = config.opacity_loss_mult * opacity_loss(outputs["accumulation"], image[:, 3:])
+        if config.entropy_mult:
+            losses["entropy_loss"] = config.entropy_mult * binary_entropy(outputs["accumulation"])
+        if config.point_color_mult:
+            error = (samples.colours - target[samples.ray]).square().sum(dim=-1)
+            weights = samples.weights.detach()[samples.ray, samples.step]
+            losses["point_colour_loss"] = config.point_color_mult * (weights * error).sum() / rays
+        if config.distortion_mult:
+            # The steps are equal in the contracted space, in which a room's rays are sampled.
+            losses["distortion_loss"] = config.distortion_mult * distortion(samples.weights)
+        # The original's strength: in proportion to the longest side over 128, and to one over the number of rays.
+        strength = max(field.resolution) / 128 / rays
+        points = field.unit(samples.points)
+        for name, grid, weight in (
+            ("tv_density", field.density_grid, config.tv_density),
+            ("tv_color", field.colour_grid, config.tv_color),
+        ):
+            if weight and len(points):
+                nodes = touched_nodes(points, tuple(grid.values.shape))
+                losses[name] = weight * strength * voxel_variation(grid.values, nodes)
         return losses
 
     def get_image_metrics_and_images(

@@ -110,7 +110,7 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     """The settings with every None replaced by what the preset says.
 
     Args:
-        config: :class:`~s3im_methods.models.dvgo_settings.DVGOSettings`.
+        config: :class:`~s3im_methods.models.s3im_dvgo.S3IMDVGOModelConfig`.
         facts: Of the scene: what of them is about cut-out objects.
 
     Raises:
@@ -133,8 +133,8 @@ def rescaled_alpha_init(config: Any) -> float:
     """Opacity of one step of the coarse stage at its start, where no density was learned.
 
     Example:
-        >>> from s3im_methods.models.dvgo_settings import DVGOSettings
-        >>> settings = DVGOSettings(coarse_resolution=48, coarse_alpha_init=1e-2, coarse_step_ratio=1.0)
+        >>> from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
+        >>> settings = S3IMDVGOModelConfig(coarse_resolution=48, coarse_alpha_init=1e-2, coarse_step_ratio=1.0)
         >>> round(rescaled_alpha_init(settings), 4)
         0.0329
     """

@@ -4,22 +4,104 @@ With weight 0 its losses are those of :class:`~s3im_methods.models.dvgo.DVGOMode
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from nerfstudio.models.base_model import ModelConfig
 
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.dvgo import DVGOModel
 from s3im_methods.models.dvgo_presets import with_preset
-from s3im_methods.models.dvgo_settings import DVGOSettings
 from s3im_methods.models.grids.memory import grid_bytes
 from s3im_methods.models.s3im_mixin import S3IMMixin
 
 
 @dataclass
-class S3IMDVGOModelConfig(DVGOSettings):
-    """DVGO's settings, and S3IM's; a setting that is None is as the preset of style and scene-kind says."""
+class S3IMDVGOModelConfig(ModelConfig):
+    """Settings of DVGO and S3IM; those that are None are as the preset of style and scene-kind says."""
 
     _target: type = field(default_factory=lambda: S3IMDVGOModel)
     """The class to instantiate."""
+    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    """Settings of the S3IM loss; where there is a coarse stage, it does not begin before the fine stage."""
+    style: Literal["ours", "original"] = "ours"
+    """Whose method the preset follows: ours is what measures best on our scenes; original is DVGO's code with its
+    settings for objects, and for rooms with those that S3IM's authors published for Replica."""
+    scene_kind: Literal["auto", "room", "object"] = "auto"
+    """What the preset is for: room has cameras inside and all of space in the grid, object has cameras around a box and
+    a plain background; auto takes object for blender-data, and where images have a transparent background and cameras
+    look at one thing from outside; room for everything else."""
+    background_color: Literal["random", "black", "white"] | None = None
+    """What is seen where a ray meets nothing; random draws colours in training."""
+    space: Literal["box", "contraction"] | None = None
+    """How space is fitted into the grids: box takes the parser's box times box-scale and nothing outside it;
+    contraction takes all of space, with what lies beyond that box squeezed into a rim."""
+    box_scale: float | None = None
+    """Factor of the parser's box; with space contraction it is the radius factor of what keeps its full resolution."""
+    rim: float = 0.2
+    """How far the contracted rest of space reaches beyond that box, as a share of its half side."""
+    contraction_norm: Literal["max", "euclidean"] | None = None
+    """Whether contraction keeps a cube (max) or a ball (euclidean) as it is."""
+    near_plane: float | None = None
+    """Distance from the camera at which samples begin in training, in scene units."""
+    resolution: int = 160
+    """The grids end with as many voxels as a cube of so many along each side; the voxels are cubes."""
+    features: int = 12
+    """Numbers per node of the fine stage's colour grid; the first three are the colour without the network."""
+    network_width: int = 128
+    """Width of the colour network's hidden layers."""
+    network_layers: int = 3
+    """Layers of the colour network."""
+    direction_octaves: int = 4
+    """Octaves in which the colour network sees the direction of view."""
+    coarse_steps: int | None = None
+    """Length of the coarse stage, in steps; 0 begins with the fine stage."""
+    coarse_resolution: int = 100
+    """Voxels along each side in the coarse stage, of a cube of as many."""
+    coarse_alpha_init: float | None = None
+    """Opacity of one base voxel at the start of the coarse stage; a base voxel is a cube's whose side has resolution of
+    them."""
+    coarse_rate: float | None = None
+    """Factor of the grids' learning rate in the coarse stage."""
+    coarse_view_counts: bool | None = None
+    """Whether a voxel's learning rate in the coarse stage is in proportion to how many training views see it."""
+    alpha_init: float | None = None
+    """Opacity of one base voxel where a raw density is 0, in the fine stage."""
+    keep_coarse: bool | None = None
+    """Whether the fine stage starts from the coarse densities and colours, or only from what they say is occupied."""
+    floor_alpha: float = 1e-3
+    """Least opacity of a base voxel in the densities that are kept, so that thin parts can grow."""
+    mask_threshold: float | None = None
+    """Opacity of one coarse step from which on a node, or one of its 26 neighbours, counts as occupied."""
+    mask_refresh_threshold: float = 1e-4
+    """The same at each scaling of the fine stage, of one of its steps; 0 keeps the first mask."""
+    scaling_steps: tuple[int, ...] | None = None
+    """Steps of the fine stage, counted from its start, at which the number of voxels doubles; it ends at resolution."""
+    scaling_restarts: bool | None = None
+    """Whether the optimisers, with their learning rates' decay, begin again at each scaling; else moments go on."""
+    step_ratio: float | None = None
+    """Length of a step along a ray, in voxels."""
+    coarse_step_ratio: float | None = None
+    """The same in the coarse stage."""
+    jitter: bool | None = None
+    """Whether in training all samples of a ray are moved by the same random share of a step."""
+    least_transmittance: float = 1e-3
+    """A ray ends where no more than this of it is left."""
+    color_weight_threshold: float | None = None
+    """Colour is computed only for samples that weigh more than this in their pixel."""
+    tv_density: float | None = None
+    """Weight of the total variation of densities at the nodes that a step touches."""
+    tv_color: float | None = None
+    """The same for the colour grid."""
+    entropy_mult: float | None = None
+    """Weight of the entropy of rays' opacity, which drives rays to be opaque or empty."""
+    point_color_mult: float | None = None
+    """Weight of the error of each sample's own colour, by what it weighs in its pixel."""
+    distortion_mult: float | None = None
+    """Weight of mip-NeRF 360's distortion loss, which gathers the weights of a ray in one place."""
+    opacity_loss_mult: float = 0.1
+    """Weight of the squared difference of a ray's opacity and the images' alpha, where these have a transparent
+    background."""
 
 
 class S3IMDVGOModel(S3IMMixin, DVGOModel):

@@ -188,7 +188,7 @@ class _March(torch.autograd.Function):
         rays, bounds = (tensor.detach().to(values.dtype).contiguous() for tensor in (rays, bounds))
         edges, box = how.edges.to(values.dtype), box.detach().to(values.dtype)
         given = (rays.numpy(), bounds.numpy(), edges.numpy(), space.numbers(), box.numpy(), values.detach().numpy())
-        empty = (mask.cells.numpy(), mask.box.to(values.dtype).numpy())
+        empty = (mask.clearances(), mask.box.to(values.dtype).numpy())
         optics = np.array([how.shift, how.interval, how.least])
         filled = depths.numpy(), weights.numpy()
         in_ranges(len(rays), lambda first, last: kernels.march(*given, *empty, optics, *filled, first, last))

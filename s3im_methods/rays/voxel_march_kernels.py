@@ -25,8 +25,9 @@ def march(rays, bounds, edges, space, box, values, cells, cell_box, optics, dept
     """Fill ``depths[first:last]`` and ``weights[first:last]``.
 
     ``rays`` is ``[rays, 6]``, origin and direction; ``bounds`` ``[rays, 3]``, near, far and jitter; ``box`` and
-    ``cell_box`` ``[2, 3]`` are the corners of the grid and of the cells that tell what is occupied (``cells``, empty
-    where nobody knows); ``optics`` is ``(shift, interval, least transmittance)``.
+    ``cell_box`` ``[2, 3]`` are the corners of the grid and of ``cells``, which tell how far what is occupied is away
+    (see :meth:`~s3im_methods.fields.alpha_mask.AlphaMask.clearances`; empty where nobody knows); ``optics`` is
+    ``(shift, interval, least transmittance)``.
     """
     kind = values.dtype.type
     one = kind(1)
@@ -49,10 +50,17 @@ def march(rays, bounds, edges, space, box, values, cells, cell_box, optics, dept
         seen = one
         ox, oy, oz, dx, dy, dz = rays[r, 0], rays[r, 1], rays[r, 2], rays[r, 3], rays[r, 4], rays[r, 5]
         near, far, jitter = bounds[r, 0], bounds[r, 1], bounds[r, 2]
+        # Cells per unit of length along the axis where it is most; a contraction no more than doubles a distance.
+        speed = max(abs(dx) * cx, abs(dy) * cy, abs(dz) * cz)
+        if rim > 0:
+            speed = 2 * max(cx, cy, cz) / radius
+        clear = near
         for k in range(edges.shape[0] - 1):
             t = near + edges[k] + jitter * (edges[k + 1] - edges[k])
             if t >= far:
                 break
+            if t < clear:
+                continue
             x, y, z = ox + t * dx, oy + t * dy, oz + t * dz
             if rim > 0:
                 x, y, z = (x - space[0]) / radius, (y - space[1]) / radius, (z - space[2]) / radius
@@ -67,7 +75,9 @@ def march(rays, bounds, edges, space, box, values, cells, cell_box, optics, dept
                 hx, hy, hz = (x - cell_box[0, 0]) * cx, (y - cell_box[0, 1]) * cy, (z - cell_box[0, 2]) * cz
                 if not (0 <= hx <= mx and 0 <= hy <= my and 0 <= hz <= mz):
                     continue
-                if not cells[min(np.int64(hx), mx - 1), min(np.int64(hy), my - 1), min(np.int64(hz), mz - 1)]:
+                away = cells[min(np.int64(hx), mx - 1), min(np.int64(hy), my - 1), min(np.int64(hz), mz - 1)]
+                if away > 0:
+                    clear = t + (away - one) / speed
                     continue
             # The last node belongs to the last cell.
             x0, y0, z0 = min(np.int64(gx), nx - 2), min(np.int64(gy), ny - 2), min(np.int64(gz), nz - 2)

@@ -15,11 +15,11 @@ from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from s3im_methods.engine.voxel_adam import VoxelAdamConfig
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
+from s3im_methods.losses.distortion import distortion
 from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
 from s3im_methods.models.dvgo import DVGOModel
-from s3im_methods.models.dvgo_losses import distortion
-from s3im_methods.models.dvgo_stages import voxels_at
 from s3im_methods.models.grids.memory import check_memory
+from s3im_methods.models.grids.stages import voxels_at
 from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
 
 SMALL = {

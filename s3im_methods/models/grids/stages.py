@@ -25,8 +25,9 @@ def voxels_at(config: Any, step: int) -> float:
     """How many voxels the grids have in a training step.
 
     Example:
-        >>> from s3im_methods.models.dvgo_settings import DVGOSettings
-        >>> settings = DVGOSettings(coarse_steps=80, coarse_resolution=48, resolution=144, scaling_steps=(100, 220))
+        >>> from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
+        >>> settings = S3IMDVGOModelConfig(coarse_steps=80, coarse_resolution=48, resolution=144)
+        >>> settings.scaling_steps = (100, 220)
         >>> [round(voxels_at(settings, step) ** (1 / 3)) for step in (79, 80, 179, 180, 300)]
         [48, 91, 91, 114, 144]
     """
@@ -92,7 +93,7 @@ def _scale(config: Any, field: DVGOField, optimizers: Optimizers, following: int
     threshold = config.mask_refresh_threshold
     alphas = field.node_opacities(interval_of(config, field))
     if threshold > 0 and (alphas >= threshold).any():
-        field.alpha_mask.update(alphas, field.aabb, threshold)
+        field.alpha_mask.narrow(alphas, field.aabb, threshold)
     resolution = resolution_by_axis(field.aabb, voxels_at(config, following))
     grow(_grids(field), resolution, optimizers)
     if config.scaling_restarts:
