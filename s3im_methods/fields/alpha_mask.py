@@ -48,14 +48,15 @@ class AlphaMask(nn.Module):
         self._make_cells()
 
     def narrow(self, alphas: Tensor, box: Tensor, threshold: float) -> None:
-        """Make the mask again, such that only what is occupied now can be occupied afterwards.
+        """Make the mask again from nodes that may lie more closely, such that what it calls empty stays empty.
 
-        Without that, the neighbours that count as occupied would widen the mask each time by a voxel.
+        A node is occupied if it is itself opaque enough and lies in a cell that is occupied now. The cells around such
+        nodes are all in which an interpolated value can be as opaque.
 
         Args:
-            alphas: As for :meth:`update`; the nodes may lie more closely than before.
-            box: The corners of their grid.
-            threshold: As for :meth:`update`.
+            alphas: Opacity of one sampling step at nodes on a regular grid over ``box``, ``[X, Y, Z]``.
+            box: The corners of that grid, ``[2, 3]``.
+            threshold: From which opacity on a node is occupied.
         """
         shares = [torch.linspace(0, 1, count, device=box.device) for count in alphas.shape]
         axes = [box[0, axis] + share * (box[1] - box[0])[axis] for axis, share in enumerate(shares)]
@@ -63,8 +64,7 @@ class AlphaMask(nn.Module):
         inside = torch.cat(
             [self(torch.stack(torch.meshgrid(x[None], axes[1], axes[2], indexing="ij"), dim=-1)) for x in axes[0]]
         )
-        self.update(alphas * inside, box, threshold)
-        self.volume &= inside
+        self.volume, self.box = (alphas >= threshold) & inside, box.detach().clone()
         self._make_cells()
 
     def _make_cells(self) -> None:

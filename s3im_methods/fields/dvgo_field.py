@@ -59,12 +59,9 @@ class DVGOField(nn.Module):
         self.shifts = shift_of(alpha_inits[0]), shift_of(alpha_inits[1])
         # A parameter, because a buffer that moves to a GPU is another tensor, and the model's collider holds this one.
         self.aabb = nn.Parameter(box.clone(), requires_grad=False)
-        volume = float((box[1] - box[0]).double().prod())
-        self.register_buffer("base_voxel", torch.tensor((volume / base_voxels) ** (1 / 3)))
+        self.register_buffer("base_voxel", _side(box, base_voxels))
         self.register_buffer("has_network", torch.tensor(width == fine_width))
-        # Python's copies, because a GPU would wait for the buffers to be read in every step.
-        self.base_side, self.is_fine = float(self.base_voxel), width == fine_width
-        self.sides = (box[1] - box[0]).tolist()
+        self._read_back()
         self.density_grid = VoxelGrid(resolution, 1)
         self.colour_grid = VoxelGrid(resolution, width)
         self.direction_encoding = OctaveEncoding(3, direction_octaves)
@@ -100,23 +97,25 @@ class DVGOField(nn.Module):
         shares = [torch.linspace(0, 1, count, device=low.device) for count in self.resolution]
         return [low[axis] + share * (high - low)[axis] for axis, share in enumerate(shares)]
 
-    def set_box(self, box: Tensor) -> None:
-        """Give the grids another box, ``[2, 3]``."""
+    def set_box(self, box: Tensor, base_voxels: float) -> None:
+        """Give the grids another box, ``[2, 3]``, and with it the density another unit of length."""
         self.aabb.data.copy_(box)
-        self.sides = (box[1] - box[0]).tolist()
+        self.base_voxel.copy_(_side(box, base_voxels))
+        self._read_back()
 
-    def shift_of_stage(self, fine: bool) -> float:
-        """What is added to raw densities in one of the two stages."""
-        return self.shifts[int(fine)]
+    def _read_back(self) -> None:
+        # Python's copies, because a GPU would wait for the buffers to be read in every step.
+        self.base_side, self.is_fine = float(self.base_voxel), bool(self.has_network)
+        self.sides = (self.aabb[1] - self.aabb[0]).tolist()
 
     @property
     def shift(self) -> float:
-        """What is added to raw densities."""
-        return self.shift_of_stage(self.is_fine)
+        """What is added to raw densities in this stage."""
+        return self.shifts[int(self.is_fine)]
 
     def raw_of(self, alpha: float) -> float:
-        """The fine stage's raw density of a base voxel's opacity."""
-        return shift_of(alpha) - self.shift_of_stage(fine=True)
+        """The raw density at which a base voxel is so opaque, in this stage."""
+        return shift_of(alpha) - self.shift
 
     def unit(self, coordinates: Tensor) -> Tensor:
         """Coordinates of the box in [-1, 1], ``[*batch, 3]``."""
@@ -167,5 +166,8 @@ class DVGOField(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)
-        self.base_side, self.is_fine = float(self.base_voxel), bool(self.has_network)
-        self.set_box(self.aabb.detach().clone())
+        self._read_back()
+
+
+def _side(box: Tensor, voxels: float) -> Tensor:
+    return ((box[1] - box[0]).double().prod() / voxels).pow(1 / 3).float()

@@ -22,6 +22,8 @@ from torchmetrics.functional import structural_similarity_index_measure
 from torchmetrics.image import PeakSignalNoiseRatio
 
 from s3im_methods.compat.lpips import CachedLPIPS
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.scene_sphere import MARGIN
 from s3im_methods.errors import InputError
 from s3im_methods.fields.dvgo_field import DVGOField
 from s3im_methods.losses.distortion import distortion
@@ -76,7 +78,7 @@ class DVGOModel(Model):
 
     def _make_field(self) -> DVGOField:
         config = self.config
-        box, space = self.scene_box.aabb * config.box_scale, GridSpace()
+        box, space = self._box(), GridSpace()
         if config.space == "contraction":
             space = GridSpace(float(box.abs().max()), config.rim, config.contraction_norm)
             box = torch.tensor([[-1.0] * 3, [1.0] * 3]) * (1 + config.rim)
@@ -92,6 +94,16 @@ class DVGOModel(Model):
             network_layers=config.network_layers,
             direction_octaves=config.direction_octaves,
         )
+
+    def _box(self) -> Tensor:
+        box = self.scene_box.aabb
+        sphere = SceneFacts.of(self.kwargs.get("metadata")).object_sphere
+        if sphere is not None and self.config.space == "box" and self.config.scene_kind == "object":
+            # What the cameras look at is often a small part of the parser's box.
+            center, radius = torch.tensor(sphere.center), sphere.radius / MARGIN
+            box = torch.stack([center - radius, center + radius])
+        middle = box.mean(dim=0)
+        return middle + (box - middle) * self.config.box_scale
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
         """``grids`` and ``fields``, the latter the colour network."""

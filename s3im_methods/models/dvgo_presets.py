@@ -23,6 +23,7 @@ _CONTRACTION: dict[str, Any] = {
     "coarse_step_ratio": 0.5,
     "keep_coarse": False,
     "mask_threshold": 1e-3,
+    "mask_refresh_threshold": 1e-4,
 }
 
 PRESETS: Presets = {
@@ -36,6 +37,7 @@ PRESETS: Presets = {
         "alpha_init": 1e-2,
         "keep_coarse": False,
         "mask_threshold": 1e-3,
+        "mask_refresh_threshold": 1e-4,
         "scaling_steps": (1000, 2000, 3000, 4000),
         "scaling_restarts": True,
         "step_ratio": 0.5,
@@ -54,10 +56,11 @@ PRESETS: Presets = {
         "coarse_steps": 80,
         "coarse_alpha_init": 1e-2,
         "coarse_rate": 2.0,
-        "coarse_view_counts": False,
+        "coarse_view_counts": True,
         "alpha_init": 1e-2,
         "keep_coarse": True,
-        "mask_threshold": 0.06,
+        "mask_threshold": 0.1,
+        "mask_refresh_threshold": 5e-3,
         "scaling_steps": (100, 220),
         "scaling_restarts": False,
         "step_ratio": 0.75,
@@ -116,10 +119,7 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    box_scale = facts.object_box_scale
-    kind, preset = chosen_preset(config, PRESETS, "room" if box_scale is None else "object")
-    if kind == "object" and box_scale is not None:
-        preset["box_scale"] *= box_scale
+    kind, preset = chosen_preset(config, PRESETS, "room" if facts.object_sphere is None else "object")
     if facts.has_transparent_background:
         preset["background_color"] = "white"
     result = filled(replace(config, scene_kind=kind), preset)

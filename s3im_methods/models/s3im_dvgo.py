@@ -34,8 +34,9 @@ class S3IMDVGOModelConfig(ModelConfig):
     background_color: Literal["random", "black", "white"] | None = None
     """What is seen where a ray meets nothing; random draws colours in training."""
     space: Literal["box", "contraction"] | None = None
-    """How space is fitted into the grids: box takes the parser's box times box-scale and nothing outside it;
-    contraction takes all of space, with what lies beyond that box squeezed into a rim."""
+    """How space is fitted into the grids: box takes the parser's box, or for cut-out images that of what the cameras
+    look at, times box-scale and nothing outside it; contraction takes all of space, with what lies beyond the parser's
+    box times box-scale squeezed into a rim."""
     box_scale: float | None = None
     """Factor of the parser's box; with space contraction it is the radius factor of what keeps its full resolution."""
     rim: float = 0.2
@@ -73,7 +74,7 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Least opacity of a base voxel in the densities that are kept, so that thin parts can grow."""
     mask_threshold: float | None = None
     """Opacity of one coarse step from which on a node, or one of its 26 neighbours, counts as occupied."""
-    mask_refresh_threshold: float = 1e-4
+    mask_refresh_threshold: float | None = None
     """The same at each scaling of the fine stage, of one of its steps; 0 keeps the first mask."""
     scaling_steps: tuple[int, ...] | None = None
     """Steps of the fine stage, counted from its start, at which the number of voxels doubles; it ends at resolution."""

@@ -14,6 +14,7 @@ from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 
 from s3im_methods.engine.voxel_adam import VoxelAdamConfig
 from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh.volume import scalar_field
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.distortion import distortion
 from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
@@ -28,13 +29,13 @@ SMALL = {
     "coarse_resolution": 10,
     "coarse_steps": 6,
     "coarse_rate": 1.0,
+    "coarse_view_counts": False,
     "scaling_steps": (3, 6),
     "network_width": 8,
     "network_layers": 2,
     "direction_octaves": 1,
     "features": 5,
     "color_weight_threshold": 0.0,
-    "mask_refresh_threshold": 1e-3,
 }
 WITHOUT = S3IMConfig(loss_mult=0.0)
 
@@ -112,6 +113,14 @@ class Run:
         self.optimizers.load_schedulers(state["schedulers"])
 
 
+def render(model: Any) -> dict[str, torch.Tensor]:
+    model.eval()
+    with torch.no_grad():
+        outputs = model(batch(99)[0])
+    model.train()
+    return outputs
+
+
 @pytest.mark.parametrize("stop", [3, 6, 9, 11])
 def test_a_resumed_run_is_the_run_that_was_never_stopped(stop):
     """In the coarse stage, at the switch, at a scaling and behind it, to the last bit."""
@@ -134,7 +143,29 @@ def test_training_finds_the_ball_and_tightens_the_box_to_it():
     history = run.steps(0, 48)
     field = run.model.field
     assert history[-1]["rgb_loss"] < 0.3 * history[0]["rgb_loss"]
-    assert field.is_fine and min(field.sides) < 1.8
+    assert field.is_fine and max(field.sides) < 1.6
+    # The ball itself takes 0.065 of the cube from -1 to 1.
+    assert 0.065 < field.alpha_mask(2 * torch.rand(4000, 3) - 1).float().mean() < 0.25
+    outputs = render(run.model)
+    assert torch.isfinite(torch.cat([outputs[name] for name in ("rgb", "depth", "accumulation", "normals")], -1)).all()
+    density = field.density_at(torch.tensor([[0.0, 0.0, 0.45], [0.95, 0.95, 0.95], [5.0, 0.0, 0.0]]))
+    assert density[0] > 1 and not density[1:].any()
+    assert scalar_field(run.model).kind == "density"
+
+
+def test_what_is_occupied_only_shrinks():
+    """At each scaling, in spite of the neighbours that count as occupied."""
+    run = Run(build(coarse_steps=20, coarse_resolution=14, scaling_steps=(2, 4, 6), s3im=WITHOUT))
+    run.steps(0, 20)
+    points = 2 * torch.rand(4000, 3) - 1
+    before = run.model.field.alpha_mask(points)
+    assert 0.02 < before.float().mean() < 0.9
+    resolution = run.model.field.resolution
+    run.steps(20, 26)
+    after = run.model.field.alpha_mask(points)
+    assert run.model.field.resolution > resolution
+    # A finer cell may stick out of the old mask by less than itself.
+    assert after.sum() <= before.sum() and (after & ~before).float().mean() < 0.03
 
 
 def test_no_rendered_colour_jumps_at_the_switch():

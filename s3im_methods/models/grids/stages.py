@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from nerfstudio.engine.optimizers import Optimizers
 from torch import Tensor, nn
+from torch.nn import functional
 
 from s3im_methods.fields.dvgo_field import DVGOField
 from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
@@ -71,18 +72,19 @@ def _begin_fine(config: Any, field: DVGOField, optimizers: Optimizers) -> None:
         field.alpha_mask.update(alphas, field.aabb, config.mask_threshold)
     smaller = field.alpha_mask.occupied_box() if field.alpha_mask.exists else field.aabb
     window, box = node_window(field.aabb, smaller, field.resolution)
+    density = functional.softplus(field.density_grid.values + field.shift) / field.base_side
+    field.add_network()
+    field.set_box(box, float(config.resolution**3))
     values = field.density_grid.values
     if config.keep_coarse:
-        # The same densities in terms of the fine stage's shift.
-        values.add_(field.shift_of_stage(fine=False) - field.shift_of_stage(fine=True))
+        # The same densities by the fine stage's shift and unit of length.
+        optical = (density * field.base_side).clamp(min=1e-12)
+        values.copy_(optical + torch.log(-torch.expm1(-optical)) - field.shift)
         values.clamp_(min=field.raw_of(config.floor_alpha))
     else:
         values.zero_()
         field.colour_grid.values.zero_()
-    resolution = resolution_by_axis(box, voxels_at(config, config.coarse_steps))
-    grow(_grids(field), resolution, optimizers, window)
-    field.set_box(box)
-    field.add_network()
+    grow(_grids(field), resolution_by_axis(box, voxels_at(config, config.coarse_steps)), optimizers, window)
     _take(field, optimizers)
     restart(optimizers, list(optimizers.optimizers))
 
