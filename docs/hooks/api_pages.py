@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "s3im_methods"
 
 def on_config(config: Any) -> None:
     """Name the pages in the navigation."""
-    (entry,) = (item for item in config.nav if "API" in item)
+    (entry,) = (item for section in config.nav for items in section.values() for item in items if "API" in item)
     entry["API"] = [{name or "s3im_methods": _path(name)} for name in _packages()]
 
 

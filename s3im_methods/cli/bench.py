@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class BenchCommand:
-    """Measure what the package's own speed is worth on this machine: ratios of two things that take turns in one run.
+    """Measure this package's speed on this machine, as ratios.
 
-    The scripts are those of the repository's folder benchmarks; each runs in a process of its own, and training steps,
-    views and memory are measured by nerfstudio's own trainer. Leave the machine alone meanwhile. What each row means:
-    docs/speed.md.
+    Each ratio is of two things that take turns in one run. The scripts are those of the repository's folder benchmarks.
+    Each runs in a process of its own; nerfstudio's own trainer measures training steps, views and memory. Leave
+    the machine alone meanwhile. What each row means: docs/speed.md.
     """
+
+    example: ClassVar[str] = "s3im bench --only s3im sampler --output speed.json"
 
     only: tuple[str, ...] = ()
     """Rows to measure, by name; if not set, all but nerfacto-lite-time-to-quality, which takes half an hour."""

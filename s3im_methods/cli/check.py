@@ -1,19 +1,23 @@
 """``s3im check SCENE``: what training would make of a scene, in seconds and without training anything."""
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import tyro
 
 
 @dataclass(frozen=True)
 class CheckCommand:
-    """Check a scene as training would: views, cameras, masks, depth, what the method decides, and which one suits.
+    """Check a scene as training would, and say which method suits it.
 
-    Ends with status 1 where training would refuse the scene. Example: s3im check SCENE --picture scene.png
+    The table tells of views, cameras, masks, depth and what the method decides. Ends with status 1
+    if training would refuse the scene.
     """
+
+    example: ClassVar[str] = "s3im check my-scene --picture my-scene.png"
 
     scene: tyro.conf.Positional[Path]
     """Folder of the scene, or its JSON file."""
@@ -56,6 +60,8 @@ class CheckCommand:
             raise SystemExit(1) from None
         found |= {"accepted": True, "rows": report.rows, "warnings": list(report.warnings)}
         found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
+        command = ["ns-train", report.advice.pictures, "--data", str(self.scene)]
+        found["command"] = shlex.join(command if parser == "nerfstudio-data" else [*command, parser])
         if picture is not None:
             with written(picture) as place:
                 report.picture(f"{self.scene.absolute().name}: {report.rows['images']}").save(place)
@@ -66,11 +72,13 @@ class CheckCommand:
         from nerfstudio.utils.rich_utils import CONSOLE
 
         from s3im_methods.checkup.report import report_scene
+        from s3im_methods.progress import task
 
         # What nerfstudio's parsers tell of their own work is in the table too.
         CONSOLE.quiet = True
         try:
-            return report_scene(config)
+            with task("Reading the scene"):
+                return report_scene(config)
         finally:
             CONSOLE.quiet = False
 
@@ -102,3 +110,4 @@ class CheckCommand:
         console.print(f"[green]Training would accept this scene{warned}.")
         if "picture" in found:
             console.print(f"Wrote {escape(found['picture'])}.")
+        console.print(f"Next: {escape(found['command'])}", soft_wrap=True)

@@ -1,25 +1,41 @@
 """``s3im compare``: train variants on scenes with several seeds, and say how much they differ."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
+
+from s3im_methods.compare.job import Judging
 
 if TYPE_CHECKING:
     from s3im_methods.compare.plan import Request
 
 
 @dataclass(frozen=True)
+class MachineOptions:
+    """Where the runs are made."""
+
+    jobs: int = 1
+    """How many runs to make at a time."""
+    cluster: str | None = None
+    """Make the runs as tasks of Ray: the address of a cluster whose machines see scenes and output folder at the same
+    paths, or local for one on this machine; needs the extra [cluster]."""
+
+
+@dataclass(frozen=True)
 class CompareCommand:
-    """Train variants of methods on scenes with several seeds, judge them on the same held-out views, and compare.
+    """Train variants with several seeds and compare them on held-out views.
 
     Each run is a training by nerfstudio's own trainer in a process of its own; its command is among the results. A
-    second call with the same folder makes what is missing. An axis is loss (none, s3im, keep, control, patch, both),
-    weight (of S3IM), repeat, kernel, patch-share, views (numbers of training views, or all), corruption (none, noise,
-    blur, exposure, or with a strength, as noise:0.2), or any field of the configuration with its values, such as
-    pipeline.model.depth.kind=none,bounded. Differences are to the first value of each axis, and S3IM's to the control.
+    second call with the same folder makes what is missing. Differences are to the first value of each axis; of s3im and
+    add also to the control.
+
+    Several axes: s3im compare --methods s3im-tensorf-lite --scenes room object --output-dir out --axes loss=none,s3im
+    views=10,all --max-num-iterations 1000
     """
+
+    example: ClassVar[str] = "s3im compare --methods s3im-nerfacto-lite --scenes my-scene --output-dir comparison"
 
     methods: tuple[str, ...]
     """Methods to train; see ns-train --help."""
@@ -28,7 +44,16 @@ class CompareCommand:
     output_dir: Path
     """Folder of all results."""
     axes: tuple[str, ...] = ("loss",)
-    """What varies, as NAME, NAME=VALUE,VALUE or FIELD.PATH=VALUE,VALUE; of several axes, all combinations are made."""
+    """What varies; of several axes, all combinations are made. Each is NAME, or NAME=VALUE,VALUE:
+    - loss: none, s3im, add, keep, control, patch, both
+    - weight: of S3IM, as weight=0.1,1
+    - repeat: permutations of S3IM, as repeat=1,10
+    - kernel: side of S3IM's windows in pixels, as kernel=2,4
+    - patch-share: share of the rays that come as patches, as patch-share=0,0.5
+    - views: how many training views, as views=10,all
+    - corruption: none, noise, blur, exposure, or with a strength, as noise:0.2
+    - scales: of the training images, joined by +, as 1,1+2+4; all are judged at each
+    - FIELD.PATH: any field of the configuration, as pipeline.model.depth.kind=none,bounded"""
     seeds: int = 3
     """How many seeds: 0, 1 and so on."""
     max_num_iterations: int | None = None
@@ -39,21 +64,10 @@ class CompareCommand:
     """Settings of all runs, each as FIELD.PATH=VALUE."""
     dataparser: str | None = None
     """Data parser for all scenes, such as blender-data; if not set, the method's own."""
-    held_out_views: int | None = None
-    """Judge only this many of the held-out views, evenly spread; if not set, all of them."""
-    curve_points: int = 4
-    """At how many steps, evenly spread, two held-out views are looked at for the curve over time."""
-    meshes: bool = True
-    """Make and judge a mesh where the method has a surface and the scene's folder a true mesh.ply."""
-    mesh_resolution: int = 192
-    """Cells along the longest side of a mesh's box."""
-    mesh_thresholds: tuple[float, ...] = (0.01, 0.02, 0.05)
-    """Distances of the meshes' F-scores, in the units of the scene's file."""
-    jobs: int = 1
-    """How many runs to make at a time."""
-    cluster: str | None = None
-    """Make the runs as tasks of Ray: the address of a cluster whose machines see scenes and output folder at the same
-    paths, or local for one on this machine; needs the extra [cluster]."""
+    judging: tyro.conf.OmitArgPrefixes[Judging] = field(default_factory=Judging)
+    """How each run is judged."""
+    machine: tyro.conf.OmitArgPrefixes[MachineOptions] = field(default_factory=MachineOptions)
+    """Where the runs are made."""
 
     def run(self) -> None:
         """Make the runs that are missing, and the tables and the page of all; also of what is done when interrupted."""
@@ -113,10 +127,10 @@ class CompareCommand:
         print(f"{len(jobs)} runs, of which {len(jobs) - len(missing)} are done.", flush=True)
         say = functools.partial(print, flush=True)
         try:
-            if self.cluster is None:
-                failures = make_runs(missing, self.jobs, say)
+            if self.machine.cluster is None:
+                failures = make_runs(missing, self.machine.jobs, say)
             else:
-                failures = make_runs_on_cluster(missing, self.jobs, self.cluster, say)
+                failures = make_runs_on_cluster(missing, self.machine.jobs, self.machine.cluster, say)
         except InputError:
             raise
         except BaseException:
@@ -132,12 +146,8 @@ class CompareCommand:
     def request(self) -> "Request":
         """What is asked for, read but not planned yet."""
         from s3im_methods.compare.axes import parse_axis, parse_setting
-        from s3im_methods.compare.job import Judging
         from s3im_methods.compare.plan import Request
 
-        judging = Judging(
-            self.held_out_views, self.curve_points, self.meshes, self.mesh_resolution, self.mesh_thresholds
-        )
         return Request(
             methods=self.methods,
             scenes=self.scenes,
@@ -147,7 +157,7 @@ class CompareCommand:
             seconds=self.seconds,
             settings=tuple(map(parse_setting, self.settings)),
             dataparser=self.dataparser,
-            judging=judging,
+            judging=self.judging,
         )
 
     def _show(self) -> None:
@@ -158,7 +168,8 @@ class CompareCommand:
         print(write_table(self.output_dir))
         page = write_report(self.output_dir)
         write_sheet(self.output_dir)
-        print(f"This table is in {page.with_name('results.md')}; curves and pictures are in {page}.", flush=True)
+        print(f"This table is in {page.with_name('results.md')}; curves and pictures are in {page}.")
+        print("Next: open that page in a browser.", flush=True)
 
     def _check(self) -> None:
         import math
@@ -168,14 +179,15 @@ class CompareCommand:
         for name in ("methods", "scenes"):
             if not getattr(self, name):
                 raise InputError(f"--{name} is empty: give one or more.")
-        for name in ("seeds", "max_num_iterations", "held_out_views", "jobs", "curve_points"):
-            value = getattr(self, name)
+        counts = {"seeds": self.seeds, "max-num-iterations": self.max_num_iterations, "jobs": self.machine.jobs}
+        counts |= {"held-out-views": self.judging.held_out_views, "curve-points": self.judging.curve_points}
+        for name, value in counts.items():
             if value is not None and value < 1:
-                raise InputError(f"--{name.replace('_', '-')} is {value}: give 1 or more.")
+                raise InputError(f"--{name} is {value}: give 1 or more.")
         if self.seconds is not None and not 0 < self.seconds < math.inf:
             raise InputError(f"--seconds is {self.seconds:g}: give a number above 0.")
-        if self.mesh_resolution < 8:
-            raise InputError(f"--mesh-resolution is {self.mesh_resolution}: give 8 or more.")
-        if not self.mesh_thresholds or not all(0 < value < math.inf for value in self.mesh_thresholds):
-            given = " ".join(f"{value:g}" for value in self.mesh_thresholds)
+        if self.judging.mesh_resolution < 8:
+            raise InputError(f"--mesh-resolution is {self.judging.mesh_resolution}: give 8 or more.")
+        if not self.judging.mesh_thresholds or not all(0 < value < math.inf for value in self.judging.mesh_thresholds):
+            given = " ".join(f"{value:g}" for value in self.judging.mesh_thresholds)
             raise InputError(f"--mesh-thresholds is '{given}': give one or more distances above 0.")

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class Step:
 
 @dataclass(frozen=True)
 class DemoCommand:
-    """Make a room, reconstruct it with S3IM, evaluate, render and export it; a second call reuses what exists."""
+    """Make a room, train on it, evaluate, render and export it.
+
+    A second call reuses what exists.
+    """
+
+    example: ClassVar[str] = "s3im demo --output-dir demo"
 
     output_dir: Path = Path("demo")
     """Folder for the scene and all results."""

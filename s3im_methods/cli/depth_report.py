@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import tyro
 
@@ -11,7 +12,9 @@ from s3im_methods.data.depth.source_config import DepthSourceConfig
 
 @dataclass(frozen=True)
 class DepthReportCommand:
-    """List the depth of each image of a scene: coverage, range, alignment; and draw images beside their depth."""
+    """List and draw the depth that each image of a scene has."""
+
+    example: ClassVar[str] = "s3im depth-report my-scene --output-path depth.png"
 
     scene: tyro.conf.Positional[Path]
     """Folder with transforms.json, or such a file."""

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class DoctorCommand:
-    """Look at Python, packages, memory, kernels and programs, and say what to do about what is missing.
+    """Look at this machine's software and say what to do about what is missing.
 
-    It changes nothing. The exit status is 1 where something is broken that training needs, else 0.
+    Python, packages, memory, kernels and programs are looked at and nothing is changed. The exit
+    status is 1 where something is broken that training needs, else 0.
     """
+
+    example: ClassVar[str] = "s3im doctor"
 
     output_dir: Path = Path("outputs")
     """Folder that runs will be written to, as ns-train's --output-dir."""

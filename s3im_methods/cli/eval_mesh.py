@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import tyro
 
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvalMeshCommand:
-    """Judge a mesh by a reference: accuracy, completeness, Chamfer-L1, F-score, normal consistency, and a picture.
+    """Measure how close a mesh is to the true one: Chamfer-L1, F-score, normals.
 
-    Nothing is moved or cut unless asked: both meshes must be in the same coordinates and units.
+    Also writes a picture of where the two differ. Nothing is moved or cut unless asked: both meshes must be in
+    the same coordinates and units.
     """
+
+    example: ClassVar[str] = "s3im eval-mesh mesh.ply true-mesh.ply --unit m --thresholds 0.01 0.05"
 
     predicted: tyro.conf.Positional[Path]
     """The mesh to judge: PLY, OBJ, GLB, STL or OFF."""
@@ -72,7 +75,7 @@ class EvalMeshCommand:
         title = f"{self.predicted.name} against {self.reference.name}: Chamfer-L1 {report.scores.chamfer_l1:.4g}"
         with written(picture_path) as path:
             report.picture(f"{title} {self.unit}", max(self.thresholds), self.unit).save(path)
-        print(f"Wrote {output_path} and {picture_path}.")
+        print(f"Wrote {output_path} and {picture_path}. Look at the picture first: red is where the surfaces differ.")
 
     def _check(self) -> None:
         import math

@@ -1,37 +1,21 @@
 """Entry point of the ``s3im`` command."""
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
+from s3im_methods.cli.commands import COMMANDS, command_class, head_of_help, list_of_commands
 from s3im_methods.errors import InputError
-
-COMMANDS = {
-    "bench": "s3im_methods.cli.bench:BenchCommand",
-    "check": "s3im_methods.cli.check:CheckCommand",
-    "compare": "s3im_methods.cli.compare:CompareCommand",
-    "demo": "s3im_methods.cli.demo:DemoCommand",
-    "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
-    "doctor": "s3im_methods.cli.doctor:DoctorCommand",
-    "eval-mesh": "s3im_methods.cli.eval_mesh:EvalMeshCommand",
-    "export-mesh": "s3im_methods.cli.export_mesh:ExportMeshCommand",
-    "overview": "s3im_methods.cli.overview:OverviewCommand",
-    "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
-    "scene": "s3im_methods.cli.scene:SceneCommand",
-}
-"""Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.
-
-The module of a subcommand is imported for any ``s3im`` call, so that it keeps heavy imports inside ``run()``.
-"""
-
+from s3im_methods.progress import shown
 
 _STDOUT = 1
+_PIPED_COLUMNS, _MOST_COLUMNS = 100, 120
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse ``argv`` (default: the process's arguments) and run the subcommand; without arguments, print the help.
+    """Parse ``argv`` (default: the process's arguments) and run the subcommand; without arguments, list the commands.
 
     Raises:
         SystemExit: With a sentence on wrong input or where the output cannot be printed, with status 130 when
@@ -46,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (It stays open.)
     try:
         try:
-            _parse(argv).run()
+            with shown():
+                _parse(argv).run()
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -65,17 +50,65 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parse(argv: Sequence[str] | None) -> Any:
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    first = arguments[0] if arguments else "--help"
+    if first in ("-h", "--help"):
+        print(list_of_commands(_columns()))
+        raise SystemExit(0)
+    if first == "--version":
+        print(_version())
+        raise SystemExit(0)
+    if first.startswith("--tyro-"):
+        return _parse_all(arguments)
+    if first not in COMMANDS:
+        raise _no_command(first)
+
+    import tyro
+
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        print(f"{head_of_help(first, _columns())}\n")
+    return tyro.cli(command_class(first), prog=f"s3im {first}", description="", args=arguments[1:])
+
+
+def _columns() -> int:
+    """How wide help is printed; also for tyro, which takes 80 columns where there is no terminal."""
+    if not sys.stdout.isatty():
+        os.environ.setdefault("COLUMNS", str(_PIPED_COLUMNS))
+    return min(shutil.get_terminal_size().columns, _MOST_COLUMNS)
+
+
+def _parse_all(arguments: list[str]) -> Any:
+    """For the shell's completion, which needs all subcommands at once."""
     from typing import Annotated, Union
 
     import tyro
 
-    arguments = sys.argv[1:] if argv is None else argv
-    members = []
-    for name, place in COMMANDS.items():
-        module, attribute = place.split(":")
-        members.append(Annotated[getattr(import_module(module), attribute), tyro.conf.subcommand(name)])
+    members = [Annotated[command_class(name), tyro.conf.subcommand(name)] for name in COMMANDS]
     choice: Any = Union[tuple(members)]  # noqa: UP007 (The members are not static.)
-    return tyro.cli(choice, prog="s3im", args=arguments or ["--help"])
+    return tyro.cli(choice, prog="s3im", args=arguments)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+    from platform import python_version
+
+    from s3im_methods import __version__
+
+    parts = [f"s3im {__version__}"]
+    for package in ("nerfstudio", "torch"):
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            parts.append(f"no {package}")
+    return ", ".join([*parts, f"Python {python_version()}"])
+
+
+def _no_command(name: str) -> InputError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    meant = f"did you mean s3im {near[0]}? " if near else ""
+    return InputError(f"s3im has no command '{name}': {meant}s3im alone lists the commands.")
 
 
 def _output_fails() -> bool:

@@ -1,15 +1,21 @@
 """``s3im overview``: one picture of how well a run shows views that it was not trained on."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from s3im_methods.cli.load_run import load_run
 
 
 @dataclass(frozen=True)
 class OverviewCommand:
-    """Draw truth, render, depth and error of held-out views, with PSNR and SSIM, into one picture."""
+    """Draw truth, render, depth and error of held-out views into one picture.
+
+    Each view's PSNR and SSIM stand beside it.
+    """
+
+    example: ClassVar[str] = "s3im overview --load-config RUN/config.yml --output-path overview.png"
 
     load_config: Path
     """The run's config.yml, as for ns-eval."""
@@ -22,31 +28,32 @@ class OverviewCommand:
         """Render the views and write the picture."""
         import numpy as np
 
-        from s3im_methods.data.wording import names_below
+        from s3im_methods.data.views_at_scale import view_names
         from s3im_methods.errors import InputError
         from s3im_methods.metrics.overview import ViewResult, draw_overview
         from s3im_methods.outputs import check_picture_file, written
+        from s3im_methods.progress import track
+        from s3im_methods.runs.picture_notes import save_with_note
 
         if self.max_views < 1:
             raise InputError(f"--max-views is {self.max_views}: give 1 or more.")
         output_path = check_picture_file(self.output_path, "--output-path")
         config, pipeline, step = load_run(self.load_config, test_mode="test")
         manager: Any = pipeline.datamanager
-        loader, filenames = manager.fixed_indices_eval_dataloader, manager.eval_dataset.image_filenames
-        names = names_below([Path(name) for name in filenames])
-        count = len(filenames)
+        loader = manager.fixed_indices_eval_dataloader
+        names = view_names(loader.input_dataset)
+        count = len(names)
         chosen = set(np.linspace(0, count - 1, min(self.max_views, count)).round().astype(int).tolist())
         views: list[ViewResult] = []
-        for index, (camera, batch) in enumerate(loader):
-            if index not in chosen:
-                continue
+        drawn = ((names[index], *pair) for index, pair in enumerate(loader) if index in chosen)
+        for name, camera, batch in track(drawn, "Rendering", len(chosen)):
             outputs = pipeline.model.get_outputs_for_camera(camera)
             metrics, _ = pipeline.model.get_image_metrics_and_images(outputs, batch)
             renderer: Any = pipeline.model.renderer_rgb
             truth = renderer.blend_background(batch["image"])
             views.append(
                 ViewResult(
-                    name=names[index],
+                    name=name,
                     truth=truth.cpu(),
                     render=outputs["rgb"].cpu(),
                     depth=outputs["depth"].cpu(),
@@ -56,7 +63,9 @@ class OverviewCommand:
                 )
             )
         title = f"{config.method_name} after {step + 1} steps: {len(views)} of {count} held-out views"
-        with written(output_path) as path:
-            draw_overview(title, views).save(path)
         mean = sum(view.psnr for view in views) / len(views)
+        note = {"run": str(config.get_base_dir().absolute()), "steps": step + 1, "psnr": mean, "views": len(views)}
+        with written(output_path) as path:
+            save_with_note(draw_overview(title, views), path, note)
         print(f"Wrote {output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")
+        print(f"Next: {shlex.join(['s3im', 'turntable', '--load-config', str(self.load_config)])}")

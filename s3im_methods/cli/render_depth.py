@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from s3im_methods.cli.load_run import load_run
 
@@ -11,7 +11,9 @@ _SPLITS = {"eval": ("test",), "train": ("train",), "all": ("train", "test")}
 
 @dataclass(frozen=True)
 class RenderDepthCommand:
-    """Write the depth of a run's evaluation or training views, in metres as far as its scene is."""
+    """Write the depth of a run's views, in metres if its scene is."""
+
+    example: ClassVar[str] = "s3im render-depth --load-config RUN/config.yml --output-dir depths --split all"
 
     load_config: Path
     """The run's config.yml, as for ns-eval."""

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Union
+from typing import Annotated, ClassVar, Union
 
 import tyro
 
@@ -56,6 +56,8 @@ class ObjectCommand:
 @dataclass(frozen=True)
 class SceneCommand:
     """Make a procedural scene whose ground truth is known exactly."""
+
+    example: ClassVar[str] = "s3im scene room my-room --train-views 40"
 
     kind: Annotated[
         Union[  # noqa: UP007 (tyro reads the annotations of each member.)

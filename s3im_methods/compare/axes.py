@@ -11,14 +11,16 @@ from s3im_methods.errors import InputError
 Setting = tuple[str, ...]
 """A flag and its values, as one types them for ns-train."""
 
+_DATA = "--pipeline.datamanager"
 _S3IM = "--pipeline.model.s3im"
 _PATCH_SHARE = ("--pipeline.datamanager.pixel-sampler.patch-share", "0.5")
 
 _LOSSES: dict[str, tuple[Setting, ...]] = {
     "none": ((f"{_S3IM}.loss-mult", "0"),),
     "s3im": (),
+    "add": ((f"{_S3IM}.balance", "add"),),
     "keep": ((f"{_S3IM}.balance", "keep"),),
-    "control": ((f"{_S3IM}.role", "control"),),
+    "control": ((f"{_S3IM}.role", "control"), (f"{_S3IM}.balance", "add")),
     "patch": ((f"{_S3IM}.mode", "patch"), _PATCH_SHARE),
     "both": ((f"{_S3IM}.mode", "both"), _PATCH_SHARE),
 }
@@ -128,21 +130,23 @@ def parse_axis(text: str) -> Axis:
         [(('--pipeline.model.s3im.loss-mult', '0'),), (('--pipeline.model.s3im.loss-mult', '2'),)]
     """
     name, equals, listed = text.partition("=")
-    if name in _NAMED:
-        usual, choice = _NAMED[name]
+    if name in NAMED_AXES:
+        usual, choice = NAMED_AXES[name]
     elif "." in name:
         name = _flag(name)[2:]
         usual, choice = "", _field(name)
     else:
         raise InputError(
-            f"No axis '{name}': give one of {', '.join(_NAMED)}, or a field of the configuration with its values, such "
-            "as pipeline.model.s3im.loss-mult=0.3,1."
+            f"No axis '{name}': give one of {', '.join(NAMED_AXES)}, or a field of the configuration with its values, "
+            "such as pipeline.model.s3im.loss-mult=0.3,1."
         )
     values = [value.strip() for value in (listed if equals else usual).split(",")]
     if not all(values):
         raise InputError(f"The axis '{text}' lacks a value: give {name}=VALUE,VALUE.")
     if len(set(values)) < len(values):
         raise InputError(f"The axis '{text}' has a value twice: give each once.")
+    if name == "scales":
+        choice = _scales_judged_at(values)
     return Axis(name, tuple(choice(value) for value in values))
 
 
@@ -233,13 +237,24 @@ def _corruption(value: str) -> Choice:
     return Choice(value) if value == "none" else Choice(value, edit=SceneEdit(corruption=parse_corruption(value)))
 
 
-_NAMED: dict[str, tuple[str, Callable[[str], Choice]]] = {
-    "loss": ("none,s3im,control", _loss),
+def _scales_judged_at(values: Sequence[str]) -> Callable[[str], Choice]:
+    """All variants are judged at the scales of all values, so that they have the same held-out views."""
+    for value in values:
+        if not all(word.isdecimal() and int(word) > 0 for word in value.split("+")):
+            raise InputError(f"The axis scales has the value '{value}': give whole numbers joined by +, such as 1+2+4.")
+    every = sorted({int(word) for value in values for word in value.split("+")})
+    judged = (f"{_DATA}.eval-scales", *map(str, every))
+    return lambda value: Choice(value, ((f"{_DATA}.scales", *value.split("+")), judged))
+
+
+NAMED_AXES: dict[str, tuple[str, Callable[[str], Choice]]] = {
+    "loss": ("none,s3im", _loss),
     "weight": ("0,0.3,1,3", _field(f"{_S3IM}.loss-mult"[2:])),
     "repeat": ("1,10", _field(f"{_S3IM}.repeat-time"[2:])),
     "kernel": ("2,4,8", _kernel),
     "patch-share": ("0,0.5", _field(_PATCH_SHARE[0][2:])),
     "views": ("6,12,all", _views),
     "corruption": ("none,noise,blur,exposure", _corruption),
+    "scales": ("1,1+2+4+8", Choice),
 }
 """The axes that have a name, with the values that they have unless others are given."""

@@ -7,21 +7,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Judging:
-    """How a trained run is judged.
-
-    Args:
-        held_out_views: How many held-out views, evenly spread; None for all.
-        curve_points: At how many steps of the training a few of them are looked at.
-        meshes: Whether a mesh is made and judged, where the method has a surface and the scene a true mesh.
-        mesh_resolution: Cells along the longest side of its box.
-        mesh_thresholds: Distances of its F-scores, in the units of the scene's file.
-    """
+    """How a trained run is judged."""
 
     held_out_views: int | None = None
+    """Judge only this many of the held-out views, evenly spread; if not set, all of them."""
     curve_points: int = 4
+    """At how many steps, evenly spread, two held-out views are looked at for the curve over time."""
     meshes: bool = True
+    """Make and judge a mesh where the method has a surface and the scene's folder a true mesh.ply."""
     mesh_resolution: int = 192
+    """Cells along the longest side of a mesh's box."""
     mesh_thresholds: tuple[float, ...] = (0.01, 0.02, 0.05)
+    """Distances of the meshes' F-scores, in the units of the scene's file."""
 
 
 @dataclass(frozen=True)

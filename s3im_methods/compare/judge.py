@@ -13,7 +13,7 @@ from torch import Tensor
 
 from s3im_methods.compare.true_depth import TrueDepth
 from s3im_methods.data.few_views import spread_evenly
-from s3im_methods.data.wording import names_below
+from s3im_methods.data.views_at_scale import at_scales, metrics_of_scale, view_names
 from s3im_methods.errors import InputError
 
 _MOST_PICTURES = 3
@@ -55,10 +55,10 @@ class HeldOutViews:
         self._model = pipeline.model
         # While training, data managers hold the split "val"; scenes for blender-data have another one for tests.
         manager.test_split = "test"
-        dataset = manager.create_eval_dataset()
+        dataset = at_scales(manager, manager.create_eval_dataset())
         self._loader = FixedIndicesEvalDataloader(dataset, device=pipeline.device)
         self._depth = TrueDepth(manager)
-        self._names = names_below([Path(name) for name in dataset.image_filenames])
+        self._names = view_names(dataset)
         total = len(self._names)
         self.indices = list(range(total)) if most is None or most >= total else spread_evenly(most, total)
 
@@ -76,7 +76,7 @@ class HeldOutViews:
         metrics, _ = self._model.get_image_metrics_and_images(outputs, batch)
         # A model's own are judged by the depth that it learned from, which may be another, or a guess.
         metrics = {name: value for name, value in metrics.items() if not name.startswith(("depth_", "expected_depth_"))}
-        metrics |= self._depth.metrics(index, camera, outputs)
+        metrics = metrics_of_scale({**metrics, **self._depth.metrics(index, camera, outputs)}, batch)
         if not bool(torch.isfinite(outputs["rgb"]).all()):
             raise InputError(f"The render of the view '{self._names[index]}' is not finite: the training went wrong.")
         found = {name: float(value) for name, value in metrics.items() if np.isfinite(float(value))}

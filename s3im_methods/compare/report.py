@@ -133,22 +133,23 @@ def _how_to_read(results: Results, table: Table) -> Node:
         "those views."
     ]
     losses = results.axes.get("loss", [])
+    if {"s3im", "keep"} & set(losses):
+        lines.append(
+            "By default (s3im) and in the variant keep, S3IM and the method's own colour loss are scaled together at "
+            "every step, so that they pull at the rendered colours as hard as the method alone. The fair opponent is "
+            "none."
+        )
     if "control" in losses:
         lines.append(
             "The control is the method alone, with its own colour loss scaled at every step so that its gradient at "
-            "the rendered colours is as long as with S3IM. S3IM also makes the colours count more against everything "
-            "else in the loss, and a larger weight does that too: a gain of S3IM counts only over the control."
+            "the rendered colours is as long as with S3IM added to it. It is the fair opponent of add, where the "
+            "colours also count more against everything else in the loss."
         )
-    elif "s3im" in losses:
+    elif "add" in losses:
         lines.append(
-            "There is no control here. S3IM also makes the colours count more against everything else in the loss, "
-            "which a larger weight does too: what S3IM gains here may be no more than that. Add control to the axis "
-            "loss to find out."
-        )
-    if "keep" in losses:
-        lines.append(
-            "In the variant keep S3IM and the method's own colour loss are scaled together at every step, so that they "
-            "pull at the rendered colours no harder than the method alone. Its fair opponent is none."
+            "There is no control here. In the variant add the colours also count more against everything else in the "
+            "loss, which a larger weight does too: its gain may be no more than that. Put control into the axis loss "
+            "to find out."
         )
     lines.append(what_a_mark_says(fewest_seeds(differences(table, results.axes, judged(columns(table))))))
     lines += remarks(results)

@@ -52,7 +52,9 @@ def source_of(path: Path, images: Sequence[str]) -> str:
     if path.suffix != ".json":
         listed = [path / "transforms.json"]
         if not listed[0].exists():
-            listed = sorted([*path.glob("transforms_*.json"), *path.glob("meta_data.json")])
+            listed = sorted(
+                [*path.glob("transforms_*.json"), *path.glob("meta_data.json"), *path.glob("metadata.json")]
+            )
     poses = [json.loads(file.read_text(encoding="utf-8")) for file in listed]
     for each in poses:
         # nerfstudio writes this into the file when it makes the points.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from s3im_methods.compare.job import Job
 from s3im_methods.compare.processes import end, end_all, start
+from s3im_methods.progress import spoken
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
+                progress.began(job)
                 running.append((job, start(job, threads), time.monotonic()))
             ended = [entry for entry in running if not entry[1].is_alive()]
             for entry in ended:
@@ -102,6 +104,12 @@ class Progress:
     def __init__(self, total: int, at_once: int, say: Callable[[str], None]) -> None:
         self._total, self._at_once, self._say = total, at_once, say
         self._seconds: list[float] = []
+        self._began = 0
+
+    def began(self, job: Job) -> None:
+        """Say that a run begins, and where one can watch it."""
+        self._began += 1
+        self._say(f"[{self._began}/{self._total}] {job.title}: begins, see {job.log}.")
 
     def ended(self, job: Job, seconds: float, failure: Failure | None) -> None:
         """Note a run that took so long, from its start to its results."""
@@ -125,15 +133,3 @@ def time_left(finished: Sequence[float], runs: int, at_once: int) -> float:
         140.0
     """
     return sum(finished) / len(finished) * -(-runs // at_once)
-
-
-def spoken(seconds: float) -> str:
-    """A time for the reader.
-
-    Example:
-        >>> spoken(42.4), spoken(600.0), spoken(7300.0)
-        ('42 s', '10 min', '2.0 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -13,7 +13,7 @@ Variant = tuple[tuple[str, str], ...]
 _GREATER_IS_BETTER = ("psnr", "ssim", "f_score", "precision", "recall", "normal_consistency", "depth_delta1")
 _SMALLER_IS_BETTER = ("lpips", "depth_abs_rel", "depth_rmse", "abs_rel", "rmse", "chamfer", "accuracy", "completeness")
 _WITHOUT = "none"
-_MORE_REFERENCES = {"s3im": ("control", "patch"), "both": ("s3im", "patch")}
+_MORE_REFERENCES = {"s3im": ("control", "patch"), "add": ("control",), "both": ("s3im", "patch")}
 _FIRST = ("psnr", "ssim", "lpips")
 
 
@@ -198,9 +198,9 @@ def best(metric: str, candidates: Mapping[Variant, Mapping[int, float]]) -> Vari
 def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> list[tuple[Variant, Variant]]:
     """Which variants to compare: those that differ in one axis only, with that axis's first value.
 
-    On the axis ``loss`` that is ``none`` where it was run, whatever call brought it. There S3IM has the control
-    as a second reference, because a gain counts over the control only, and SSIM on real patches (``patch``) as a third;
-    ``both`` together are compared with each of the two.
+    On the axis ``loss`` that is ``none`` where it was run, whatever call brought it. There S3IM and ``add`` have the
+    control as a second reference, because the gain of a stronger pull is no gain of S3IM, and S3IM has SSIM on real
+    patches (``patch``) as a third; ``both`` together are compared with each of the two.
 
     Args:
         variants: Those that have runs.

@@ -65,7 +65,7 @@ def markdown(table: Table, axes: Mapping[str, Sequence[str]]) -> str:
 
 
 def main_metrics(metrics: Iterable[str]) -> list[str]:
-    """The few that fit beside each other; of a metric at several thresholds, the first.
+    """The few that fit beside each other; of a metric at several thresholds, the first. PSNR is there at each scale.
 
     Example:
         >>> main_metrics(["psnr", "depth_delta1", "f_score@0.01", "f_score@0.02", "train_seconds"])
@@ -74,7 +74,7 @@ def main_metrics(metrics: Iterable[str]) -> list[str]:
     first: dict[str, str] = {}
     for metric in metrics:
         first.setdefault(metric.split("@")[0], metric)
-    return [metric for name, metric in first.items() if name in _MAIN]
+    return [metric for name, metric in first.items() if name in _MAIN or name.startswith("psnr_scale_")]
 
 
 def comma_separated(table: Table, axes: Mapping[str, Sequence[str]]) -> str:

@@ -12,6 +12,7 @@ from s3im_methods.data.depth.listing import list_depth
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.views_at_scale import at_scales
 from s3im_methods.metrics.depth import depth_metrics
 from s3im_methods.models.depth_supervision import measured_depth
 
@@ -28,7 +29,7 @@ class TrueDepth:
         config = replace(getattr(manager.config, "depth", DepthSourceConfig()), source="sensor")
         self._dataset: DepthDataset | None = None
         if "sensor" in list_depth(outputs, config).offers:
-            self._dataset = DepthDataset(outputs, manager.config.camera_res_scale_factor, config)
+            self._dataset = at_scales(manager, DepthDataset(outputs, manager.config.camera_res_scale_factor, config))
 
     def metrics(self, index: int, camera: Cameras, rendered: dict[str, Tensor]) -> dict[str, float]:
         """What :func:`~s3im_methods.metrics.depth.depth_metrics` says of a view.

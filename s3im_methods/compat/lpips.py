@@ -17,6 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+# Of a smaller image nothing is left before the backbone's last layer, and torch raises an error.
+_SMALLEST_SIDE = 32
+
 _announced: set[str] = set()
 
 
@@ -35,7 +38,10 @@ class CachedLPIPS:
         self._metric: Any = None
 
     def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:
-        """LPIPS of two image batches ``[B, 3, H, W]``, or NaN where the backbone's weights are not at hand."""
+        """LPIPS of two image batches ``[B, 3, H, W]``, or NaN where the backbone's weights are not at hand or the
+        images have fewer than 32 pixels a side."""
+        if min(predicted.shape[-2:]) < _SMALLEST_SIDE:
+            return predicted.new_tensor(float("nan"))
         if self._metric is None:
             weights = weights_path(self.net_type)
             if not weights.exists():

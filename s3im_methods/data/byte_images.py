@@ -5,13 +5,12 @@ the drawn pixels into the same floats, to the last bit; ``stacking`` does withou
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
-from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManager, VanillaDataManagerConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from nerfstudio.utils.rich_utils import CONSOLE
@@ -22,6 +21,7 @@ from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.data.image_sizes import check_factor, whole_downscale_factor
 from s3im_methods.data.look_at_files import look_at_files
+from s3im_methods.data.scaled_datamanager import ScaledDataManager, ScaledDataManagerConfig
 from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
@@ -29,7 +29,7 @@ from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
 @dataclass
-class ByteImageDataManagerConfig(VanillaDataManagerConfig):
+class ByteImageDataManagerConfig(ScaledDataManagerConfig):
     """Configuration of the data manager that keeps images as bytes."""
 
     _target: type = field(default_factory=lambda: ByteImageDataManager)
@@ -60,7 +60,7 @@ class ByteImages(Dataset):
         return getattr(self._dataset, name)
 
 
-class ByteImageDataManager(VanillaDataManager[SceneImages]):
+class ByteImageDataManager(ScaledDataManager):
     """See the module's docstring. Images stay floats where the parser names a background colour to blend them with, and
     for another pixel sampler than ours. Where a table can hold the rays of the pixels, they come from it.
 
@@ -78,11 +78,11 @@ class ByteImageDataManager(VanillaDataManager[SceneImages]):
         InputError: If the scene cannot be used.
     """
 
-    config: VanillaDataManagerConfig
+    config: ByteImageDataManagerConfig
 
     def __init__(
         self,
-        config: VanillaDataManagerConfig,
+        config: ByteImageDataManagerConfig,
         device: torch.device | str = "cpu",
         test_mode: Literal["test", "val", "inference"] = "val",
         world_size: int = 1,
@@ -130,18 +130,20 @@ class ByteImageDataManager(VanillaDataManager[SceneImages]):
 
     def setup_train(self) -> None:
         """Set up the loading of training images, and the rays of their pixels."""
-        with self._as_bytes("train_dataset"):
-            super().setup_train()
+        super().setup_train()
         cameras = self.train_ray_generator.cameras
         if can_be_tabulated(cameras):
             self.train_ray_generator = TabulatedRayGenerator(cameras)
 
-    def setup_eval(self) -> None:
-        """Set up the loading of evaluation images; whole views are read as floats."""
-        with self._as_bytes("eval_dataset"):
-            super().setup_eval()
-        self.fixed_indices_eval_dataloader.input_dataset = self.eval_dataset
-        self.eval_dataloader.input_dataset = self.eval_dataset
+    def load_images(self, name: Literal["train", "eval"], set_up: Callable[[], None]) -> None:
+        """Let nerfstudio load a set's images, as bytes where they may be.
+
+        Args:
+            name: Of the set.
+            set_up: nerfstudio's own.
+        """
+        with self._as_bytes(f"{name}_dataset"):
+            set_up()
 
     @contextmanager
     def _as_bytes(self, name: Literal["train_dataset", "eval_dataset"]) -> Iterator[None]:

@@ -26,6 +26,7 @@ from s3im_methods.data.advice import depth_advice
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.depth_datamanager import DepthDataManager
+from s3im_methods.data.views_at_scale import metrics_of_scale
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
@@ -132,14 +133,15 @@ class S3IMPipeline(VanillaPipeline):
             get_std: Whether standard deviations are wanted too, as ``_std``.
 
         Returns:
-            What is a number for at least one view; for a standard deviation it takes two.
+            What is a number for at least one view, and where there are several scales the same of each, such as
+            ``psnr_scale_4``; for a standard deviation it takes two.
         """
         model, views = self.model, []
         metrics_of_view = model.get_image_metrics_and_images
 
         def keep(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[dict, dict[str, Tensor]]:
             metrics, images = metrics_of_view(outputs, batch)
-            views.append(metrics)
+            views.append(metrics_of_scale(metrics, batch))
             return {}, images
 
         # nerfstudio's mean is NaN where one view's metric is, so that what is left to it is the time.

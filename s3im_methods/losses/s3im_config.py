@@ -1,7 +1,7 @@
 """S3IM's settings, as a group of command-line flags, and its weight over the training steps."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from s3im_methods.errors import InputError
@@ -35,11 +35,11 @@ class S3IMConfig:
     """What S3IM does: loss adds it to the method's losses; control leaves it out, and instead multiplies the method's
     own loss of the colours, at every step, so that its gradient at the rendered colours is as long as with S3IM. What
     S3IM gains over the control is not just due to a stronger loss."""
-    balance: Literal["add", "keep"] = "add"
-    """How hard S3IM and the method's own loss of the colours pull together: add is their sum, several times as hard as
-    the method alone, as in the paper; keep scales both at every step so that their gradient at the rendered colours is
-    as long as the method's own, so that regularisers count as much as without S3IM and the weight only turns the
-    direction."""
+    # A factory, because what the class itself holds is for old runs; see below.
+    balance: Literal["add", "keep"] = field(default_factory=lambda: "keep")
+    """How hard S3IM and the method's own loss of the colours pull together. keep scales both at every step, so that
+    their gradient at the rendered colours is as long as the method's own: regularisers count as much as without S3IM,
+    and the weight only turns the direction. add is their sum as in the paper, which pulls several times as hard."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0
@@ -59,7 +59,7 @@ class S3IMConfig:
                 raise InputError(f"S3IM's {name} ({flag}) is {getattr(self, name)}: give 0 or more steps.")
         if self.role == "control" and self.balance == "keep":
             raise InputError(
-                f"A control of S3IM in balance is the method without S3IM: set {_FLAG}.loss-mult 0 for that, or "
+                f"The control of S3IM in balance is the method without S3IM: set {_FLAG}.loss-mult 0 for that, or "
                 f"{_FLAG}.balance add for the control of the sum."
             )
         return S3IM(
@@ -70,6 +70,11 @@ class S3IMConfig:
             patch_width=self.patch_width,
             mode=self.mode,
         )
+
+
+# config.yml of a run from before this setting has none, and YAML makes objects without their constructor: such a run
+# goes on with the sum that it began with.
+S3IMConfig.balance = "add"
 
 
 def s3im_weight(config: S3IMConfig, step: int) -> float:

@@ -11,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from s3im_methods.progress import track
+
+_POINTS_AT_ONCE = 1 << 16
+
 
 @dataclass(frozen=True)
 class SurfacePoints:
@@ -118,9 +122,11 @@ def one_way(source: SurfacePoints, target: SurfacePoints) -> OneWay:
     """
     # Sliding midpoints build in half the time and answer as fast for points spread over surfaces.
     tree = KDTree(target.points, balanced_tree=False, compact_nodes=False)
-    distance, nearest = tree.query(source.points, workers=-1)
+    parts = np.array_split(source.points, -(-len(source.points) // _POINTS_AT_ONCE) or 1)
+    found = [tree.query(part, workers=-1) for part in track(parts, "Measuring distances")]
+    distance, nearest = (np.concatenate(column) for column in zip(*found, strict=True))
     cosine = np.einsum("ij,ij->i", source.normals, target.normals[nearest])
-    return OneWay(np.asarray(distance), np.abs(cosine))
+    return OneWay(distance, np.abs(cosine))
 
 
 def surface_scores(from_predicted: OneWay, from_reference: OneWay, thresholds: Sequence[float]) -> SurfaceScores:

@@ -14,6 +14,8 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from s3im_methods.progress import track
+
 Alignment = Literal["none", "translation", "rigid", "similarity"]
 
 _MOST_TURNS = 100
@@ -66,7 +68,7 @@ def align(moving: NDArray, fixed: NDArray, freedom: Alignment) -> Move:
         return Move(np.eye(4), _Search(moving, fixed, freedom).distance(np.eye(4)))
     few, fewer = (_Search(moving[:count], fixed[:count], freedom) for count in _FEW_POINTS)
     starts = list(_starts(fewer.moving, fewer.fixed, freedom))
-    rough = [fewer.run(start, _FEW_TURNS) for start in starts]
+    rough = [fewer.run(start, _FEW_TURNS) for start in track(starts, "Aligning")]
     order = np.argsort([fewer.distance(found) for found in rough])[:_FINALISTS].tolist()
     # Where the points are is always among those that go on: it is right for surfaces that hardly overlap.
     better = [few.run(start, _MORE_TURNS) for start in (starts[0], *(rough[index] for index in order))]

@@ -25,6 +25,7 @@ def test_a_good_scene(scene, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "Training would accept this scene.\n" in said and "14 training views, 2 held out" in said
     assert "Dataset is overriding" not in said
+    assert said.splitlines()[-1] == f"Next: ns-train s3im-nerfacto-lite --data {scene}"
     assert Image.open(tmp_path / "scene.png").size[0] > 800
 
 
@@ -63,6 +64,7 @@ def test_the_parser_follows_from_the_files(tmp_path):
         "b/transforms_train.json": "blender-data",
         "c/meta_data.json": "sdfstudio-data",
         "d/cameras_sphere.npz": "idr-data",
+        "g/metadata.json": "multi-blender",
         "e/colmap/sparse/0/cameras.bin": "colmap",
         "f/photo.jpg": "nerfstudio-data",
     }

@@ -35,7 +35,7 @@ def test_wrong_flags(tmp_path):
     )
     assert refusal(tmp_path, "--methods") == "--methods is empty: give one or more."
     assert refusal(tmp_path, "--axes", "loss=x") == (
-        "The axis loss has no value 'x': give some of none, s3im, keep, control, patch, both."
+        "The axis loss has no value 'x': give some of none, s3im, add, keep, control, patch, both."
     )
     assert refusal(tmp_path, "--set", "x").startswith("'x' is no setting: give FIELD.PATH=VALUE")
     assert refusal(tmp_path).startswith("No method 'm': give one of s3im-depth-nerfacto")
@@ -88,7 +88,7 @@ def test_tables_and_page_are_written_whatever_happens(room, tmp_path, monkeypatc
     assert last.startswith("1: room, s3im-nerfacto-lite, loss=none, seed 0 failed: The reason. See ")
     assert "No run is finished yet." in (out / "report.html").read_text()
     monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", interrupted)
-    assert call("loss=none,s3im") == f"130: {where}"
+    assert call("loss=none,s3im") == "130: Next: open that page in a browser."
     assert "| room | s3im-nerfacto-lite | none | 1 | 20.00 |" in (out / "results.md").read_text()
     monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", failing)
     # Nothing is missing.

@@ -1,13 +1,18 @@
 """``s3im`` itself: light, helpful without arguments, and quiet when nobody reads on."""
 
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import s3im_methods
 from s3im_methods.cli import main as entry
-from s3im_methods.cli.main import COMMANDS, main
+from s3im_methods.cli.commands import COMMANDS, TASKS, command_class, list_of_commands
+from s3im_methods.cli.main import main
+from s3im_methods.compare.axes import NAMED_AXES
 
 HEAVY = ["torch", "nerfstudio", "cv2", "scipy", "numpy", "numba", "PIL", "matplotlib", "open3d", "trimesh", "skimage"]
 
@@ -19,6 +24,11 @@ try:
 finally:
     print("LOADED", sorted(set({HEAVY}) & set(sys.modules)))
 """
+
+
+@pytest.fixture(autouse=True)
+def a_terminal_of_100_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
 
 
 def loaded(*arguments: str) -> str:
@@ -33,20 +43,94 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_subcommand_has_a_help_of_its_own(name, capsys):
+def test_every_help_begins_with_an_example(name, capsys):
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])
     assert end.value.code == 0
-    assert f"usage: s3im {name}" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"Example: s3im {name}")
+    assert lines[2] and any(line.startswith(f"usage: s3im {name}") for line in lines)
+    assert max(map(len, lines)) <= 100
 
 
-def test_without_arguments_the_help_is_printed(capsys):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_is_parsed(name):
+    command = entry._parse(shlex.split(command_class(name).example)[1:])
+    assert type(command) is command_class(name)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_the_commands_are_listed_by_task(arguments, capsys):
     with pytest.raises(SystemExit) as end:
-        main([])
+        main(arguments)
     assert end.value.code == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert all(name in said.out for name in COMMANDS)
+    assert all(f"  {task}" in said.out for task in TASKS) and all(f" {name} " in said.out for name in COMMANDS)
+    assert "Example: s3im demo" in said.out
+
+
+def test_each_command_is_listed_once_on_one_line():
+    listed = [name for names in TASKS.values() for name in names]
+    assert sorted(name for name in listed if not name.startswith("ns-")) == sorted(COMMANDS)
+    lines = list_of_commands(100).splitlines()
+    assert [line[10:23].strip() for line in lines if line.startswith("  ")] == listed
+    # Title, one empty line, a line for each command, an empty line after each task, two lines at the end.
+    assert len(lines) == 2 + len(listed) + len(TASKS) + 2
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"s3im {s3im_methods.__version__}, nerfstudio 1.")
+    assert loaded("--version") == "LOADED []"
+
+
+def test_an_unknown_command_gives_one_sentence():
+    with pytest.raises(SystemExit) as refusal:
+        main(["ovrview"])
+    assert str(refusal.value) == (
+        "s3im has no command 'ovrview': did you mean s3im overview? s3im alone lists the commands."
+    )
+
+
+def test_piped_help_fits_100_columns():
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, "compare", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
+    )
+    assert max(map(len, done.stdout.splitlines())) == 100
+
+
+def test_options_of_one_subject_stand_together(capsys):
+    for name, groups in {
+        "compare": ("judging", "machine"),
+        "export-mesh": ("box", "texturing", "depth-fusion"),
+    }.items():
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        said = capsys.readouterr().out
+        assert all(f" {group} options " in said for group in groups)
+
+
+def test_the_axes_of_a_comparison_are_listed_one_a_line(capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", "--help"])
+    lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+    for axis in NAMED_AXES:
+        assert any(line.startswith(f"- {axis}: ") for line in lines), axis
+
+
+def test_the_shell_completes_commands_and_flags(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--tyro-print-completion", "bash"])
+    assert not end.value.code
+    script = capsys.readouterr().out
+    assert "complete " in script and "--fusion-views" in script and "eval-mesh" in script
 
 
 def run_into_a_closed_pipe(code: str) -> "subprocess.CompletedProcess[str]":

@@ -13,13 +13,23 @@ def flags(text: str) -> list[str]:
 
 def test_named_axes_are_flags():
     s3im, share = "--pipeline.model.s3im", "--pipeline.datamanager.pixel-sampler.patch-share"
-    assert flags("loss") == [f"{s3im}.loss-mult 0", "", f"{s3im}.role control"]
+    assert flags("loss") == [f"{s3im}.loss-mult 0", ""]
+    assert flags("loss=add,keep,control") == [
+        f"{s3im}.balance add",
+        f"{s3im}.balance keep",
+        f"{s3im}.role control {s3im}.balance add",
+    ]
     assert flags("loss=patch,both") == [f"{s3im}.mode {mode} {share} 0.5" for mode in ("patch", "both")]
     assert flags("weight=0.3,3") == [f"{s3im}.loss-mult 0.3", f"{s3im}.loss-mult 3"]
     assert flags("weight") == [f"{s3im}.loss-mult {value}" for value in ("0", "0.3", "1", "3")]
     assert flags("repeat=5") == [f"{s3im}.repeat-time 5"]
     assert flags("kernel=8") == [f"{s3im}.kernel-size 8 {s3im}.stride 8"]
     assert flags("patch-share=1") == [f"{share} 1"]
+
+
+def test_all_values_of_scales_are_judged_at_the_same_scales():
+    judged = "--pipeline.datamanager.eval-scales 1 2 4"
+    assert flags("scales=1,1+2,4") == [f"--pipeline.datamanager.scales {s} {judged}" for s in ("1", "1 2", "4")]
 
 
 def test_a_field_is_an_axis_however_its_words_are_joined():
@@ -68,14 +78,15 @@ def test_axes_that_set_one_flag_twice_are_refused():
 
 def test_wrong_axes_get_a_sentence():
     wrong = {
-        "los": "No axis 'los': give one of loss, weight, repeat, kernel, patch-share, views, corruption, or a field of "
-        "the configuration with its values, such as pipeline.model.s3im.loss-mult=0.3,1.",
-        "loss=ssim": "The axis loss has no value 'ssim': give some of none, s3im, keep, control, patch, both.",
+        "los": "No axis 'los': give one of loss, weight, repeat, kernel, patch-share, views, corruption, scales, or a "
+        "field of the configuration with its values, such as pipeline.model.s3im.loss-mult=0.3,1.",
+        "loss=ssim": "The axis loss has no value 'ssim': give some of none, s3im, add, keep, control, patch, both.",
         "weight=1,": "The axis 'weight=1,' lacks a value: give weight=VALUE,VALUE.",
         "weight=1,1": "The axis 'weight=1,1' has a value twice: give each once.",
         "pipeline.model.far-plane": "The axis 'pipeline.model.far-plane' lacks a value: give "
         "pipeline.model.far-plane=VALUE,VALUE.",
         "views=1": "The axis views has the value '1': give numbers of training views from 2 on, or all.",
+        "scales=1,a": "The axis scales has the value 'a': give whole numbers joined by +, such as 1+2+4.",
         "corruption=rain": "No corruption 'rain': give none, noise, blur or exposure, or one with its strength.",
         "corruption=blur:0": "The strength in the corruption 'blur:0' is no number above 0: give one, as in noise:0.1.",
         "corruption=blur:x": "The strength in the corruption 'blur:x' is no number above 0: give one, as in noise:0.1.",

@@ -71,7 +71,7 @@ def test_a_page_has_everything(tmp_path):
     page = page_of(write_comparison(tmp_path / "out"))
     for part in ("s3im-nerfacto-lite on fox, lego", "0, 1, 2", "1,000 steps each", "cpu, 1 thread", "nerfstudio 1.1.5"):
         assert part in page.text
-    assert "a gain of S3IM counts only over the control" in page.text
+    assert "as hard as the method alone. The fair opponent is none." in page.text
     assert len(page.having("svg", class_="curve")) == 2 * 2
     assert len(page.having("img", class_="full")) == len(page.having("img", class_="crop")) == 2 * 2 * 4
     assert len([each for each in page.having("img") if str(each["alt"]).endswith(": error")]) == 2 * 2 * 3
@@ -140,9 +140,17 @@ def test_one_variant_has_no_differences_but_its_truth_under_the_slider(tmp_path)
     assert "control" not in page.text
 
 
-def test_s3im_without_a_control_is_called_so(tmp_path):
-    page = page_of(write_comparison(tmp_path / "out", axes={"loss": ["none", "s3im"]}))
-    assert "There is no control here." in page.text
+@pytest.mark.parametrize(
+    "losses, said, unsaid",
+    [
+        (["none", "s3im"], "The fair opponent is none.", "control"),
+        (["none", "add"], "There is no control here.", "The fair opponent is none."),
+        (["none", "add", "control"], "It is the fair opponent of add", "There is no control here."),
+    ],
+)
+def test_the_page_names_the_fair_opponent(tmp_path, losses, said, unsaid):
+    text = page_of(write_comparison(tmp_path / "out", axes={"loss": losses})).text
+    assert said in text and unsaid not in text
 
 
 def test_two_methods_have_tables_and_diagrams_of_their_own(tmp_path):

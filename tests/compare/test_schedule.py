@@ -21,7 +21,7 @@ from fake_work import work
 
 from s3im_methods.compare import processes
 from s3im_methods.compare.job import Job, Judging
-from s3im_methods.compare.schedule import is_done, make_runs, spoken, time_left
+from s3im_methods.compare.schedule import is_done, make_runs, time_left
 
 
 @pytest.fixture()
@@ -52,6 +52,8 @@ def test_failures_stop_nothing_and_name_their_reason(fake_worker, tmp_path):
     (failure,) = make_runs(jobs, 1, lines.append)
     assert failure.job.id == "b" and failure.reason == "The reason."
     assert [is_done(one) for one in jobs] == [True, False, True]
+    begun = [f"[{k}/3] {job.title}: begins, see {job.log}." for k, job in enumerate(jobs, start=1)]
+    assert [lines.pop(place) for place in (0, 1, 2)] == begun
     assert re.fullmatch(r"\[1/3\] fox, m, loss=a, seed 0: done in \d+ s; about \d+ s left\.", lines[0])
     assert re.fullmatch(r"\[2/3\] fox, m, loss=b, seed 0: failed: The reason; about \d+ s left\.", lines[1])
     assert re.fullmatch(r"\[3/3\] fox, m, loss=c, seed 0: done in \d+ s\.", lines[2])
@@ -198,4 +200,3 @@ def test_time_left_and_times_for_readers():
     assert time_left([10.0], 1, 4) == 10.0
     assert time_left([10.0, 20.0], 5, 2) == 45.0
     assert time_left([10.0], 0, 2) == 0.0
-    assert [spoken(seconds) for seconds in (0.4, 99.4, 100, 6000)] == ["0 s", "99 s", "2 min", "1.7 h"]

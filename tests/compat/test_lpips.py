@@ -48,6 +48,13 @@ def test_with_weights_it_is_torchmetrics(weights):
     assert metric(image, 1 - image).item() > 0
 
 
+def test_images_too_small_for_the_backbone_have_none(weights):
+    metric = CachedLPIPS()
+    for side, is_nan in ((31, True), (32, False)):
+        image = torch.rand(1, 3, side, 40)
+        assert torch.isnan(metric(image, image)).item() == is_nan
+
+
 def test_a_surface_models_lpips_is_of_colours_from_0_to_1(weights):
     from torchmetrics.functional.image import learned_perceptual_image_patch_similarity
 

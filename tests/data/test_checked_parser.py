@@ -229,7 +229,7 @@ def test_it_is_the_parser_for_the_rest_and_leaves_its_configuration(views):
     assert parser.parser.downscale_factor == 1 and parser.includes_time is False and isinstance(parser.parser, Views)
 
 
-PARSERS = sorted(set(all_dataparsers) - {"idr-data"})
+PARSERS = sorted(set(all_dataparsers) - {"idr-data", "multi-blender"})
 
 
 def config_of(name: str, data: Path) -> Any:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from s3im_methods.data import tabulated_rays
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig
+from s3im_methods.data.image_sizes import scaled_cameras
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -57,6 +58,29 @@ def test_one_lens(camera_type, distortion):
     assert can_be_tabulated(of)
     assert_like_nerfstudios(of)
     assert len(TabulatedRayGenerator(of).table) == 12 * 9
+
+
+@pytest.mark.parametrize("camera_type", [CameraType.PERSPECTIVE, CameraType.FISHEYE])
+@pytest.mark.parametrize("distortion", [None, DISTORTION])
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_pixel_areas_are_those_of_finite_differences_at_every_scale(camera_type, distortion, scale):
+    """nerfstudio's measure: what one pixel to the right turns the ray by, times what one pixel down does."""
+    every = None if distortion is None else distortion.repeat(CAMERAS, 1)
+    lens = {"fx": 170.0, "fy": 190.0, "cx": 103.0, "cy": 75.0, "width": 203, "height": 151}
+    of = scaled_cameras(cameras(**lens, camera_type=camera_type, distortion_params=every), 1 / scale)
+    height, width = int(of.height[0]), int(of.width[0])
+    pixels = torch.tensor([[2, y, x] for y in (1, height // 3, height - 2) for x in (1, width // 2, width - 2)])
+    rays = TabulatedRayGenerator(of)(pixels)
+
+    def turned(down: float, right: float) -> torch.Tensor:
+        ends = [
+            of.generate_rays(pixels[:, :1], coords=pixels[:, 1:] + torch.tensor([0.5 + s * down, 0.5 + s * right]))
+            for s in (-0.5, 0.5)
+        ]
+        return (ends[1].directions - ends[0].directions).norm(dim=-1, keepdim=True) / (down + right)
+
+    # nerfstudio's difference is one-sided.
+    torch.testing.assert_close(rays.pixel_area, turned(0, 0.1) * turned(0.1, 0), rtol=0.012 * scale, atol=0)
 
 
 def test_several_lenses_of_several_sizes():

@@ -56,7 +56,7 @@ def test_the_term_is_there_and_can_be_switched_off(method, room, tmp_path):
 
 def test_the_control_is_a_stronger_colour_loss(method, room, tmp_path):
     plain = losses(method, room, tmp_path, loss_mult=0.0)["rgb_loss"]
-    assert losses(method, room, tmp_path, role="control")["rgb_loss"] > 2 * plain
+    assert losses(method, room, tmp_path, role="control", balance="add")["rgb_loss"] > 2 * plain
 
 
 def test_it_trains_and_a_resumed_run_repeats_the_straight_one(method, room, tmp_path):

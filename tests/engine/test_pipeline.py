@@ -22,7 +22,7 @@ class Views(nn.Module):
         return {"rgb": torch.full((2, 3, 3), 0.5)}
 
     def get_image_metrics_and_images(self, outputs, batch):
-        return dict(batch), {"img": outputs["rgb"]}
+        return {name: value for name, value in batch.items() if name != "scale"}, {"img": outputs["rgb"]}
 
 
 class Camera:
@@ -70,6 +70,13 @@ def test_what_no_view_has_is_left_out(get_std):
 
 def test_a_metric_that_some_views_lack_altogether():
     assert without_times(average([{"psnr": 20.0}, {"psnr": 22.0, "rel": 0.5}])) == {"psnr": 21.0, "rel": 0.5}
+
+
+def test_scales_are_averaged_apart_too():
+    views = [{"psnr": psnr, "scale": scale} for psnr, scale in ((30.0, 1), (32.0, 1), (20.0, 4))]
+    found = without_times(average(views))
+    found = {name: value for name, value in found.items() if name.startswith("psnr")}
+    assert found == pytest.approx({"psnr": 82 / 3, "psnr_scale_1": 31.0, "psnr_scale_4": 20.0})
 
 
 def test_one_number_has_no_standard_deviation():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import tyro
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +71,16 @@ def test_settings_out_of_range_are_refused(setting, message):
     with pytest.raises(InputError) as raised:
         replace(S3IMConfig(), **setting).build()
     assert str(raised.value) == f"S3IM's {message}"
+
+
+def test_by_default_s3im_pulls_no_harder_than_the_method():
+    assert S3IMConfig().balance == "keep"
+
+
+def test_a_config_from_before_the_setting_goes_on_with_the_sum():
+    old = yaml.load("!!python/object:s3im_methods.losses.s3im_config.S3IMConfig {loss_mult: 0.5}", yaml.Loader)
+    assert (old.loss_mult, old.balance) == (0.5, "add")
+    assert replace(old, loss_mult=1.0).balance == "add"
 
 
 def test_a_control_of_s3im_in_balance_is_refused():

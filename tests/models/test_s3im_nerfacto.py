@@ -78,7 +78,7 @@ def test_the_fused_implementation_differs_by_rounding_only():
 
 def test_s3im_is_added_without_moving_the_base_methods_random_numbers():
     without = training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.0)), steps=1)
-    with_s3im = training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.5)), steps=1)
+    with_s3im = training(build(S3IMNerfactoModelConfig, s3im=S3IMConfig(loss_mult=0.5, balance="add")), steps=1)
     assert with_s3im[0].keys() - without[0].keys() == {"s3im_loss"}
     assert 0 < with_s3im[0]["s3im_loss"] < 1
     for name, value in without[0].items():
@@ -103,7 +103,10 @@ def gradients_at_the_colours(**s3im) -> dict[str, torch.Tensor]:
 
 
 def test_the_control_pulls_at_the_colours_as_strongly_but_in_the_plain_losss_direction():
-    with_s3im, control = gradients_at_the_colours(), gradients_at_the_colours(role="control")
+    with_s3im, control = (
+        gradients_at_the_colours(balance="add"),
+        gradients_at_the_colours(role="control", balance="add"),
+    )
     assert "s3im_loss" not in control and control.keys() | {"s3im_loss"} == with_s3im.keys()
     assert control["gradient"].norm().item() == pytest.approx(with_s3im["gradient"].norm().item(), rel=1e-5)
     factor = (control["rgb_loss"] / with_s3im["rgb_loss"]).item()
@@ -114,7 +117,7 @@ def test_the_control_pulls_at_the_colours_as_strongly_but_in_the_plain_losss_dir
 
 
 def test_in_balance_the_pull_has_the_sums_direction_and_the_plain_losss_length():
-    added, kept = gradients_at_the_colours(), gradients_at_the_colours(balance="keep")
+    added, kept = gradients_at_the_colours(balance="add"), gradients_at_the_colours(balance="keep")
     plain = gradients_at_the_colours(start_step=1)["gradient"]
     assert kept["gradient"].norm().item() == pytest.approx(plain.norm().item(), rel=1e-5)
     factor = (kept["rgb_loss"] / added["rgb_loss"]).item()
@@ -309,7 +312,7 @@ def test_it_warns_of_objects_that_are_to_be_before_black():
         ({"background_color": "black", **IGNORED}, OPAQUE),
         (IGNORED, TRANSPARENT),
         ({"background_color": "black", "s3im": S3IMConfig(loss_mult=0.03), **IGNORED}, TRANSPARENT),
-        ({"background_color": "black", "s3im": S3IMConfig(role="control"), **IGNORED}, TRANSPARENT),
+        ({"background_color": "black", "s3im": S3IMConfig(role="control", balance="add"), **IGNORED}, TRANSPARENT),
     ],
 )
 def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, facts):

@@ -124,7 +124,7 @@ def test_style_nerfstudio_is_nerfstudios_neus_facto_to_the_last_bit(monkeypatch,
 
 def test_with_s3im_one_loss_is_added_and_no_other_changes():
     base = training(ours(), steps=1)[0]
-    with_s3im = training(ours(s3im=S3IMConfig(loss_mult=1.0)), steps=1)[0]
+    with_s3im = training(ours(s3im=S3IMConfig(loss_mult=1.0, balance="add")), steps=1)[0]
     assert with_s3im.keys() - base.keys() == {"s3im_loss"}
     assert all(torch.equal(with_s3im[name], value) for name, value in base.items())
 

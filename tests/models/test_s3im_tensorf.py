@@ -110,7 +110,7 @@ def test_style_nerfstudio_at_weight_zero_is_tensorf_to_the_last_bit(encoding, re
 
 def test_s3im_is_added_without_moving_other_random_numbers():
     without = Run(build(s3im=WITHOUT)).steps(0, 1)[0]
-    with_s3im = Run(build(s3im=S3IMConfig(loss_mult=0.5))).steps(0, 1)[0]
+    with_s3im = Run(build(s3im=S3IMConfig(loss_mult=0.5, balance="add"))).steps(0, 1)[0]
     assert with_s3im.keys() - without.keys() == {"s3im_loss"}
     for name, value in without.items():
         assert torch.equal(with_s3im[name], value), name

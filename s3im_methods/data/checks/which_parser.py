@@ -8,6 +8,7 @@ _SIGNS = (
     ("transforms.json", "nerfstudio-data"),
     ("transforms_train.json", "blender-data"),
     ("meta_data.json", "sdfstudio-data"),
+    ("metadata.json", "multi-blender"),
     ("cameras_sphere.npz", "idr-data"),
     ("cameras_large.npz", "idr-data"),
     ("cameras.npz", "idr-data"),

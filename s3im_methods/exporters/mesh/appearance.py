@@ -11,6 +11,7 @@ from torch import Tensor
 
 from s3im_methods.exporters.mesh.marching import Triangles
 from s3im_methods.exporters.mesh.world_frame import WorldFrame
+from s3im_methods.progress import track
 
 _POINTS_AT_ONCE = 1 << 16
 
@@ -40,7 +41,7 @@ def surface_colours(
         sRGB, ``[N, 3]``.
     """
     colours = np.empty((len(points), 3), dtype=np.uint8)
-    for start in range(0, len(points), _POINTS_AT_ONCE):
+    for start in track(range(0, len(points), _POINTS_AT_ONCE), "Colouring"):
         part = slice(start, start + _POINTS_AT_ONCE)
         scene, towards = (
             torch.from_numpy(array.astype(np.float32)).to(device)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from s3im_methods.errors import InputError
+from s3im_methods.progress import track
 
 _OPAQUE = 0.5
 
@@ -49,7 +50,7 @@ def render_views(
         InputError: If the model has no such output.
     """
     count = min(most, len(cameras))
-    for index in torch.linspace(0, len(cameras) - 1, count).round().long().tolist():
+    for index in track(torch.linspace(0, len(cameras) - 1, count).round().long().tolist(), "Rendering depth"):
         camera = _pinhole(cameras[index], downscale)
         outputs = model.get_outputs_for_camera(camera)
         if output_name not in outputs or outputs[output_name].shape[-1] != 1:

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from s3im_methods.exporters.mesh.grid import Grid
 from s3im_methods.exporters.mesh.memory import MemoryBudget
+from s3im_methods.progress import task, track
 
 BLOCK = 16
 """Cells along each side of a block."""
@@ -44,16 +45,18 @@ def evaluate_blocks(function: Signed, grid: Grid, budget: MemoryBudget) -> Block
     blocks: Blocks = {}
     waiting = _first_blocks(function, grid, budget)
     known = set(waiting)
-    while waiting:
-        budget.check_blocks(len(known), max(grid.cells))
-        group, waiting = waiting[:_BLOCKS_AT_ONCE], waiting[_BLOCKS_AT_ONCE:]
-        for place, values in _evaluate(function, grid, group):
-            _take_over(blocks, place, values)
-            blocks[place] = values
-            for neighbour in _crossed_into(place, values, grid):
-                if neighbour not in known:
-                    known.add(neighbour)
-                    waiting.append(neighbour)
+    with task("Following the surface") as steps:
+        while waiting:
+            budget.check_blocks(len(known), max(grid.cells))
+            group, waiting = waiting[:_BLOCKS_AT_ONCE], waiting[_BLOCKS_AT_ONCE:]
+            for place, values in _evaluate(function, grid, group):
+                _take_over(blocks, place, values)
+                blocks[place] = values
+                for neighbour in _crossed_into(place, values, grid):
+                    if neighbour not in known:
+                        known.add(neighbour)
+                        waiting.append(neighbour)
+            steps.advance(len(group), total=len(known))
     return blocks
 
 
@@ -67,7 +70,7 @@ def _first_blocks(function: Signed, grid: Grid, budget: MemoryBudget) -> list[tu
     axes = [np.unique(np.append(np.arange(0, count, stride), count)) for count in grid.cells]
     budget.check_coarse(int(np.prod([len(axis) for axis in axes])), max(grid.cells))
     coarse = np.empty([len(axis) for axis in axes], dtype=np.float32)
-    for row, x in enumerate(axes[0]):
+    for row, x in enumerate(track(axes[0], "Looking for the surface", len(axes[0]))):
         nodes = np.stack(np.meshgrid([x], axes[1], axes[2], indexing="ij"), axis=-1)
         coarse[row] = function(grid.points(nodes.reshape(-1, 3))).reshape(coarse.shape[1:])
     # One cell farther than where the coarse values change sign: between them a thin part may pass.

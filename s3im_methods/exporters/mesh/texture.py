@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from s3im_methods.exporters.mesh.marching import Triangles
+from s3im_methods.progress import task
 
 _CANDIDATES_AT_ONCE = 1 << 20
 
@@ -46,7 +47,8 @@ def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int) -> 
 
     # Around their centre: xatlas takes float32, in which a mesh far from the origin has no shape.
     near = (mesh.vertices - mesh.vertices.mean(axis=0)).astype(np.float32)
-    source, faces, uv = xatlas.parametrize(near, mesh.faces.astype(np.uint32))
+    with task("Unfolding the mesh, which takes minutes for large ones"):
+        source, faces, uv = xatlas.parametrize(near, mesh.faces.astype(np.uint32))
     source, faces = source.astype(np.int64), faces.astype(np.int64)
     image, covered = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), dtype=bool)
     for texels in covered_texels(uv[faces] * side, side):
