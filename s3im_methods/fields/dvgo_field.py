@@ -91,6 +91,10 @@ class DVGOField(nn.Module):
         parts = [side / (nodes - 1) for side, nodes in zip(self.sides, self.resolution, strict=True)]
         return math.prod(parts) ** (1 / 3)
 
+    def occupied_share(self) -> float:
+        """Share of cells in which something may be seen."""
+        return float(self.alpha_mask.cells.float().mean()) if self.alpha_mask.exists else 1.0
+
     def node_axes(self) -> list[Tensor]:
         """Coordinates of the nodes along x, y and z, ``[X]``, ``[Y]`` and ``[Z]``."""
         low, high = self.aabb

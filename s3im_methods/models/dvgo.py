@@ -18,8 +18,6 @@ from nerfstudio.utils import colormaps
 from torch import Tensor
 from torch import distributed as dist
 from torch.nn import Parameter, functional
-from torchmetrics.functional import structural_similarity_index_measure
-from torchmetrics.image import PeakSignalNoiseRatio
 
 from s3im_methods.compat.lpips import CachedLPIPS
 from s3im_methods.data.scene_facts import SceneFacts
@@ -63,6 +61,10 @@ class DVGOModel(Model):
 
     def populate_modules(self) -> None:
         """Build field, renderer and collider."""
+        # It takes long to import, and not every program builds a model.
+        from torchmetrics.functional import structural_similarity_index_measure
+        from torchmetrics.image import PeakSignalNoiseRatio
+
         super().populate_modules()
         config = self.config
         self.renderer_rgb = RGBRenderer(background_color=config.background_color)

@@ -6,6 +6,7 @@ With weight 0 its losses are those of :class:`~s3im_methods.models.dvgo.DVGOMode
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.models.base_model import ModelConfig
 
 from s3im_methods.data.scene_facts import SceneFacts
@@ -13,7 +14,8 @@ from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.dvgo import DVGOModel
 from s3im_methods.models.dvgo_presets import with_preset
 from s3im_methods.models.grids.memory import grid_bytes
-from s3im_methods.models.s3im_mixin import S3IMMixin
+from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
+from s3im_methods.models.s3im_term import ReadOnlyText
 
 
 @dataclass
@@ -131,6 +133,29 @@ class S3IMDVGOModel(S3IMMixin, DVGOModel):
             InputError: If settings contradict each other or are out of range.
         """
         return with_preset(config, facts)
+
+    def populate_modules(self) -> None:
+        """Build DVGO, the S3IM term and the panel's text about the grids."""
+        super().populate_modules()
+        self.grid_text = ReadOnlyText(
+            "Voxels", "not trained yet", disabled=True, hint="Nodes, and how many hold something."
+        )
+
+    def data_warnings(self, dataset: InputDataset) -> list[str]:
+        """That other methods are better where cameras look outwards."""
+        if self.config.space != "contraction":
+            return []
+        return [
+            "DVGO is made for objects: in rooms and open scenes its grid is coarse, and s3im-nerfacto gives better "
+            "pictures in the same time."
+        ]
+
+    def after_step(self, optimizers: Any, step: int) -> None:
+        """Change the grids as the step says, and tell the viewer's panel."""
+        super().after_step(optimizers, step)
+        if step % STEPS_PER_SHOW == 0 and self.grid_text.gui_handle is not None:
+            x, y, z = self.field.resolution
+            self.grid_text.value = f"{x} x {y} x {z}, {self.field.occupied_share():.1%} occupied"
 
     def hardware_line(self) -> str:
         """What the grids will be and need, for the line that a run prints at its start."""
