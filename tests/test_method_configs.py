@@ -15,15 +15,7 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    families = [
-        "s3im-depth-nerfacto",
-        "s3im-dvgo",
-        "s3im-nerfacto",
-        "s3im-neus",
-        "s3im-neus-facto",
-        "s3im-tensorf",
-        "s3im-unisurf",
-    ]
+    bases = ["depth-nerfacto", "dvgo", "nerfacto", "neus", "neus-facto", "tensorf", "unisurf"]
     assert sorted(f"s3im-{base}{size}" for base in bases for size in ("", "-lite")) == OURS
 
 
