@@ -10,11 +10,12 @@ from typing import Any
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.models.presets import Presets, check_weights, chosen_preset, filled, refuse
 
-_BOX: dict[str, Any] = {"space": "box", "box_scale": 1.0, "contraction_norm": "max", "near_plane": 0.0}
+_BOX: dict[str, Any] = {"space": "box", "box_scale": 1.0, "rim": 0.2, "contraction_norm": "max", "near_plane": 0.0}
 _CONTRACTION: dict[str, Any] = {
     "background_color": "random",
     "space": "contraction",
     "box_scale": 1.0,
+    "rim": 0.2,
     "near_plane": 0.05,
     "coarse_steps": 0,
     "coarse_rate": 1.0,
@@ -91,8 +92,17 @@ PRESETS: Presets = {
     ("ours", "room"): {
         **_CONTRACTION,
         "contraction_norm": "max",
+        "rim": 0.5,
+        "box_scale": 1.5,
+        "coarse_steps": 150,
+        "coarse_alpha_init": 1e-2,
+        "coarse_rate": 2.0,
+        "coarse_step_ratio": 1.0,
+        "keep_coarse": True,
+        "mask_threshold": 0.1,
+        "mask_refresh_threshold": 5e-3,
         "alpha_init": 1e-2,
-        "scaling_steps": (200, 500, 900),
+        "scaling_steps": (100, 300),
         "scaling_restarts": False,
         "step_ratio": 1.0,
         "jitter": True,
@@ -162,8 +172,6 @@ def _check(config: Any) -> None:
     first_side = config.resolution / 2 ** (len(config.scaling_steps) / 3)
     if first_side < 4:
         refuse("scaling_steps", config.scaling_steps, "so many doublings begin with fewer than 4 voxels a side")
-    if config.coarse_steps and config.space == "contraction":
-        refuse("coarse_steps", config.coarse_steps, "a coarse stage tightens a box, so set space box or give 0")
     least = rescaled_alpha_init(config)
     if config.coarse_steps and config.mask_threshold <= least:
         refuse(

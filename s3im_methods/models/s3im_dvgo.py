@@ -41,7 +41,7 @@ class S3IMDVGOModelConfig(ModelConfig):
     box times box-scale squeezed into a rim."""
     box_scale: float | None = None
     """Factor of the parser's box; with space contraction it is the radius factor of what keeps its full resolution."""
-    rim: float = 0.2
+    rim: float | None = None
     """How far the contracted rest of space reaches beyond that box, as a share of its half side."""
     contraction_norm: Literal["max", "euclidean"] | None = None
     """Whether contraction keeps a cube (max) or a ball (euclidean) as it is."""

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import AdamOptimizerConfig, Optimizers
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 
+from s3im_methods.data.scene_facts import SceneFacts, add_facts
+from s3im_methods.data.scene_sphere import MARGIN, SceneSphere
 from s3im_methods.engine.voxel_adam import VoxelAdamConfig
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.volume import scalar_field
@@ -19,8 +22,9 @@ from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.distortion import distortion
 from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
 from s3im_methods.models.dvgo import DVGOModel
+from s3im_methods.models.dvgo_presets import with_preset
 from s3im_methods.models.grids.memory import check_memory
-from s3im_methods.models.grids.stages import voxels_at
+from s3im_methods.models.grids.stages import view_counts, voxels_at
 from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
 
 SMALL = {
@@ -40,10 +44,11 @@ SMALL = {
 WITHOUT = S3IMConfig(loss_mult=0.0)
 
 
-def build(**settings: Any) -> Any:
+def build(facts: dict[str, Any] | None = None, **settings: Any) -> Any:
     torch.manual_seed(0)
     config = S3IMDVGOModelConfig(**{**SMALL, **settings})
-    return config.setup(scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={})
+    box = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
+    return config.setup(scene_box=box, num_train_data=3, metadata=facts or {})
 
 
 def batch(step: int, rays: int = 256) -> tuple[RayBundle, dict]:
@@ -278,7 +283,6 @@ def test_distortion_of_uniform_weights_is_a_third():
         ({"scaling_steps": tuple(range(1, 12))}, "fewer than 4 voxels"),
         ({"alpha_init": 1.0}, "alpha-init is 1.0"),
         ({"tv_density": -1.0}, "tv-density is -1.0"),
-        ({"space": "contraction"}, "coarse-steps is 6"),
         ({"coarse_steps": -1}, "coarse-steps is -1"),
         ({"resolution": 2}, "resolution is 2"),
     ],
@@ -286,6 +290,42 @@ def test_distortion_of_uniform_weights_is_a_third():
 def test_bad_settings_get_a_sentence(settings, words):
     with pytest.raises(InputError, match=words):
         build(**settings)
+
+
+def test_cut_out_objects_get_the_box_that_cameras_look_at_and_others_the_parsers():
+    metadata: dict[str, Any] = {}
+    sphere = SceneSphere((0.1, -0.2, 0.3), 0.4 * MARGIN, "object")
+    add_facts(metadata, has_transparent_background=True, object_sphere=sphere)
+    model = build(scene_kind="auto", facts=metadata)
+    assert model.config.scene_kind == "object" and model.config.space == "box"
+    torch.testing.assert_close(model.field.aabb.data, torch.tensor([[-0.3, -0.6, -0.1], [0.5, 0.2, 0.7]]))
+    torch.testing.assert_close(build(box_scale=1.5).field.aabb.data, torch.tensor([[-1.5] * 3, [1.5] * 3]))
+    room = build(scene_kind="auto", scaling_steps=(3,))
+    assert room.config.scene_kind == "room" and room.field.space.scale == room.config.box_scale
+
+
+def test_a_room_is_told_that_others_do_better():
+    assert not build().data_warnings(None)
+    (sentence,) = build(scene_kind="room", scaling_steps=(3,)).data_warnings(None)
+    assert "s3im-nerfacto" in sentence
+
+
+@pytest.mark.parametrize(("kind", "count"), [("object", 5000), ("room", 0)])
+def test_style_original_has_the_coarse_stage_of_its_code_and_s3im_behind_it(kind, count):
+    config = S3IMDVGOModelConfig(style="original", scene_kind=kind)
+    decided = with_preset(config, SceneFacts())
+    assert (decided.coarse_steps, decided.s3im.start_step, decided.s3im.loss_mult) == (count, count, 1.0)
+
+
+def test_nodes_are_seen_by_the_cameras_before_which_they_lie():
+    """Two cameras that look at each other from 2 and -2 along z, with a field of view of 90 degrees."""
+    poses = torch.eye(4)[None, :3].repeat(2, 1, 1)
+    poses[0, 2, 3] = 2.0
+    poses[1, :, 3] = torch.tensor([0.0, 0.0, -2.0])
+    poses[1, :3, :3] = torch.diag(torch.tensor([-1.0, 1.0, -1.0]))
+    cameras = Cameras(poses, fx=50.0, fy=50.0, cx=50.0, cy=50.0, width=100, height=100)
+    nodes = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 3.0], [1.9, 0.0, 0.0], [2.5, 0.0, 1.0], [0.0, 0.0, -9.0]])
+    assert view_counts(nodes, cameras).tolist() == [2, 1, 2, 1, 1]
 
 
 def test_grids_that_do_not_fit_are_refused_with_a_resolution_that_does():

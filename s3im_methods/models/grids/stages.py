@@ -70,7 +70,9 @@ def _begin_fine(config: Any, field: DVGOField, optimizers: Optimizers) -> None:
     alphas = field.node_opacities(interval_of(config, field))
     if (alphas >= config.mask_threshold).any():
         field.alpha_mask.update(alphas, field.aabb, config.mask_threshold)
-    smaller = field.alpha_mask.occupied_box() if field.alpha_mask.exists else field.aabb
+    # A contracted grid holds all of space, and keeps its box.
+    tightens = field.alpha_mask.exists and field.space.scale is None
+    smaller = field.alpha_mask.occupied_box() if tightens else field.aabb.detach().clone()
     window, box = node_window(field.aabb, smaller, field.resolution)
     density = functional.softplus(field.density_grid.values + field.shift) / field.base_side
     field.add_network()
