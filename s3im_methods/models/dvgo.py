@@ -186,12 +186,13 @@ class DVGOModel(Model):
         rays, losses = len(target), {}
         if config.opacity_loss_mult and image.shape[-1] == 4:
             losses["opacity_loss"] = config.opacity_loss_mult * opacity_loss(outputs["accumulation"], image[:, 3:])
+        factor = 1.0 if field.is_fine else config.coarse_loss_factor
         if config.entropy_mult:
-            losses["entropy_loss"] = config.entropy_mult * binary_entropy(outputs["accumulation"])
+            losses["entropy_loss"] = factor * config.entropy_mult * binary_entropy(outputs["accumulation"])
         if config.point_color_mult:
             error = (samples.colours - target[samples.ray]).square().sum(dim=-1)
             weights = samples.weights.detach()[samples.ray, samples.step]
-            losses["point_colour_loss"] = config.point_color_mult * (weights * error).sum() / rays
+            losses["point_colour_loss"] = factor * config.point_color_mult * (weights * error).sum() / rays
         if config.distortion_mult:
             # The steps are equal in the contracted space, in which a room's rays are sampled.
             losses["distortion_loss"] = config.distortion_mult * distortion(samples.weights)

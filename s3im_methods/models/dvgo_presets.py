@@ -115,7 +115,15 @@ PRESETS: Presets = {
     },
 }
 
-_WEIGHTS = ("tv_density", "tv_color", "entropy_mult", "point_color_mult", "distortion_mult", "opacity_loss_mult")
+_WEIGHTS = (
+    "tv_density",
+    "tv_color",
+    "entropy_mult",
+    "point_color_mult",
+    "distortion_mult",
+    "opacity_loss_mult",
+    "coarse_loss_factor",
+)
 _ABOVE_ZERO = ("box_scale", "rim", "step_ratio", "coarse_step_ratio", "coarse_rate")
 
 

@@ -100,6 +100,8 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Weight of the entropy of rays' opacity, which drives rays to be opaque or empty."""
     point_color_mult: float | None = None
     """Weight of the error of each sample's own colour, by what it weighs in its pixel."""
+    coarse_loss_factor: float = 10.0
+    """Factor of the two weights above in the coarse stage."""
     distortion_mult: float | None = None
     """Weight of mip-NeRF 360's distortion loss, which gathers the weights of a ray in one place."""
     opacity_loss_mult: float = 0.1
