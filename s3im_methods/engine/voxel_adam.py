@@ -116,4 +116,4 @@ def _update_listed(parameter: Tensor, gradient: Tensor, state: dict[str, Any], s
 
 
 def _rows(gradient: Tensor, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.ravel_multi_index(tuple(gradient._indices().numpy()), shape)
+    return np.asarray(np.ravel_multi_index(tuple(gradient._indices().numpy()), shape), dtype=np.int64)

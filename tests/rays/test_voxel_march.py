@@ -11,6 +11,7 @@ from s3im_methods.fields.alpha_mask import AlphaMask
 from s3im_methods.rays.voxel_march import (
     GridSpace,
     March,
+    _March,
     equal_edges,
     march,
     march_by_torch,
@@ -133,6 +134,48 @@ def test_the_backward_is_that_of_finite_differences():
         expected = (sides[0] - sides[1]) / (2 * step)
         assert abs(expected) > 1e-4
         assert math.isclose(float(gradient.to_dense()[index]), expected, rel_tol=1e-6)
+
+
+class _Dense(torch.autograd.Function):
+    """gradcheck compares dense gradients."""
+
+    @staticmethod
+    def forward(ctx, values: Tensor) -> Tensor:  # type: ignore[override]
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return gradient.to_dense()
+
+
+@pytest.mark.parametrize("space", [GridSpace(), GridSpace(0.8, 0.3), GridSpace(0.8, 0.3, "euclidean")])
+def test_the_march_passes_gradcheck_in_float64(space):
+    grid, mask = _scene(torch.float64, masked=True)
+    rays, bounds = _rays(6, torch.float64)
+    how = March(equal_edges(3.0, 0.2).double(), shift_of(0.05), 0.7, 0.0)
+
+    def weights(values: Tensor) -> Tensor:
+        return _March.apply(rays, bounds, how, grid, _Dense.apply(values), BOX.double(), space, mask)  # type: ignore[return-value]
+
+    assert weights(grid.values).max() > 0.2
+    assert torch.autograd.gradcheck(weights, (grid.values,))
+
+
+def test_jumps_over_empty_space_leave_nothing_out():
+    """Many rays through a thin mask in a fine grid, where most steps are jumped over."""
+    torch.manual_seed(2)
+    grid, mask = VoxelGrid((40, 40, 40), 1).double(), AlphaMask()
+    grid.values.data = torch.randn(40, 40, 40, 1, dtype=torch.float64)
+    mask.update((torch.rand(40, 40, 40) > 0.9995).float(), BOX, 0.5)
+    assert mask.cells.float().mean() < 0.1 and mask.clearances().max() > 3
+    rays, bounds = _rays(300, torch.float64)
+    for space in (GridSpace(), GridSpace(0.7, 0.3), GridSpace(0.7, 0.5, "euclidean")):
+        edges = equal_edges(3.0, 0.03) if space.scale is None else outward_edges(space, 40, 0.5)
+        how = March(edges.double(), shift_of(0.05), 0.7, 1e-3)
+        found = march(rays, bounds, how, grid, BOX.double(), space, mask)
+        expected = march_by_torch(rays, bounds, how, grid.values, BOX.double(), space, mask)
+        assert (expected > 0).float().mean() > 1e-3
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
 def test_a_ray_ends_where_it_is_opaque_and_skips_what_is_empty():
