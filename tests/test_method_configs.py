@@ -15,7 +15,7 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    bases = ["depth-nerfacto", "dvgo", "nerfacto", "neus", "neus-facto", "tensorf", "unisurf"]
+    bases = ["depth-nerfacto", "dvgo", "mipnerf", "mipnerf360", "nerfacto", "neus", "neus-facto", "tensorf", "unisurf"]
     assert sorted(f"s3im-{base}{size}" for base in bases for size in ("", "-lite")) == OURS
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from s3im_methods import __version__
 
 TASKS = {
-    "see": ("results", "overview"),
+    "see": ("results", "overview", "turntable"),
     "make": ("demo", "scene"),
     "check": ("doctor", "check", "depth-report"),
     "train": ("ns-train", "compare"),
     "judge": ("ns-eval", "eval-mesh", "bench"),
-    "export": ("export-mesh", "render-depth"),
+    "export": ("export", "export-mesh", "render-depth"),
 }
 """Which commands belong to which task, in the order in which they are listed."""
 
@@ -25,11 +25,13 @@ COMMANDS = {
     "depth-report": "s3im_methods.cli.depth_report:DepthReportCommand",
     "doctor": "s3im_methods.cli.doctor:DoctorCommand",
     "eval-mesh": "s3im_methods.cli.eval_mesh:EvalMeshCommand",
+    "export": "s3im_methods.cli.export:ExportCommand",
     "export-mesh": "s3im_methods.cli.export_mesh:ExportMeshCommand",
     "overview": "s3im_methods.cli.overview:OverviewCommand",
     "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
     "results": "s3im_methods.cli.results:ResultsCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",
+    "turntable": "s3im_methods.cli.turntable:TurntableCommand",
 }
 """Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.
 

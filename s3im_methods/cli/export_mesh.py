@@ -67,13 +67,13 @@ class ExportMeshCommand:
     output_dir: Path
     """Folder to write to."""
     method: Literal["level-set", "depth-fusion"] = "level-set"
-    """Take the surface where the signed distance, density or occupancy has a level, or fuse the depth that the training
-    views show."""
+    """level-set: the surface at a level of the signed distance, density or occupancy. depth-fusion: the fused depth of
+    the training views."""
     resolution: int = 256
     """Cells along the longest side of the box."""
     level: float | None = None
-    """Value on the surface, per scene unit for densities; if not set, 0 for signed distances, 0.5 for occupancies, and
-    for densities what three quarters of the surface that the training cameras see have at least."""
+    """Value on the surface, per scene unit for densities. If not set: 0 for signed distances, 0.5 for occupancies; for
+    densities, the value that three quarters of the surface seen by the training cameras exceed."""
     components: int = 1
     """Keep this many separate parts, the largest ones; 0 keeps all."""
     file_format: Literal["ply", "obj", "glb"] = "ply"
@@ -90,14 +90,24 @@ class ExportMeshCommand:
         self._check()
         self._check_box()
         self._check_what_acts()
-        from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
-        from s3im_methods.exporters.mesh.mesh_files import write_mesh
-        from s3im_methods.exporters.mesh.training_split import training_split
-        from s3im_methods.exporters.mesh.world_frame import world_frame
         from s3im_methods.outputs import check_output_folder
 
         output_dir = check_output_folder(self.output_dir, "--output-dir")
         _, pipeline, _ = load_run(self.load_config, test_mode="inference")
+        self.export(pipeline, output_dir)
+
+    def export(self, pipeline: Any, output_dir: Path) -> None:
+        """Make and write the mesh of a run that is loaded.
+
+        Args:
+            pipeline: The run's.
+            output_dir: Folder to write to.
+        """
+        from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
+        from s3im_methods.exporters.mesh.mesh_files import write_mesh
+        from s3im_methods.exporters.mesh.training_split import training_split
+        from s3im_methods.exporters.mesh.world_frame import world_frame
+
         outputs = training_split(pipeline.datamanager)
         frame = world_frame(outputs)
         settings = MeshSettings(

@@ -15,12 +15,12 @@ class OverviewCommand:
     Each view's PSNR and SSIM stand beside it.
     """
 
-    example: ClassVar[str] = "s3im overview --load-config RUN/config.yml --output-path overview.png"
+    example: ClassVar[str] = "s3im overview --load-config RUN/config.yml"
 
     load_config: Path
     """The run's config.yml, as for ns-eval."""
-    output_path: Path = Path("overview.png")
-    """The picture to write."""
+    output_path: Path | None = None
+    """The picture to write; if not set, overview.png in the run's folder, where s3im results finds it."""
     max_views: int = 6
     """At most this many views are drawn, evenly spread over the held-out ones."""
 
@@ -29,6 +29,7 @@ class OverviewCommand:
         import numpy as np
 
         from s3im_methods.data.views_at_scale import view_names
+        from s3im_methods.engine.run_config import find_config
         from s3im_methods.errors import InputError
         from s3im_methods.metrics.overview import ViewResult, draw_overview
         from s3im_methods.outputs import check_picture_file, written
@@ -37,8 +38,9 @@ class OverviewCommand:
 
         if self.max_views < 1:
             raise InputError(f"--max-views is {self.max_views}: give 1 or more.")
-        output_path = check_picture_file(self.output_path, "--output-path")
-        config, pipeline, step = load_run(self.load_config, test_mode="test")
+        config_path = find_config(self.load_config)
+        output_path = check_picture_file(self.output_path or config_path.with_name("overview.png"), "--output-path")
+        config, pipeline, step = load_run(config_path, test_mode="test")
         manager: Any = pipeline.datamanager
         loader = manager.fixed_indices_eval_dataloader
         names = view_names(loader.input_dataset)
@@ -68,4 +70,4 @@ class OverviewCommand:
         with written(output_path) as path:
             save_with_note(draw_overview(title, views), path, note)
         print(f"Wrote {output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")
-        print(f"Next: {shlex.join(['s3im', 'turntable', '--load-config', str(self.load_config)])}")
+        print(f"Next: {shlex.join(['s3im', 'turntable', '--load-config', str(config_path)])}")

@@ -24,7 +24,7 @@ class RenderDepthCommand:
     measure: Literal["z", "distance"] = "z"
     """Depth along the viewing axis, or distance along the ray."""
     file_format: Literal["npy", "png"] = "npy"
-    """float32 metres as .npy, or 16-bit millimetres as PNG; 0 means none in both."""
+    """float32 metres as .npy, or 16-bit millimetres as PNG. 0 means no depth in both."""
     output_name: str = "depth"
     """The model's output to write, for instance expected_depth of nerfacto."""
     min_accumulation: float = 0.5

@@ -22,7 +22,7 @@ class ResultsCommand:
     folder: tyro.conf.Positional[Path] = Path("outputs")
     """A run's folder, or a folder with runs at any depth."""
     open: bool = False
-    """Write a page with the runs' pictures, results.html in the folder, and show it where there is a screen."""
+    """Write results.html with the runs' pictures into the folder, and open it if there is a screen."""
 
     def run(self) -> None:
         """Print the table, and write the page."""

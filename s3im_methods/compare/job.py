@@ -14,7 +14,7 @@ class Judging:
     curve_points: int = 4
     """At how many steps, evenly spread, two held-out views are looked at for the curve over time."""
     meshes: bool = True
-    """Make and judge a mesh where the method has a surface and the scene's folder a true mesh.ply."""
+    """Make and judge a mesh if the method has a surface and the scene's folder a true mesh.ply."""
     mesh_resolution: int = 192
     """Cells along the longest side of a mesh's box."""
     mesh_thresholds: tuple[float, ...] = (0.01, 0.02, 0.05)

@@ -103,8 +103,8 @@ def look_at_scenes(request: Request) -> dict[str, SceneFacts]:
                     found[name] = SceneFacts(held_out, len(both), source_of(path, sorted(all_images)))
                 if held_out != found[name].held_out:
                     raise InputError(
-                        f"Not all variants have the same held-out views of the scene '{name}', so that their results "
-                        "could not be compared: leave out the axis or method that splits the scene otherwise."
+                        f"Not all variants have the same held-out views of the scene '{name}', so their results cannot "
+                        "be compared: leave out the axis or method that splits the scene differently."
                     )
     return found
 

@@ -55,8 +55,8 @@ def refuse_others(out: Path, fixed: dict[str, Any], sources: dict[str, str]) -> 
     for scene, source in sources.items():
         if earlier.get("sources", {}).get(scene, source) != source:
             raise InputError(
-                f"'{out}' holds runs on another scene '{scene}', or that scene has changed since, or is split or "
-                "scaled otherwise now: give another --output-dir."
+                f"'{out}' holds runs on another scene '{scene}', or that scene, its split or its scale has changed: "
+                "give another --output-dir."
             )
 
 

@@ -137,7 +137,7 @@ def _inside(path: Path, root: Path) -> Path:
 
 
 def _link_tree(source: Path, target: Path, replaced: dict[Path, Corruption]) -> None:
-    """Link each file and folder, but make those folders anew in which a file is replaced."""
+    """Link each file and folder; folders in which a file is replaced are made again."""
     made_anew = {parent for path in replaced for parent in path.parents}
 
     def fill(folder: Path) -> None:
@@ -163,7 +163,7 @@ def _write_corrupted(source: Path, target: Path, corruption: Corruption) -> None
 
 
 def _keep_training_views(dataparser: Any, source_root: Path, root: Path, files: dict[str, list[Path]]) -> None:
-    """Write the scene's JSON file anew, such that only some of its frames are for training."""
+    """Write the scene's JSON file again, with only some of its frames for training."""
     source = Path(dataparser.data)
     if isinstance(dataparser, BlenderDataParserConfig):
         name = "transforms_train.json"

@@ -17,6 +17,7 @@
 | `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
 | `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
 | `output_places`    | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
+| `camera_optimizer` | under autocast, learned poses move rays off their pixels by float16       | none filed |
 | `camera_paths`     | ns-render camera-path opens its file when the run is loaded: a traceback  | none filed |
 | `stack`            | every ns-* command reads the source of all its callers, 26 times          | none filed |
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |

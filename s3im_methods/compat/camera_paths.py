@@ -1,7 +1,7 @@
-"""``ns-render camera-path`` looks at its camera path before it loads the run.
+"""``ns-render camera-path`` checks its camera path before it loads the run.
 
-nerfstudio opens the file when the run is loaded, and ends in a traceback where it is missing or is something else, for
-instance the scene's transforms.json.
+nerfstudio opens the file only after the run is loaded. If the file is missing or something else, for instance the
+scene's transforms.json, the command ends in a traceback.
 """
 
 import functools

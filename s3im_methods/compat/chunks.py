@@ -1,9 +1,9 @@
-"""Images are rendered in chunks whose outputs do not outlive them.
+"""Images are rendered in chunks whose outputs are freed at once.
 
-nerfstudio keeps the outputs of every chunk apart until the last is rendered (``models/base_model.py``,
-``get_outputs_for_camera_ray_bundle``). Each is small enough to lie on the heap, among what the chunk computed with, so
-that the heap cannot shrink: the texture of ``ns-export``, 2048 x 2048 rays in chunks of 4,096, took gigabytes on a CPU
-for 300 MB of outputs. Here each chunk is written into the whole image at once and forgotten.
+nerfstudio keeps the outputs of every chunk until the last one is rendered (``models/base_model.py``,
+``get_outputs_for_camera_ray_bundle``). These small pieces lie on the heap between the chunks' working memory, so the
+heap cannot shrink. The texture of ``ns-export``, 2048 x 2048 rays in chunks of 4,096, took gigabytes on a CPU for
+300 MB of outputs. Here each chunk is written into the whole image at once and forgotten.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""A crop's box may be given in whole numbers, and what is no box gets a sentence.
+"""A crop's box may have whole numbers, and anything that is no box gets a message.
 
-``viser``'s rotations take whole numbers for an array of them, and fail with an AssertionError where they are multiplied
-(``data/scene_box.py``, ``OrientedBox.from_params``; ``viewer/control_panel.py``, ``crop_obb``). A JSON file has
-``"crop_rot": [0, 0, 1]`` as soon as someone writes it by hand.
+``viser``'s rotations keep an array of whole numbers as it is, and fail with an AssertionError when they are multiplied
+(``data/scene_box.py``, ``OrientedBox.from_params``; ``viewer/control_panel.py``, ``crop_obb``). A JSON file that
+someone wrote by hand has ``"crop_rot": [0, 0, 1]``.
 """
 
 import functools

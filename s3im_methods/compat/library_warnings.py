@@ -1,9 +1,8 @@
-"""What libraries say to each other's developers does not stand before what we say to users.
+"""Libraries' warnings about their own code are hidden.
 
-nerfstudio 1.1.5 was written for older libraries: with today's torch, every ns-* command begins with a dozen warnings
-about code of nerfstudio and torch, and so does every sentence of ours. Here are the kinds that are left out. All others
-are shown, those of users' own modules and plugins too. Where Python was told what to show (``-W``,
-``PYTHONWARNINGS``), that holds and nothing is left out.
+nerfstudio 1.1.5 was written for older libraries. With today's torch, every ns-* command begins with a dozen warnings
+about code of nerfstudio and torch. This module lists the kinds that are hidden. All others are shown, those of users'
+modules and plugins too. If Python was told what to show (``-W``, ``PYTHONWARNINGS``), nothing is hidden.
 """
 
 import logging

@@ -1,12 +1,12 @@
 """LPIPS without a download.
 
-Every nerfstudio model builds torchmetrics' LPIPS in ``populate_modules``; that fetches AlexNet's weights at once, so
-that training dies at start on a machine without network (nerfstudio issue 2415). It also puts those weights into every
-checkpoint. Here the metric is made on first use, from weights that are already in torch's cache, and is no part of the
-model's state; without weights it is NaN, and one line says so.
+Every nerfstudio model builds torchmetrics' LPIPS in ``populate_modules``, which downloads AlexNet's weights at once.
+Without a network, training fails at its start (nerfstudio issue 2415). The weights also go into every checkpoint. Here
+the metric is made on first use, from weights that are already in torch's cache, and is not part of the model's state.
+Without weights it is NaN, and one line says so.
 
-The images that nerfstudio hands over have colours from 0 to 1. Its surface models alone do not tell torchmetrics so,
-and their images pass for images of half the contrast with colours from -1 to 1; here all models' are from 0 to 1.
+nerfstudio's images have colours from 0 to 1. Its surface models do not tell torchmetrics so, which then takes them for
+images of half the contrast with colours from -1 to 1. Here the colours of all models are from 0 to 1.
 """
 
 from collections.abc import Iterator

@@ -1,13 +1,12 @@
 """``ns-export marching-cubes`` on any device, as one surface without seams.
 
 nerfstudio puts its points on CUDA whatever the model is on (``exporter/marching_cubes.py``, three times ``.cuda()``),
-and joins crops of 512 nodes without merging their vertices, so that the mesh falls apart between them (nerfstudio issue
+and joins crops of 512 nodes without merging their vertices, so the mesh falls apart between them (nerfstudio issue
 2721; pull request 3598 merges vertices, and keeps ``.cuda()``). Without a surface in the box it writes an empty file
-and fails later. We put the pack's sparse marching cubes in the place of nerfstudio's function. That the resolution must
-be a multiple of 512 is checked by the command itself and stays; ``s3im export-mesh`` takes any.
+and fails later. We replace nerfstudio's function by the pack's sparse marching cubes. The command itself still wants a
+resolution that is a multiple of 512; ``s3im export-mesh`` takes any.
 
-The command knows signed distances alone. Of a model with an occupancy it gets the level of one half where its threshold
-is left at 0.
+The command knows signed distances only. For a model with an occupancy, a threshold of 0 means the level of one half.
 """
 
 import dataclasses

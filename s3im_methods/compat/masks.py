@@ -1,9 +1,9 @@
 """nerfstudio's own datasets read masks as a viewer shows them.
 
-nerfstudio takes for a mask whatever stored number is not 0 (``data/utils/data_utils.py``,
+For nerfstudio every stored number that is not 0 belongs to the mask (``data/utils/data_utils.py``,
 ``get_image_mask_tensor_from_path``): the noise that JPEG leaves in black, a palette's index of black, and the colour
-below a transparent pixel. Our datasets do not call it; here its own, in its data managers that our sampler draws from,
-get the same masks.
+of a transparent pixel. Our datasets do not call that function. Here nerfstudio's datasets get our masks too, in data
+managers that use our sampler.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""ns-eval, ns-render and ns-export look at their output's place before they load and render anything.
+"""ns-eval, ns-render and ns-export check where their output goes before they load and render anything.
 
-nerfstudio asserts the name's ending after it has loaded the run, makes folders after the rendering, and leaves a file
-half-written where the disk is full. For point clouds and meshes it does so without a word: Open3D tells of it by its
-return value alone.
+nerfstudio checks the name's ending after it has loaded the run, makes folders after the rendering, and leaves a
+half-written file if the disk is full. For point clouds and meshes it does so silently, because Open3D reports a failure
+by its return value alone.
 """
 
 import functools

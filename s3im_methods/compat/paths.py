@@ -1,8 +1,8 @@
 """A config.yml with the paths of another system can be read.
 
-nerfstudio writes paths into config.yml as Python objects of the system's own class, so that a run from Windows raises
-"cannot instantiate 'WindowsPath'" elsewhere, and one that Python 3.13 wrote names a module, ``pathlib._local``, which
-other Pythons have not.
+nerfstudio writes paths into config.yml as Python objects of the system's own class. A run from Windows therefore raises
+"cannot instantiate 'WindowsPath'" elsewhere. One that Python 3.13 wrote names the module ``pathlib._local``, which
+other versions of Python do not have.
 """
 
 from pathlib import Path, PureWindowsPath

@@ -1,8 +1,8 @@
-"""``--orientation-method pca`` turns all cameras over together, where nerfstudio mirrors two of them.
+"""``--orientation-method pca`` turns all cameras over together; nerfstudio mirrors two of them.
 
-Where the cameras hold their heads down after the turn, ``camera_utils.auto_orient_and_center_poses`` means to negate
-two rows of every pose, and negates all of the second and third pose: ``oriented_poses[1:3, :]``. Its transform is
-right, and we apply it. (No issue of nerfstudio's names it.)
+If the cameras are upside down after the turn, ``camera_utils.auto_orient_and_center_poses`` has to negate two rows of
+every pose. It negates all of the second and third pose instead: ``oriented_poses[1:3, :]``. Its transform is right, and
+we apply it. No issue of nerfstudio's reports it.
 """
 
 import functools

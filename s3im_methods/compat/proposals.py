@@ -1,9 +1,9 @@
-"""Keep the proposal networks' update schedule a function of the training step alone.
+"""The proposal networks' update schedule is a function of the training step alone.
 
-nerfstudio's ``ProposalNetworkSampler`` counts the steps since it last trained its proposal networks, and sets that
-counter back in every forward pass, also when the viewer or an evaluation renders: watching a run changes its result,
-and a resumed run starts with a wrong counter, because no checkpoint holds it. Before each training step we put the
-counter to what an undisturbed run would have.
+nerfstudio's ``ProposalNetworkSampler`` counts the steps since it last trained its proposal networks. It resets that
+counter in every forward pass, also when the viewer or an evaluation renders, so watching a run changes its result. A
+resumed run starts with a wrong counter, because no checkpoint holds it. Before each training step we set the counter
+to the value of an undisturbed run.
 """
 
 from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler

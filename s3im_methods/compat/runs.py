@@ -1,9 +1,9 @@
 """ns-eval, ns-render, ns-export, ns-viewer and ``ns-train --load-config`` load the run that they are given.
 
-nerfstudio takes the checkpoint from the place that is recorded in config.yml, which for a copied run is the original's,
-and for a moved one is gone; anything but a config.yml ends in a traceback, and so does a checkpoint that does not fit.
-``ns-train --load-config`` begins again from scratch, over the checkpoints of the recorded run, and drops all other
-flags. See :mod:`s3im_methods.engine.run_config` and :mod:`s3im_methods.engine.run_place` for what we do instead.
+nerfstudio takes the checkpoint from the place that is recorded in config.yml. A copied run thus loads the original's
+checkpoint, and a moved one finds none. Anything but a config.yml ends in a traceback, and so does a checkpoint that
+does not fit. ``ns-train --load-config`` starts again from scratch, over the checkpoints of the recorded run, and drops
+all other flags. What we do instead: :mod:`s3im_methods.engine.run_config`, :mod:`s3im_methods.engine.run_place`.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """nerfstudio lists the methods that could be installed without reading the source of every caller.
 
-``configs/external_methods.py`` asks 26 times who made an object, with ``inspect.stack()``: that searches all modules,
-thousands of them, for the source of each frame, and takes a second of every ns-* command's start. The names of the
-functions are in the frames themselves.
+``configs/external_methods.py`` asks 26 times who made an object, with ``inspect.stack()``. Each call searches thousands
+of modules for the source of each frame, which takes a second of every ns-* command's start. The frames themselves hold
+the names of the functions.
 """
 
 import inspect

@@ -1,10 +1,10 @@
 """``ns-export`` finds the texels of a mesh's texture in seconds.
 
-nerfstudio unfolds the mesh with xatlas, then compares every texel with every face to find the face of each
-(``exporter/texture_utils.py``): with the defaults of ``ns-export``, 2048 x 2048 texels and 50,000 faces, that is
-2 * 10^11 comparisons, hours on a CPU. It takes ten faces at a time and leaves out what remains, so that up to nine
-faces get the colours of others. No issue is filed about either (1421 asks for a faster ns-export, in general). We
-compare each face with the texels of its bounding box alone, as ``s3im export-mesh --texture`` does.
+nerfstudio unfolds the mesh with xatlas, then compares every texel with every face (``exporter/texture_utils.py``). With
+the defaults of ``ns-export``, 2048 x 2048 texels and 50,000 faces, that is 2 * 10^11 comparisons: hours on a CPU. It
+takes ten faces at a time and leaves out the remainder, so up to nine faces get the colours of others. No issue reports
+either (1421 asks for a faster ns-export in general). We compare each face with the texels of its bounding box alone, as
+``s3im export-mesh --texture`` does.
 """
 
 import functools

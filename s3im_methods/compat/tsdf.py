@@ -1,9 +1,9 @@
 """``ns-export tsdf`` keeps nothing behind cameras.
 
-nerfstudio asks of a voxel that ``voxel_depth > 0``, which is the length of a vector and always so
+nerfstudio tests ``voxel_depth > 0``, but that is the length of a vector and always positive
 (``exporter/tsdf_utils.py``). A voxel behind the camera then projects to the pixel at the opposite side of the image
-centre, and what the camera sees is built a second time behind it, mirrored (nerfstudio issue 2067). We hand each camera
-only the voxels in front of it.
+centre, and a mirrored copy of what the camera sees appears behind it (nerfstudio issue 2067). We pass each camera only
+the voxels in front of it.
 """
 
 import dataclasses

@@ -1,9 +1,9 @@
-"""``ns-export tsdf`` builds no walls where the space that cameras have seen ends.
+"""``ns-export tsdf`` builds no walls at the border of the space that cameras have seen.
 
-Voxels that no camera has seen keep the value -1, "inside of something", and ``TSDF.get_mesh`` has a surface wherever
-values change their sign (``exporter/tsdf_utils.py``): also where seen free space ends, so that scenes come out wrapped
-in the outlines of what the cameras saw. (No issue of nerfstudio's names it.) We leave out the faces that have such a
-voxel at a corner's edge; where nothing else is there, they stay, and a line says so.
+Voxels that no camera has seen keep the value -1, "inside of something". ``TSDF.get_mesh`` puts a surface at each change
+of sign (``exporter/tsdf_utils.py``), also between such voxels and seen free space. Scenes come out wrapped in the
+outlines of what the cameras saw. No issue of nerfstudio's reports it. We leave out the faces with an unseen voxel at a
+corner's edge. If no other faces are there, they stay, and a line says so.
 """
 
 import dataclasses
@@ -46,7 +46,7 @@ def leave_out_walls() -> None:
         kept = between_seen(places, self.weights > 0)[mesh.faces.long()].all(dim=1)
         if not kept.any():
             CONSOLE.print(
-                "The training cameras see no surface in the box of the export, so that its mesh is only the outline of "
+                "The training cameras see no surface in the box of the export, so its mesh is only the outline of "
                 "what they see: give another --bounding-box-min and --bounding-box-max, or train longer."
             )
             return mesh

@@ -1,9 +1,9 @@
-"""Which method suits a scene, and why: by how many views there are, whether depth is at hand, and what they look at.
+"""Choose the method that suits a scene, by the number of views, the depth at hand, and what the views look at.
 
-The bounds rest on trainings of the lite methods, see the documentation's page on few photos. A sensor's depth wins
-PSNR with up to about ten views, and gives the better depth with any number. The points of a reconstruction win by much
-where neighbouring cameras stand far apart beside what they look at (fox with 11 views, 5 dB), and lose a little where
-they stand close together.
+The bounds come from trainings of the lite methods; see the documentation's page on few photos. A sensor's depth gains
+PSNR with up to about ten views, and gives better depth with any number. The points of a reconstruction gain much if
+neighbouring cameras stand far apart relative to the depth (fox with 11 views, 5 dB), and lose a little if they stand
+close together.
 """
 
 from dataclasses import dataclass

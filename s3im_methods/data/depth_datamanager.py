@@ -24,8 +24,8 @@ class DepthDataManagerConfig(ByteImageDataManagerConfig):
     depth: DepthSourceConfig = field(default_factory=DepthSourceConfig)
     """Where depth comes from."""
     train_views: int | None = None
-    """Train on this many views only, chosen by their poses so that they see as different things as possible; the views
-    for evaluation stay the same."""
+    """Train on this many views only, chosen by their poses to see as different things as possible. The views for
+    evaluation stay the same."""
 
 
 class DepthDataManager(ByteImageDataManager):

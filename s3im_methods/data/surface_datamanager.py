@@ -19,8 +19,8 @@ class SurfaceDataManagerConfig(DepthDataManagerConfig):
     depth: DepthSourceConfig = field(default_factory=lambda: DepthSourceConfig(source="auto-or-none"))
     """Where depth comes from; a scene without any trains without."""
     use_masks: bool = True
-    """Whether masks and alpha say what is foreground, so that pixels off it are background and are learned as such; if
-    not, masks leave pixels out of training as in nerfstudio, which suits masks that only hide what moved."""
+    """Whether masks and alpha mean foreground: pixels outside it are background and are learned as such. If not, masks
+    leave pixels out of training as in nerfstudio, which suits masks that only hide what moved."""
 
 
 class SurfaceDataManager(DepthDataManager):

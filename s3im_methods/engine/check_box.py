@@ -50,8 +50,8 @@ def check_box(box: Tensor, cameras: Cameras, advice: str) -> list[str]:
     corners = " to ".join(str([round(value, 3) for value in corner]) for corner in box.tolist())
     if not seen.any():
         raise InputError(
-            f"The box in which the model learns, {corners} in scene units, is in none of the {len(seen)} training "
-            f"views: {advice}."
+            f"None of the {len(seen)} training views sees the box in which the model learns, {corners} in scene units: "
+            f"{advice}."
         )
     if seen.all():
         return []

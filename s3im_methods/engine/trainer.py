@@ -4,13 +4,16 @@ What it adds: every random number of a step is a function of (seed, rank, step),
 that was never stopped; a resumed run ends at ``max_num_iterations`` (nerfstudio 1.1.5 runs that many steps more:
 issue 3096, fixed on its main branch); a checkpoint is written beside the old one and put in its place when it is
 whole; a loss that is not finite stops the run before it reaches a checkpoint; a checkpoint that cannot be read gets
-one sentence.
+one sentence; several of the latest checkpoints can be kept, each judged on the held-out views; a training can begin
+with another run's weights.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
 from s3im_methods.engine.training_start import save_config
+from s3im_methods.engine.warm_start import begin_with_weights
 from s3im_methods.errors import InputError
 from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason
 from s3im_methods.randomness import seed_global, step_seed
@@ -35,8 +39,34 @@ _CPU_VIEWER_RESOLUTION = 164
 """Height of the viewer's still picture, in pixels; the panel's slider "Max res" changes it."""
 
 
+EVALUATIONS = "evaluations.jsonl"
+"""File in a run's folder with a line of metrics for each checkpoint that was judged."""
+
+
+@dataclass
+class S3IMTrainerConfig(TrainerConfig):
+    """nerfstudio's settings of a training, and what ours adds."""
+
+    _target: type = field(default_factory=lambda: S3IMTrainer)
+    """The class to instantiate."""
+    keep_checkpoints: int | None = None
+    """How many of the latest checkpoints stay; if not set, save-only-latest-checkpoint decides between one and all."""
+    eval_at_save: bool = False
+    """Whether to judge all held-out views at each checkpoint; metrics are printed and added to evaluations.jsonl in the
+    run's folder."""
+    warm_start: Path | None = None
+    """A checkpoint, or a run's folder, whose weights the training begins with, at step 0 and with new optimisers; to
+    resume a run give load-dir in its place."""
+
+
 class S3IMTrainer(Trainer):
-    """See the module's docstring; everything else is nerfstudio's."""
+    """See the module's docstring; everything else is nerfstudio's.
+
+    Args:
+        config: Ours or, from the config.yml of an old run, nerfstudio's.
+        local_rank: Of this process on its machine.
+        world_size: How many processes train.
+    """
 
     _losses_seen: FiniteLossWatch
 
@@ -52,6 +82,8 @@ class S3IMTrainer(Trainer):
             InputError: If the run's folder cannot be written, the scene not be used or the checkpoint not be loaded.
         """
         check_output_folder(self.checkpoint_dir, "--output-dir")
+        if (keep := self._setting("keep_checkpoints")) is not None and keep < 1:
+            raise InputError(f"--keep-checkpoints is {keep}: give 1 or more.")
         sampler = getattr(self.config.pipeline.datamanager, "pixel_sampler", None)
         if isinstance(sampler, PatchAwarePixelSamplerConfig):
             # For what is drawn where no step seeds the sampler: in evaluation, and in other processes.
@@ -62,6 +94,10 @@ class S3IMTrainer(Trainer):
         if self.device == "cpu" and isinstance(self.viewer_state, Viewer):
             # nerfstudio renders 512 pixels high, and training waits meanwhile: half a minute on a CPU.
             self.viewer_state.control_panel._max_res.value = _CPU_VIEWER_RESOLUTION
+
+    def _setting(self, name: str) -> Any:
+        """A setting of ours, or its default where the config is nerfstudio's."""
+        return getattr(self.config, name, getattr(S3IMTrainerConfig, name))
 
     def _keep_what_the_data_decided(self) -> None:
         """Write a preset's settings into config.yml, so that the run is later rendered without its images."""
@@ -131,10 +167,7 @@ class S3IMTrainer(Trainer):
             for file in staging_dir.glob("*.ckpt"):
                 _flush_to_disk(file)
                 os.replace(file, final_dir / file.name)
-                if self.config.save_only_latest_checkpoint:
-                    for old in final_dir.glob("*.ckpt"):
-                        if old.name != file.name:
-                            old.unlink()
+                self._drop_old_checkpoints(final_dir, file.name)
         except (OSError, RuntimeError) as error:
             last = steps_in(final_dir)
             kept = f"the one of step {last[-1]} stays" if last else "there is no earlier one"
@@ -145,6 +178,29 @@ class S3IMTrainer(Trainer):
         finally:
             self.checkpoint_dir = final_dir
             shutil.rmtree(staging_dir, ignore_errors=True)
+        if self._setting("eval_at_save"):
+            self._evaluate_checkpoint(step)
+
+    def _drop_old_checkpoints(self, folder: Path, latest: str) -> None:
+        """Keep as many as the settings want; the one just written stays, also where a longer run lay there before."""
+        keep = self._setting("keep_checkpoints") or (1 if self.config.save_only_latest_checkpoint else None)
+        others = sorted(path for path in folder.glob("*.ckpt") if path.name != latest)
+        for old in others[: max(0, len(others) + 1 - keep)] if keep is not None else []:
+            old.unlink()
+
+    def _evaluate_checkpoint(self, step: int) -> None:
+        metrics = {
+            name: round(float(value), 6)
+            for name, value in self.pipeline.get_average_eval_image_metrics(step=step).items()
+            if not name.endswith("_std")
+        }
+        try:
+            with (self.base_dir / EVALUATIONS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": step, **metrics}) + "\n")
+        except OSError as error:
+            raise cannot_write(self.base_dir, error) from error
+        shown = ", ".join(f"{name} {metrics[name]:.4g}" for name in ("psnr", "ssim", "lpips") if name in metrics)
+        CONSOLE.print(f"Held-out views after step {step}: {shown}.")
 
     def _check_parameters(self, step: int) -> None:
         for name, parameter in self.pipeline.named_parameters():
@@ -156,6 +212,11 @@ class S3IMTrainer(Trainer):
 
     def _load_checkpoint(self) -> None:
         config = self.config
+        if self._setting("warm_start") is not None:
+            if config.load_dir is None and config.load_checkpoint is None:
+                begin_with_weights(self.pipeline, config.warm_start)  # type: ignore[attr-defined]
+                return
+            CONSOLE.print("The run is resumed, so that --warm-start has no effect any more.")
         asked = config.load_dir, config.load_step, config.load_checkpoint
         source = self._find_checkpoint()
         try:

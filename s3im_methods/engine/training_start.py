@@ -31,8 +31,8 @@ def prepare(config: "TrainerConfig") -> "TrainerConfig":
     """
     if config.load_config is not None:
         config = _from_file(config)
-    for name in ("output_dir", "data", "load_dir", "load_checkpoint"):
-        value = getattr(config, name)
+    for name in ("output_dir", "data", "load_dir", "load_checkpoint", "warm_start"):
+        value = getattr(config, name, None)
         if value is not None:
             setattr(config, name, Path(value).expanduser())
     fit_hardware(config)

@@ -4,6 +4,8 @@ The random weights of the geometric initialisation (Atzmon and Lipman, "SAL", CV
 wide layers only; the networks of hash grids are narrow.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -33,6 +35,17 @@ def start_as_sphere(field: SDFField, radius: float, fit: bool) -> None:
         _fit_last_layer(field, last, radius)
 
 
+@contextmanager
+def _without_grid(field: SDFField) -> Iterator[None]:
+    """The grid's features have no weight yet, and tinycudann would give them on a GPU, apart from everything else."""
+    used = field.use_grid_feature
+    field.use_grid_feature = False
+    try:
+        yield
+    finally:
+        field.use_grid_feature = used
+
+
 def _fit_last_layer(field: SDFField, last: Any, radius: float) -> None:
     config = field.config
     random = torch.Generator().manual_seed(0)
@@ -41,7 +54,8 @@ def _fit_last_layer(field: SDFField, last: Any, radius: float) -> None:
     radii = reach * torch.rand(_POINTS, 1, generator=random)
     hidden: list[Tensor] = []
     hook = last.register_forward_pre_hook(lambda module, inputs: hidden.append(inputs[0].double()))
-    SDFField.forward_geonetwork(field, directions * radii)
+    with _without_grid(field):
+        SDFField.forward_geonetwork(field, directions * radii)
     hook.remove()
     distance = radii[:, 0].double() - radius
     target = -distance if config.inside_outside else distance

@@ -1,7 +1,7 @@
-"""What is the same for all samples of a ray in a network's first layer, computed once per ray.
+"""Compute once per ray what all its samples share in a network's first layer.
 
-A layer is linear in its input, so that the share of those inputs that do not change along a ray can be computed for
-rays and added to the share of the samples' own.
+A layer is linear in its input. So the share of the inputs that do not change along a ray is computed per ray, and added
+to the share of the samples' own inputs.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,13 @@
 """The signed distance field of surface models: nerfstudio's ``SDFField`` on any machine.
 
-Differences to nerfstudio's: hash grids without tinycudann; a sphere of the scene's own, with the field's coordinates,
-its initial surface and its sharpness in units of that sphere; signed distances taken at the middle of each bin, where
-the opacity's formula has them (nerfstudio takes them at its start, half a bin too early, so that every surface comes
-out half a bin too deep); levels of the grid that are unlocked one after the other; gradients by differences too; no
-graph is kept outside training.
+Differences to nerfstudio's:
+
+* hash grids without tinycudann;
+* a sphere of the scene's own: coordinates, initial surface and sharpness are in its units;
+* signed distances at the middle of each bin, as in the opacity's formula. nerfstudio takes them at its start, and
+  renders every surface half a bin too deep;
+* levels of the grid that are unlocked one after the other, and gradients by differences;
+* no graph is kept outside training.
 
 Naming: ``sdf`` is the signed distance in scene units, negative inside; ``gradients`` its gradient with respect to scene
 points; ``sharpness`` that of the opacity rule in units of the unit sphere (s of NeuS, Wang et al., NeurIPS 2021), see
@@ -39,10 +42,10 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     use_grid_feature: bool = True
     """Whether the hash grid's features are an input of the geometry network."""
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"
-    """Which implementation of the hash grid to use: tcnn is tinycudann, torch is plain torch, fused is ours for CPUs
-    (elsewhere it is plain torch); auto takes tinycudann where it can be imported, else fused."""
+    """Which code computes the hash grid. tcnn: tinycudann. torch: plain torch. fused: ours for CPUs, plain torch
+    elsewhere. auto: tinycudann if it can be imported, else fused."""
     position_frequencies: int = 6
-    """Octaves of the frequency encoding of the points beside the grid's features; 0 for none."""
+    """Octaves of the points' frequency encoding beside the grid's features; 0 leaves it out."""
     inside_outside: bool | None = None  # type: ignore[assignment]
     """Whether the inside of the initial sphere is outside of the surface, as a room needs it."""
     bias: float | None = None  # type: ignore[assignment]
@@ -51,10 +54,10 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     """A tenth of the logarithm of the opacity's sharpness at the start (NeuS's s), in units of the unit sphere: 0.3 is
     20."""
     fit_initial_sphere: bool | None = None
-    """Whether the last layer is fitted so that the initial surface is a sphere also for narrow layers."""
+    """Whether the last layer is fitted to make the initial surface a sphere; narrow layers need that."""
     sdf_at: Literal["midpoint", "start"] | None = None
-    """Where in a bin the signed distance is taken: midpoint is where the opacity's formula has it, start is
-    nerfstudio's choice, which renders surfaces half a bin too deep."""
+    """Where in a bin the signed distance is taken. midpoint: as in the opacity's formula. start: nerfstudio's choice,
+    which renders surfaces half a bin too deep."""
     gradients: Literal["analytic", "numerical"] = "analytic"
     """How the gradient of the signed distance is found: analytic by differentiation, numerical by central differences
     over a cell of the finest unlocked level (Neuralangelo), which takes six more evaluations."""
@@ -63,9 +66,9 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     unlock_every: int | None = None
     """Training steps after which one more level is unlocked; 0 unlocks all from the start."""
     band: float = 0.0
-    """How near to the surface, in units of 1/s, a sample's bin has to come to get a gradient and a colour: of opacities
-    farther away only a share of exp(-band) depends on them. 0 evaluates all samples. A GPU has to wait for the count,
-    so that only the lite method sets it."""
+    """How near to the surface, in units of 1/s, a sample's bin has to come to get a gradient and a colour. Farther
+    opacities depend on them only by a share of exp(-band). 0 evaluates all samples. Only lite methods set it, because a
+    GPU has to wait for the count."""
     color_weight_threshold: float = 0.0
     """Samples in the band that weigh no more than this get no colour; from 0 to 1."""
 

@@ -1,21 +1,20 @@
-"""How opaque rays are: compared with the alpha of cut-out images, and whether they are opaque or empty at all.
+"""Compare the opacity of rays with the alpha of cut-out images, or ask that it be all or nothing.
 
     loss = mean over rays of (A - alpha)^2
 
-Before a background of one colour, a ray of the background may as well end in fog of that colour right before its
-camera, which no training view sees, and every other view does. This is what tells the two apart.
+In front of a background of one colour, a background ray may as well end in fog of that colour right before its camera.
+No training view sees the difference, and every other view does. This loss tells the two apart.
 """
 
 from torch import Tensor
 
 
 def opacity_loss(accumulation: Tensor, alpha: Tensor) -> Tensor:
-    """The module's formula, in float32 wherever ``alpha`` is, whatever the rays were rendered in.
+    """The module's formula, in float32, on the device of ``alpha``.
 
-    It is twelve times what random grey backgrounds b, uniform in [0, 1], add in the mean to the squared error of
-    colours before their mean: for colours C without background, the error (C + (1 - A) b - C_true - (1 - alpha) b)^2
-    grows by the variance of b, 1/12, times (A - alpha)^2. So a weight of 1/12 does what such backgrounds do, without
-    the noise of drawing them.
+    Random grey backgrounds b, uniform in [0, 1], do the same in expectation. For colours C without background, the
+    squared error (C + (1 - A) b - C_true - (1 - alpha) b)^2 grows by the variance of b, 1/12, times (A - alpha)^2. So a
+    weight of 1/12 does what such backgrounds do, without the noise of drawing them.
 
     Args:
         accumulation: Opacity A of the rendered rays, ``[B, 1]``, in [0, 1].

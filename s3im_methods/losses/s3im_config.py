@@ -25,21 +25,21 @@ class S3IMConfig:
     patch_height: int = 64
     """Height of the image into which mode official writes the shuffled rays, in pixels; other modes ignore it."""
     patch_width: int = 64
-    """Kept so that settings of the reference module can be given as they are; it changes nothing, because the width of
-    that image follows from the number of rays."""
+    """It changes nothing: the width of that image follows from the number of rays. The reference module has this
+    setting."""
     mode: Mode = "grouped"
     """Which rays form a window: grouped takes random groups of rays; official lays the shuffled rays out as an image,
     exactly as the reference module does; patch takes neighbouring pixels, for which the pixel sampler must be set to
     sample patches; both adds up grouped and patch."""
     role: Literal["loss", "control"] = "loss"
-    """What S3IM does: loss adds it to the method's losses; control leaves it out, and instead multiplies the method's
-    own loss of the colours, at every step, so that its gradient at the rendered colours is as long as with S3IM. What
-    S3IM gains over the control is not just due to a stronger loss."""
+    """What S3IM does. loss: it is added to the method's losses. control: it is left out, and the method's own colour
+    loss is scaled at every step to the gradient norm at the rendered colours that it has with S3IM. What S3IM gains
+    over the control is not due to a stronger loss."""
     # A factory, because what the class itself holds is for old runs; see below.
     balance: Literal["add", "keep"] = field(default_factory=lambda: "keep")
-    """How hard S3IM and the method's own loss of the colours pull together. keep scales both at every step, so that
-    their gradient at the rendered colours is as long as the method's own: regularisers count as much as without S3IM,
-    and the weight only turns the direction. add is their sum as in the paper, which pulls several times as hard."""
+    """How hard S3IM and the method's own colour loss pull together. keep: both are scaled at every step to the method's
+    own gradient norm at the rendered colours; regularisers count as much as without S3IM, and the weight only turns the
+    direction. add: their sum as in the paper, which pulls several times as hard."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0

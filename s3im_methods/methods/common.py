@@ -1,12 +1,12 @@
 """What the methods' configurations have in common: the trainer around a model, and optimisers with their schedules."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
-from nerfstudio.engine.trainer import TrainerConfig
 from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.plugins.types import MethodSpecification
 
@@ -15,7 +15,7 @@ from s3im_methods.engine.adam import BetaAdamConfig, FusedAdamConfig
 from s3im_methods.engine.cosine_schedule import CosineSchedulerConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
 from s3im_methods.engine.pipeline import S3IMPipelineConfig
-from s3im_methods.engine.trainer import S3IMTrainer
+from s3im_methods.engine.trainer import S3IMTrainerConfig
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
@@ -64,13 +64,12 @@ def method(
     optimizers: dict[str, dict],
     rays: int,
     max_num_iterations: int,
-    data_manager: type[ByteImageDataManagerConfig] = ByteImageDataManagerConfig,
+    data_manager: Callable[..., ByteImageDataManagerConfig] = ByteImageDataManagerConfig,
     **trainer: Any,
 ) -> MethodSpecification:
     """What all methods have in common; ``trainer`` are further settings of the trainer."""
     return MethodSpecification(
-        config=TrainerConfig(
-            _target=S3IMTrainer,
+        config=S3IMTrainerConfig(
             method_name=method_name,
             machine=machine(),
             steps_per_eval_batch=500,

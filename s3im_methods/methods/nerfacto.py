@@ -10,7 +10,8 @@ from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 
 
-def _full_nerfacto() -> dict[str, Any]:
+def full_nerfacto() -> dict[str, Any]:
+    """nerfacto's own size."""
     return {
         "eval_num_rays_per_chunk": 1 << 15,
         "average_init_density": 0.01,
@@ -18,7 +19,8 @@ def _full_nerfacto() -> dict[str, Any]:
     }
 
 
-def _lite_nerfacto() -> dict[str, Any]:
+def lite_nerfacto() -> dict[str, Any]:
+    """A size for CPUs."""
     return {
         "eval_num_rays_per_chunk": 1 << 12,
         "average_init_density": 0.01,
@@ -41,7 +43,7 @@ def _lite_nerfacto() -> dict[str, Any]:
 s3im_nerfacto = method(
     "s3im-nerfacto",
     "Nerfacto at full size, trained with S3IM.",
-    model=S3IMNerfactoModelConfig(**_full_nerfacto()),
+    model=S3IMNerfactoModelConfig(**full_nerfacto()),
     optimizers={
         "proposal_networks": adam(1e-2, 1e-4, 200000),
         "fields": adam(1e-2, 1e-4, 200000),
@@ -56,7 +58,7 @@ s3im_nerfacto = method(
 s3im_nerfacto_lite = method(
     "s3im-nerfacto-lite",
     "Nerfacto sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
-    model=S3IMNerfactoModelConfig(**_lite_nerfacto()),
+    model=S3IMNerfactoModelConfig(**lite_nerfacto()),
     optimizers={
         "proposal_networks": adam(1e-2, 2e-3, 4000),
         "fields": adam(1e-2, 2e-3, 4000),
@@ -71,7 +73,7 @@ s3im_nerfacto_lite = method(
 s3im_depth_nerfacto = method(
     "s3im-depth-nerfacto",
     "Nerfacto at full size, trained with S3IM and with depth maps.",
-    model=S3IMDepthNerfactoModelConfig(**_full_nerfacto()),
+    model=S3IMDepthNerfactoModelConfig(**full_nerfacto()),
     optimizers={
         "proposal_networks": warm_adam(1e-2, 1e-4, 200000, warmup_steps=512),
         "fields": warm_adam(1e-2, 1e-4, 200000, warmup_steps=512),
@@ -88,7 +90,7 @@ s3im_depth_nerfacto = method(
 s3im_depth_nerfacto_lite = method(
     "s3im-depth-nerfacto-lite",
     "Nerfacto sized for a laptop without a GPU, trained with S3IM and with depth maps: minutes on 2 CPU cores.",
-    model=S3IMDepthNerfactoModelConfig(**_lite_nerfacto()),
+    model=S3IMDepthNerfactoModelConfig(**lite_nerfacto()),
     optimizers={
         "proposal_networks": warm_adam(1e-2, 2e-3, 4000, warmup_steps=0),
         "fields": warm_adam(1e-2, 2e-3, 4000, warmup_steps=0),

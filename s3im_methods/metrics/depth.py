@@ -1,10 +1,10 @@
-"""How far rendered depths are from true ones, on the pixels where the truth is known.
+"""Measure how far rendered depths are from true ones, on the pixels with a known truth.
 
 With d the rendered and D the true depth, over the pixels with D > 0 and finite:
 
     abs-rel = mean |d - D| / D,    RMSE = sqrt(mean (d - D)^2),    delta-1 = share of max(d / D, D / d) < 1.25
 
-Each is NaN where no pixel has a truth, so that a view without one cannot pass for a perfect one.
+Each is NaN if no pixel has a truth: a view without one must not count as a perfect one.
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,11 @@ def density_normals(density_fn: Callable[[Tensor], Tensor], points: Tensor) -> T
     """
     with torch.enable_grad():
         points = points.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(density_fn(points).sum(), points)
+        density = density_fn(points)
+        # The logarithm has the same direction. tinycudann computes gradients in half precision and times 128, where
+        # those of a density above 511 overflow.
+        height = torch.where(density > 0, density, 1.0).log()
+        (gradient,) = torch.autograd.grad(height.sum(), points)
     # Empty space far from a surface has gradients far below the default epsilon, and directions all the same.
     return -functional.normalize(gradient, dim=-1, eps=1e-30)
 

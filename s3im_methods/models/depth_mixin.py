@@ -71,6 +71,9 @@ class DepthSupervisionMixin(_Base):
         outputs = super().get_outputs(ray_bundle)  # type: ignore[safe-super]
         if "directions_norm" in ray_bundle.metadata:
             outputs["directions_norm"] = ray_bundle.metadata["directions_norm"]
+        if self.training and self.depth_alignment is not None:
+            # Data parallelism wants to see in the outputs which parameters the losses will use.
+            outputs["rgb"] = outputs["rgb"] + 0.0 * self.depth_alignment.log_scale_and_shift.sum()
         return outputs
 
     def get_loss_dict(

@@ -17,6 +17,7 @@ from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.models.base_model import Model
 from torch import Tensor
 
+from s3im_methods.compat.camera_optimizer import make_poses_precise
 from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
@@ -73,6 +74,7 @@ class S3IMMixin(_Base):
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
         with lpips_without_download(), no_word_on_slow_modules():
             super().populate_modules()  # type: ignore[safe-super]
+        make_poses_precise(self)
         self.s3im = S3IMTerm(self.config.s3im)
         self.train_step = 0
 

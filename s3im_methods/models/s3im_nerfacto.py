@@ -1,8 +1,12 @@
 """S3IM-nerfacto: nerfstudio's nerfacto (Tancik et al., SIGGRAPH 2023) with S3IM (Xie et al., ICCV 2023).
 
-Differences to nerfacto: the S3IM term; the hash grids' implementation follows what is installed; images with a
-transparent background are put before white, not black, where S3IM harms them, and their alpha is learned too; watching
-or stopping a run does not change its result (see ``compat.proposals``).
+Differences to nerfacto:
+
+* the S3IM term;
+* the implementation of the hash grids follows what is installed;
+* transparent images are composited over white, not black, and their alpha is learned too, because S3IM harms objects on
+  black;
+* watching or stopping a run does not change its result (see ``compat.proposals``).
 """
 
 from dataclasses import dataclass, field, replace
@@ -40,21 +44,20 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     s3im: S3IMConfig = field(default_factory=S3IMConfig)
     """Settings of the S3IM loss."""
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
-    """Which implementation of the same hash grids to use: tcnn is tinycudann, torch is nerfstudio's own, fused is ours
-    for CPUs, and for GPUs where it works (else it is nerfstudio's own); auto takes tinycudann where it can be
-    imported, else fused."""
+    """Which code computes the hash grids. tcnn: tinycudann. torch: nerfstudio's own. fused: ours, for CPUs and for GPUs
+    on which it works, else nerfstudio's own. auto: tinycudann if it can be imported, else fused."""
     background_color: Literal["random", "last_sample", "black", "white"] | None = None  # type: ignore[assignment]
-    """What is seen where a ray meets nothing: a colour, random colours in training, or the colour of the ray's last
-    sample, with which transparent images are put before black; None is white for images with a transparent background,
-    and last_sample for all others."""
+    """What a ray that meets nothing shows: a colour, random colours in training, or the colour of the ray's last sample
+    (transparent images are then composited over black). If not set: white for images with a transparent background,
+    else last_sample."""
     opacity_loss_mult: float = 0.1
-    """Weight of the squared difference of a ray's opacity and the images' alpha, where these have a transparent
-    background: without it, fog of the background's colour may gather before the training cameras."""
+    """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
+    background. Without it, fog of the background's colour may gather in front of the training cameras."""
 
 
 HARMLESS_WEIGHT = 0.03
-"""With this weight of S3IM an object before black whose alpha is not learned was as good as without, with ten times as
-much a decibel worse."""
+"""With this weight of S3IM an object on black whose alpha is not learned was as good as without. With ten times as much
+it was a decibel worse."""
 
 
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
@@ -116,7 +119,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         return losses
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That an object before black is in danger, where nerfacto was told to put it there and to ignore its alpha."""
+        """Warn about objects on black, if nerfacto was told to composite over black and to ignore the alpha."""
         config = self.config
         too_strong = config.s3im.role == "loss" and config.s3im.loss_mult > HARMLESS_WEIGHT
         before_black = self.transparent and config.background_color in ("last_sample", "black")

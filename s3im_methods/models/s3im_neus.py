@@ -37,7 +37,7 @@ class NeuSFieldConfig(S3IMSDFFieldConfig):
     """The signed distance field's settings, of which the style decides whether it has a grid."""
 
     use_grid_feature: bool | None = None  # type: ignore[assignment]
-    """Whether the hash grid's features are an input of the geometry network; the paper has none."""
+    """Whether the hash grid's features are an input of the geometry network; the paper has no grid."""
     num_layers: int | None = None  # type: ignore[assignment]
     """Hidden layers of the geometry network: 8 in the paper, 2 after a hash grid."""
     num_layers_color: int | None = None  # type: ignore[assignment]
@@ -61,9 +61,9 @@ class S3IMNeuSModelConfig(SurfaceSettings, OccupancySettings, NeuSModelConfig):
     num_samples: int = 64
     """Samples of a first look along each ray."""
     num_samples_importance: int = 64
-    """Samples that are added where the surface seems to be, in num-up-sample-steps rounds of equally many."""
+    """Samples that are added near the surface, in num-up-sample-steps rounds of equally many."""
     num_up_sample_steps: int = 4
-    """Number of those rounds; 0 for none."""
+    """Number of those rounds; 0 switches them off."""
     base_variance: float = 64.0
     """Sharpness s of the opacity by which the first round adds samples, in units of the sphere."""
     sharpness_growth: float = 2.0

@@ -52,7 +52,7 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     sdf_field: NeuSFieldConfig = field(default_factory=NeuSFieldConfig)
     """Settings of the occupancy's field."""
     eikonal_loss_mult: float | None = None  # type: ignore[assignment]
-    """Weight of the eikonal loss; the original has none, and a hash grid without it gets pits into the inside."""
+    """Weight of the eikonal loss. The original has none; a hash grid without it opens pits into the inside."""
     march_steps: int | None = None
     """Even steps along a ray between which its first meeting with the surface is looked for."""
     secant_steps: int = 8
@@ -68,7 +68,7 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     interval_steps: int | None = None
     """Training steps over which it shrinks, by equal ratios; for a shorter run give fewer, about 60 % of the run."""
     learn_slope: bool | None = None
-    """Whether the occupancy's slope is learned; it begins where sdf-field.beta-init says."""
+    """Whether the occupancy's slope is learned, starting at sdf-field.beta-init."""
     smoothness_loss_mult: float = 0.005
     """Weight of how much normals at the surface differ from those nearby."""
     smoothness_reach: float = 0.01

@@ -22,14 +22,14 @@ class TensoRFSettings:
     """Whose method the preset follows: ours is what measures best on our scenes, original is the paper's code (Chen et
     al., ECCV 2022), nerfstudio is nerfstudio's tensorf; any single setting below can still be given."""
     scene_kind: Literal["auto", "room", "object"] = "auto"
-    """What the preset is for: room has cameras inside the box and no background, object has cameras around it and a
-    plain background; auto takes object for blender-data, and where images have a transparent background and cameras
-    look at one thing from outside, for which the box is enlarged if need be; room for everything else."""
+    """What the preset is for. room: cameras inside the box, no background. object: cameras around it, a plain
+    background. auto: object for blender-data, and for transparent images whose cameras look at one thing from outside
+    (the box is enlarged if need be); room for everything else."""
     camera_optimizer: CameraOptimizerConfig = field(default_factory=lambda: CameraOptimizerConfig(mode="off"))
     """Settings of the camera optimiser; it is off as in nerfstudio's tensorf method."""
     background_color: Literal["random", "last_sample", "black", "white", "coin"] | None = None
-    """What is seen where a ray meets nothing: a colour, random colours in training, the colour of the ray's last
-    sample, or (coin, the original's choice for rooms) black or white by the toss of a coin for each training batch."""
+    """What a ray that meets nothing shows: a colour, random colours in training, the colour of the ray's last sample,
+    or coin: black or white by chance for each training batch, the original's choice for rooms."""
     space: Literal["box", "contraction"] | None = None
     """How space is fitted into the grids: box takes the parser's box times box-scale and nothing outside it;
     contraction takes all of space, with what lies beyond the parser's box times box-scale squeezed into a rim."""
@@ -40,8 +40,8 @@ class TensoRFSettings:
     far_plane: float | None = None
     """Distance from the camera at which samples end with space contraction, in scene units."""
     sampling: Literal["steps", "uniform-pdf"] | None = None
-    """Where a ray is sampled: steps takes equal steps of step-ratio voxels through the whole box; uniform-pdf takes
-    num-uniform-samples to look where matter is and num-samples there."""
+    """Where a ray is sampled. steps: equal steps of step-ratio voxels through the whole box. uniform-pdf:
+    num-uniform-samples to find what is there, then num-samples where it is."""
     step_ratio: float = 0.5
     """Length of a step as a share of a voxel's side, with sampling steps."""
     max_steps: int = 1000
@@ -55,8 +55,8 @@ class TensoRFSettings:
     color_weight_threshold: float | None = None
     """Colour is computed only for samples that weigh more than this in their pixel; 0 computes it everywhere."""
     resolution_by_axis: bool | None = None
-    """Whether the number of nodes along each axis follows the box, the voxels being cubes and as many as in a cube of
-    init-resolution (later final-resolution) nodes; otherwise it is that many nodes along each axis."""
+    """Whether voxels are cubes, as many as a cube of init-resolution (later final-resolution) nodes has, with the nodes
+    along each axis following the box. If not, each axis has that many nodes."""
     encoding_octaves: Literal["original", "nerfstudio"] | None = None
     """How features and directions are encoded for the colour network: original has octaves 1 and 2, nerfstudio 1 and 4
     with the input multiplied by 2 pi."""
@@ -85,5 +85,5 @@ class TensoRFSettings:
     regularization_decay_steps: int = 30000
     """Steps after which the total variation's weights have shrunk to tv-decay of what they were."""
     upsampling_restarts: Literal["none", "encodings", "all"] | None = None
-    """Whose optimiser, with its learning rate's decay, begins anew when the grids are upsampled; those of the grids
-    that go on keep their moments, brought to the new nodes."""
+    """Whose optimiser restarts, with its learning rate's decay, when the grids are upsampled. Optimisers that do not
+    restart keep the moments of their grids, interpolated to the new nodes."""

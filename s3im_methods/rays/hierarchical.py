@@ -1,11 +1,14 @@
 """Samples that gather where the signed distance changes its sign (NeuS, Wang et al., NeurIPS 2021, sec. 3.3).
 
-A first look along a ray is refined in rounds. Each round turns the distances at the edges of the bins so far into
-opacities of a fixed sharpness, larger from round to round, and puts new edges where these have weight.
+Evenly spaced bins are refined in rounds. Each round turns the distances at the bins' edges into opacities of a fixed
+sharpness, which grows from round to round, and puts new edges where these opacities have weight.
 
-Differences to nerfstudio's ``NeuSSampler``: all samples are edges of bins, the last one too, so that the bins cover a
-ray; the fixed sharpness is in units of the scene's sphere; the last round's edges are not evaluated; and the distances
-are handed on, see :mod:`s3im_methods.rays.known_distances`.
+Differences to nerfstudio's ``NeuSSampler``:
+
+* all samples are edges of bins, the last one too, so the bins cover the whole ray;
+* the fixed sharpness is in units of the scene's sphere;
+* the last round's edges are not evaluated;
+* the distances are handed on, see :mod:`s3im_methods.rays.known_distances`.
 
 Naming: ``places`` of edges are in the spacing of the first look, from 0 at the near to 1 at the far plane;
 ``distances`` are those from the camera; ``sdf`` are signed distances, in scene units as all lengths.

@@ -1,7 +1,7 @@
-"""Samples at equal steps along a ray, wherever a grid says that something may be (instant-ngp, Mueller et al., 2022).
+"""Samples at equal steps along a ray, in the occupied cells of a grid (instant-ngp, Mueller et al., 2022).
 
-Rays have as many samples as occupied cells along them, from none to hundreds. They lie in rectangular tensors all the
-same: what is left of a row is filled with bins without length at the ray's far end, which are known to be clear.
+Rays have as many samples as occupied cells along them, from none to hundreds. They lie in rectangular tensors: the rest
+of a row is filled with bins without length at the ray's far end, which are known to be clear.
 """
 
 import math

@@ -1,6 +1,7 @@
 """A page that shows runs with their pictures, for a browser."""
 
 import os
+import shlex
 import urllib.parse
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def _section(index: int, run: FoundRun, folder: Path) -> Node:
             node(
                 "p",
                 "No picture yet: ",
-                node("code", f"s3im overview --load-config {config} --output-path {config.with_name('overview.png')}"),
+                node("code", f"s3im overview --load-config {shlex.quote(str(config))}"),
             )
         ]
     return node(

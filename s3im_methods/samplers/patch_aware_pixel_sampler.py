@@ -1,8 +1,12 @@
 """nerfstudio's pixel sampler, with real patches in a chosen share of the batch.
 
-What it mends in nerfstudio 1.1.5: its samplers erode the masks again for every batch (issues 2476 and 3040), assert an
-even number of rays where image sizes differ, give every image the same number of rays whatever its size, change the
-config that training and evaluation share, and ``PatchPixelSampler`` returns fewer rays than asked for (issue 2313).
+What it fixes in nerfstudio 1.1.5, whose samplers
+
+* erode the masks again for every batch (issues 2476 and 3040);
+* assert an even number of rays if image sizes differ;
+* give every image the same number of rays, whatever its size;
+* change the config that training and evaluation share;
+* return fewer rays than asked for, with patches (issue 2313).
 """
 
 import math
@@ -43,7 +47,7 @@ class PatchAwarePixelSamplerConfig(PixelSamplerConfig):
     patch_size: int = 8
     """Side of a patch, in pixels."""
     seed: int = 0
-    """Seed of the pixels drawn where the trainer does not seed every step: in evaluation, and in the processes of
+    """Seed of the pixels that are drawn without the trainer's seed of a step: in evaluation, and in the processes of
     ParallelDataManager."""
     # Hidden from the command line: the datamanager overwrites the first three, and no rejection sampling takes place.
     num_rays_per_batch: tyro.conf.Suppress[int] = 4096

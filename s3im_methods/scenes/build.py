@@ -6,6 +6,7 @@ import numpy as np
 
 from s3im_methods.scenes.cameras import Camera, dome_poses, room_poses
 from s3im_methods.scenes.config import RoomConfig, SceneConfig
+from s3im_methods.scenes.gloss import studio
 from s3im_methods.scenes.lighting import vertex_light
 from s3im_methods.scenes.render import Renderer
 from s3im_methods.scenes.rocket import DOME_RADIUS, rocket_lights, rocket_sky, rocket_surfaces
@@ -41,12 +42,14 @@ def build_scene(config: SceneConfig) -> BuiltScene:
     if isinstance(config, RoomConfig):
         solid = Solid(room_surfaces(config.seed))
         light = vertex_light(solid, room_lights(), None, config.light_samples)
-        exposure = 1.6
+        exposure, surroundings = 1.6, None
         train, test = room_poses(*views, config.seed, lambda point: float(solid.distance(point[None])[0]))
     else:
         solid = Solid(rocket_surfaces(config.seed))
         light = vertex_light(solid, rocket_lights(), rocket_sky, config.light_samples)
-        exposure = 1.3
+        exposure, surroundings = 1.3, studio if getattr(config, "glossy", False) else None
         train, test = dome_poses(*views, config.seed, DOME_RADIUS, np.zeros(3))
     cameras = [Camera(pose, config.focal, config.width, config.height) for pose in train + test]
-    return BuiltScene(solid, Renderer(solid, light, exposure), cameras[: len(train)], cameras[len(train) :])
+    return BuiltScene(
+        solid, Renderer(solid, light, exposure, surroundings), cameras[: len(train)], cameras[len(train) :]
+    )

@@ -82,3 +82,5 @@ class ObjectConfig(SceneConfig):
     """Horizontal field of view in degrees, between 5 and 150."""
     background: Literal["transparent", "white"] = "transparent"
     """Background of the images: transparent writes RGBA, white writes RGB."""
+    glossy: bool = False
+    """Coat everything with clear varnish, in which a studio far away is reflected."""

@@ -16,7 +16,7 @@ IDR_README = """This scene was made by `s3im scene --layout idr`; its numbers ar
 
 cameras_sphere.npz  world_mat_k (world to pixels of image k, the top left pixel's centre at (0, 0)), scale_mat_k (unit
                     sphere to world) and the inverses of both, 4 x 4
-image/*.png         8-bit sRGB, before white where nothing was met
+image/*.png         8-bit sRGB, composited over white
 mask/*.png          8-bit, 255 on the object (objects only)
 depths/*.npy        float32 [h, w], metres along the viewing axis, 0 for nothing
 normals/*.npy       float32 [3, h, w], (n + 1) / 2 in the camera's axes (x right, y down, z forward), 0.5 for nothing

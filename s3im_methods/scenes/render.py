@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s3im_methods.scenes.cameras import Camera
+from s3im_methods.scenes.gloss import Surroundings, schlick
 from s3im_methods.scenes.solid import Hits, Solid
 from s3im_methods.scenes.texture_store import linear_to_srgb
 
@@ -36,10 +37,18 @@ class Renderer:
         solid: Mesh and textures.
         light: [V, 3], radiance of a white surface at each vertex.
         exposure: Factor before the tone curve.
+        surroundings: What a clear coat reflects; None for no coat.
     """
 
-    def __init__(self, solid: Solid, light: NDArray[np.float32], exposure: float = 1.0) -> None:
+    def __init__(
+        self,
+        solid: Solid,
+        light: NDArray[np.float32],
+        exposure: float = 1.0,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         self._solid = solid
+        self._surroundings = surroundings
         self._exposure = np.float32(exposure)
         glow = solid.emission[solid.surface]
         corner_light = light[solid.triangles]
@@ -89,7 +98,19 @@ class Renderer:
         slant = np.abs(np.einsum("ij,ij->i", hits.normal[found], towards)) / np.linalg.norm(towards, axis=-1)
         # A slanted footprint is an ellipse; its geometric mean neither blurs nor flickers much.
         footprint = hits.t[found] / focal / np.sqrt(np.maximum(slant, 0.05))
-        return self._tone(self._solid.surface[triangle], values, footprint)
+        coat = None if self._surroundings is None else self._coat(triangle, bary, towards)
+        return self._tone(self._solid.surface[triangle], values, footprint, coat)
+
+    def _coat(self, triangle: NDArray, bary: NDArray, towards: NDArray) -> tuple[NDArray, NDArray]:
+        """Share of the light that the coat reflects [N, 1], and what it reflects [N, 3]."""
+        assert self._surroundings is not None
+        corners = self._solid.normals[self._solid.triangles[triangle]]
+        weights = np.concatenate([1 - bary.sum(axis=-1, keepdims=True), bary], axis=-1)
+        normals = np.einsum("nk,nkc->nc", weights, corners)
+        normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+        view = towards / np.linalg.norm(towards, axis=-1, keepdims=True)
+        cosines = np.einsum("ij,ij->i", normals, view)[:, None]
+        return schlick(-cosines), self._surroundings(view - 2 * cosines * normals)
 
     def vertex_colours(self, extent: float = 0.03) -> NDArray[np.uint8]:
         """[V, 3] 8-bit sRGB, each vertex lit and with its texture averaged over ``extent`` metres."""
@@ -101,16 +122,23 @@ class Renderer:
         colours[self._solid.triangles.ravel()] = linear_to_srgb(linear)
         return colours
 
-    def _tone(self, surface: NDArray, values: NDArray, footprint: NDArray) -> NDArray[np.float32]:
+    def _tone(
+        self, surface: NDArray, values: NDArray, footprint: NDArray, coat: tuple[NDArray, NDArray] | None = None
+    ) -> NDArray[np.float32]:
         """Display-linear colour in [0, 1): a soft shoulder keeps lamps and windows from clipping.
 
         Args:
             surface: [N].
             values: [N, 5], texture coordinates and light.
             footprint: [N], metres.
+            coat: Of a clear coat, the share of the light that it reflects [N, 1], and that light [N, 3].
         """
         albedo = self._solid.textures.lookup(surface, values[:, :2], footprint)
-        return 1 - np.exp(-self._exposure * albedo * values[:, 2:])
+        exposed = self._exposure * albedo * values[:, 2:]
+        if coat is not None:
+            share, reflected = coat
+            exposed = (1 - share) * exposed + self._exposure * share * reflected
+        return 1 - np.exp(-exposed)
 
 
 def _directions(camera: Camera, rows: slice, n: int) -> NDArray[np.float32]:

@@ -135,7 +135,7 @@ def test_the_scene_of_a_folder_may_not_change(room, tmp_path, monkeypatch):
     (scene / "transforms.json").write_text(json.dumps({**meta, "fl_x": meta["fl_x"] * 1.1}))
     with pytest.raises(SystemExit) as refusal:
         main([*given, "--seeds", "2"])
-    assert "holds runs on another scene 'room', or that scene has changed since" in str(refusal.value)
+    assert "holds runs on another scene 'room', or that scene, its split or its scale has changed" in str(refusal.value)
 
 
 def command(room: Path, out: Path, *flags: str) -> list[str]:

@@ -127,8 +127,8 @@ def test_variants_with_other_held_out_views_are_refused(room, tmp_path):
         scene, axes=(axis,), settings=(parse_setting("pipeline.datamanager.dataparser.eval-mode=interval"),)
     )
     assert refusal(request, tmp_path / "out") == (
-        "Not all variants have the same held-out views of the scene 'scene', so that their results could not be "
-        "compared: leave out the axis or method that splits the scene otherwise."
+        "Not all variants have the same held-out views of the scene 'scene', so their results cannot be "
+        "compared: leave out the axis or method that splits the scene differently."
     )
 
 

@@ -55,8 +55,8 @@ def test_another_scene_of_the_same_name_is_refused(tmp_path):
     with pytest.raises(InputError) as error:
         write_about(tmp_path, about(sources={"fox": "another fox"}))
     assert str(error.value) == (
-        f"'{tmp_path}' holds runs on another scene 'fox', or that scene has changed since, or is split or scaled "
-        "otherwise now: give another --output-dir."
+        f"'{tmp_path}' holds runs on another scene 'fox', or that scene, its split or its scale has changed: give "
+        "another --output-dir."
     )
     # Folders of before scenes were told apart.
     without = {name: value for name, value in about().items() if name != "sources"}

@@ -113,7 +113,7 @@ FAULTS = {
     ),
     "no images": (
         lambda o: (o.image_filenames.clear(), o.mask_filenames.clear()),
-        "'{s}' has no images for training, where 2 is the least",
+        "'{s}' has no images for training, but at least 2 are needed",
     ),
     "cameras of some": (
         lambda o: o.image_filenames.pop(),

@@ -46,7 +46,14 @@ def test_a_white_background_weakens_the_loss_on_the_object_and_little_object_is_
     assert ratio(0.03, 0.95) > ratio(0.03)
 
 
-@pytest.mark.parametrize("name", ["s3im_windows", "s3im_gradient"])
+def test_the_methods_tell_the_object_from_the_room(figures):
+    module = figures("scene_kinds")
+    thing, room = module.sphere("object"), module.sphere("room")
+    assert (thing.kind, room.kind) == ("object", "room")
+    assert thing.radius < 0.9 and room.radius > 0.35  # cameras outside the one, inside the other
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in FIGURES.glob("*.py")))
 def test_figures_are_drawn(figures, name, tmp_path):
     figures(name).draw().savefig(tmp_path / "figure.svg")
     assert (tmp_path / "figure.svg").stat().st_size > 10_000

@@ -32,7 +32,8 @@ def test_a_box_at_the_edge_of_the_image_is_seen():
 
 def test_no_view_is_an_error_that_names_the_box():
     with pytest.raises(
-        InputError, match=r"\[-1.0, -1.0, -1.0\] to \[1.0, 1.0, 1.0\] .* none of the 2 training views: turn around\.$"
+        InputError,
+        match=r"None of the 2 training views sees .* \[-1.0, -1.0, -1.0\] to \[1.0, 1.0, 1.0\] in .*: turn around\.$",
     ):
         check_box(BOX, cameras((9.0, 0.0, 0.5), (0.0, 0.0, -4.0)), "turn around")
 

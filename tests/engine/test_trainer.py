@@ -51,6 +51,15 @@ def test_the_latest_checkpoint_replaces_the_others(tmp_path):
     assert names(tmp_path) == ["models"]
 
 
+@pytest.mark.parametrize("keep, kept", [(1, [5]), (2, [4, 5]), (4, [2, 3, 4, 5]), (9, [1, 2, 3, 4, 5])])
+def test_as_many_checkpoints_stay_as_wanted(tmp_path, keep, kept):
+    for step in range(1, 6):
+        run = trainer(tmp_path / "models")
+        run.config.keep_checkpoints = keep  # type: ignore[attr-defined]
+        run.save_checkpoint(step)
+    assert names(tmp_path / "models") == [f"step-{step:09d}.ckpt" for step in kept]
+
+
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nerfstudio.cameras.rays import RayBundle, RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 
+from s3im_methods.encodings import SDFHashEncoding
 from s3im_methods.fields.sdf_field import S3IMSDFField, S3IMSDFFieldConfig
 from s3im_methods.fields.unit_space import UnitSpace
 
@@ -105,6 +106,19 @@ def test_the_initial_sphere_has_the_radius_that_it_is_started_with():
     other.start_as_sphere(0.8)
     assert torch.allclose(plain.sdf(points), before - 0.3, atol=1e-6)
     assert torch.equal(other.sdf(points), of_other)
+
+
+def test_the_fit_asks_nothing_of_the_grid_whose_features_have_no_weight_yet(monkeypatch):
+    """tinycudann computes on a GPU only, and a field is built on the CPU."""
+
+    def refuse(self, points):
+        raise AssertionError("The grid was asked.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SDFHashEncoding, "forward", refuse)
+        field = build()
+    points = ball(500)
+    assert (field.sdf(points) - (points.norm(dim=-1) - 0.5)).abs().max() < 0.06
 
 
 def test_without_the_fit_a_narrow_net_begins_far_from_a_sphere():

@@ -261,3 +261,23 @@ def test_glo_is_a_small_vector_that_is_zero_at_test():
     before = model(bundle)["rgb"]
     weight.data += 1
     assert torch.equal(model(bundle)["rgb"], before)
+
+
+def test_data_parallelism_finds_the_learned_alignment_among_the_outputs(tmp_path):
+    """It is used in the losses alone, and must not be taken for a parameter that a step leaves out."""
+    facts = replace(DEPTH, depth_alignment="learned")
+    model = build(facts=facts, depth=DepthLossConfig(kind="l1", loss_mult=1.0))
+    model.train()
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        parallel = torch.nn.parallel.DistributedDataParallel(model, find_unused_parameters=True)
+        for step in range(3):
+            rays, targets = batch(step)
+            targets["depth_widening"] = torch.ones_like(targets["depth_image"])
+            model.zero_grad()
+            outputs = parallel(rays)
+            losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
+            torch.stack(list(losses.values())).sum().backward()
+        assert model.depth_alignment.log_scale_and_shift.grad.any()
+    finally:
+        torch.distributed.destroy_process_group()

@@ -9,6 +9,7 @@ import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.field_components.activations import trunc_exp
 from nerfstudio.models.nerfacto import NerfactoModelConfig
 from short_training import losses_of_training
 
@@ -317,3 +318,25 @@ def test_it_warns_of_objects_that_are_to_be_before_black():
 )
 def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, facts):
     assert build(S3IMNerfactoModelConfig, facts, **settings).data_warnings(SimpleNamespace()) == []
+
+
+class ScaledHalf(torch.autograd.Function):
+    """The backward pass of tinycudann: gradients in half precision, times 128."""
+
+    @staticmethod
+    def forward(ctx, values):
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return (128 * gradient).half().float() / 128
+
+
+def test_normals_of_dense_surfaces_are_finite_with_gradients_in_half_precision():
+    points = torch.nn.functional.normalize(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+
+    def density(at):
+        return trunc_exp(ScaledHalf.apply(10 - 3 * at.norm(dim=-1, keepdim=True)))
+
+    assert density(points).min() > 511
+    torch.testing.assert_close(density_normals(density, points), points, atol=2e-3, rtol=0)

@@ -47,7 +47,7 @@ def _check_split(folder: Path, split: str) -> None:
     frames = read_frames(meta, path)
     if split == "train" and len(frames) < FEWEST_TRAINING_VIEWS:
         raise InputError(
-            f"{quote(path)} has one image only, where a radiance field needs at least 2 views to learn depth from: "
+            f"{quote(path)} has one image only, but a radiance field needs at least 2 views to learn depth from: "
             "render more views."
         )
     check_poses(frames, path)

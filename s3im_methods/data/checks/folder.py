@@ -24,7 +24,7 @@ def check_exists(data: Path) -> None:
         written_out = Path(os.path.expanduser(data))
         if written_out != data and os.path.exists(written_out):
             raise InputError(
-                f"There is no scene at {quote(data)}, where the shell left ~ as it is: give --data "
+                f"There is no scene at {quote(data)}, because the shell did not expand ~: give --data "
                 f"{quote(written_out)}."
             )
         seen_from = "" if data.is_absolute() else f" (seen from {quote(Path.cwd())})"

@@ -79,8 +79,8 @@ def _rename_radial(meta: dict, path: Path) -> list[str]:
         value = finite(holder["k"])
         if value is None or value != finite(holder.get("k1", holder["k"])):
             raise InputError(
-                f"k in {quote(path)} is {quote(holder['k'])}, where it means the first radial distortion: give "
-                "it as k1 alone."
+                f"k in {quote(path)} is {quote(holder['k'])}: it means the first radial distortion, so give that as k1 "
+                "alone."
             )
         renamed = renamed or (value != 0 and "k1" not in holder)
     if not renamed:

@@ -41,7 +41,7 @@ def check_instant_ngp_scene(config: InstantNGPDataParserConfig) -> None:
     if not any(key in read for key in _FOCAL):
         raise InputError(
             f"{quote(path)} gives no focal length at its top, where instant-ngp-data looks for {', '.join(_FOCAL)}: "
-            "add fl_x in pixels, or use `nerfstudio-data` where each frame has its own."
+            "add fl_x in pixels, or use `nerfstudio-data` if each frame has its own."
         )
     for holder in (meta, *frames):
         _check_numbers(holder, path)

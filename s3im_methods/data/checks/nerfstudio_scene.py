@@ -69,7 +69,7 @@ class _Scene:
         self.factor = 1
         if len(self.frames) == 1:
             raise InputError(
-                f"{quote(self.path)} has one image only, where a radiance field needs at least 2 views to learn depth "
+                f"{quote(self.path)} has one image only, but a radiance field needs at least 2 views to learn depth "
                 "from: take more pictures from different places."
             )
 

@@ -125,8 +125,8 @@ def _check_count(outputs: DataparserOutputs, split: str, source: Path) -> None:
     if count < fewest:
         use = "training" if split == "train" else "evaluation"
         raise InputError(
-            f"{quote(source)} has {count or 'no'} image{'' if count == 1 else 's'} for {use}, where {fewest} is the "
-            "least: add views, or split them in another way."
+            f"{quote(source)} has {count or 'no'} image{'' if count == 1 else 's'} for {use}, but at least {fewest} "
+            f"{'is' if fewest == 1 else 'are'} needed: add views, or split them in another way."
         )
     for noun, found in (("cameras", cameras), ("masks", len(outputs.mask_filenames or []) or count)):
         if found != count:

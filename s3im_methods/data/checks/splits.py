@@ -94,8 +94,8 @@ def chosen_splits(
         remedy = "interval --eval-interval 8" if len(images) > FEWEST_TRAINING_VIEWS else "all"
         raise InputError(
             f"The {len(images)} images of {quote(path)} split into {len(train)} for training and {len(evaluation)} for "
-            f"evaluation by --eval-mode {config.eval_mode}{detail}, where {FEWEST_TRAINING_VIEWS} and 1 are the least: "
-            f"add `{parser} --eval-mode {remedy}` at the end of the command, or take more pictures."
+            f"evaluation by --eval-mode {config.eval_mode}{detail}, but at least {FEWEST_TRAINING_VIEWS} and 1 are "
+            f"needed: add `{parser} --eval-mode {remedy}` at the end of the command, or take more pictures."
         )
     return [train, evaluation]
 

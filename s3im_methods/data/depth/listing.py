@@ -252,8 +252,8 @@ def _in_folder(root: Path, name: str | None, flag: str, wanted: list[str], noun:
     folder = root / name
     if not folder.is_dir():
         raise InputError(
-            f"There is no folder {quote(folder)}: correct --pipeline.datamanager.depth.{flag}, which is seen from the "
-            "scene's folder."
+            f"There is no folder {quote(folder)}: correct --pipeline.datamanager.depth.{flag}, which is relative to "
+            "the scene's folder."
         )
     found = pair_by_path(list(dict.fromkeys(wanted)), files_in(folder), noun, _KEEP_ONE)
     if wanted and not found:

@@ -13,22 +13,22 @@ class DepthSourceConfig:
     """Where the depth of the training and evaluation views comes from, and what its numbers mean."""
 
     source: Source = "auto"
-    """Where depth comes from: sensor takes the files listed as depth_file_path; monocular takes those listed as
-    monocular-key, aligned per image to something metric; sparse takes the points of the reconstruction, projected into
-    the views; composite takes the sensor where it has a reading and aligned monocular depth elsewhere; none gives no
-    depth; auto takes the best that the scene has (composite, sensor, monocular, sparse, in this order); auto-or-none
-    does so too, and none where the scene has no depth."""
+    """Where depth comes from. sensor: the files listed as depth_file_path. monocular: those listed as monocular-key,
+    aligned to something metric in each image. sparse: the points of the reconstruction, projected into the views.
+    composite: the sensor, and aligned monocular depth for pixels without a reading. none: no depth. auto: the best of
+    composite, sensor, monocular and sparse that the scene has. auto-or-none: the same, and none for a scene without
+    depth."""
     unit: float | None = None
-    """Metres per stored value of a sensor depth file; if not set, the dataparser's depth-unit-scale-factor where it is
-    not its default, else what the scene's file says (depth_unit_scale_factor, integer_depth_scale, depth_unit), else
+    """Metres per stored value of a sensor depth file. If not set: the dataparser's depth-unit-scale-factor if it is not
+    its default, else what the scene's file says (depth_unit_scale_factor, integer_depth_scale, depth_unit), else
     millimetres for whole numbers (16-bit PNG) and metres for floating-point numbers (EXR, .npy)."""
     convention: Literal["z", "distance"] = "z"
     """What a sensor depth file measures: z is the depth along the viewing axis, unless depth_is_euclidean of the
     scene's file says otherwise; distance is the length of the ray."""
     near: float = 0.0
-    """Readings nearer than this many metres are treated as none."""
+    """Readings nearer than this many metres count as missing."""
     far: float | None = None
-    """Readings farther than this many metres are treated as none; if not set, no reading is too far."""
+    """Readings farther than this many metres count as missing. If not set, no reading is too far."""
     confidence_folder: str | None = None
     """Folder, seen from the scene's, with one confidence map per depth file, of the same path but for its ending; a
     frame's confidence_file_path in transforms.json comes first."""
@@ -36,22 +36,23 @@ class DepthSourceConfig:
     """What the name of a confidence map has behind the name of its depth file, for instance _conf for
     depth/0001.png and depth/0001_conf.png."""
     confidence_max: float | None = None
-    """Stored value that means full confidence, for instance 2 for ARKit; if not set, 255 for 8-bit files, 65535 for
-    16-bit ones and 1 for floating-point ones, or another usual scale where the values need it, which is then said."""
+    """Stored value that means full confidence, for instance 2 for ARKit. If not set: 255 for 8-bit files, 65535 for
+    16-bit ones and 1 for floating-point ones. If the values need another usual scale, that one is used, and a line says
+    so."""
     confidence_threshold: float = 0.0
-    """Sensor readings whose confidence, from 0 to 1, is below this are treated as none."""
+    """Sensor readings with a confidence, from 0 to 1, below this count as missing."""
     confidence_weighs: bool = True
     """Whether the confidence also weighs the depth loss of each ray; if not, it only masks."""
     monocular_key: str = "mono_depth_file_path"
     """Key under which the frames of transforms.json name their monocular depth files."""
     monocular_folder: str | None = None
-    """Folder, seen from the scene's, with one monocular depth file per image, of the same path below the images' folder
-    but for its ending (.npy, .npz, .exr, .pfm, .png or .tif); a frame's own key comes first."""
+    """Folder with one monocular depth file per image, relative to the scene's folder. A file has its image's path below
+    the images' folder, with another ending (.npy, .npz, .exr, .pfm, .png or .tif). A frame's own key comes first."""
     monocular_is_disparity: bool = False
     """Whether monocular files hold disparity, that is inverse depth up to scale and shift, instead of depth."""
     alignment: Literal["fixed", "learned", "none"] = "fixed"
-    """How monocular depth becomes metric: fixed fits a positive scale and a shift per image once; learned starts from
-    that fit and asks the model to refine both; none takes the files as depth in metres."""
+    """How monocular depth becomes metric. fixed: a positive scale and a shift are fitted to each image once. learned:
+    the same, and the model refines both. none: the files are depth in metres."""
     align_to: Literal["auto", "sensor", "sparse"] = "auto"
     """What monocular depth is fitted to: the image's sensor readings, the projected sparse points, or whichever of
     them, in this order, the image has enough of."""

@@ -67,10 +67,10 @@ class IDRDataParserConfig(DataParserConfig):
     eval_interval: int = 8
     """Every so many-th image is held out for evaluation; 0 trains on all of them, and evaluates on them too."""
     crop: Literal["auto", "none", "center"] = "auto"
-    """Whether the images are the middle square of those that the cameras belong to, shrunk, as in MonoSDF's scenes;
-    auto takes square images for that where their principal point is not near the middle."""
+    """Whether the images are the shrunk middle square of larger images to which the cameras belong, as in MonoSDF's
+    scenes. auto: square images with a principal point far from the middle are."""
     orientation_method: Literal["up", "none"] = "up"
-    """Turn the scene so that z is what most cameras hold upwards, or leave it as it is."""
+    """up: turn the scene until z is what most cameras hold upwards. none: leave it."""
 
 
 class IDRDataParser(DataParser):

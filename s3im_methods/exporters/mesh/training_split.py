@@ -12,7 +12,7 @@ from s3im_methods.data.image_sizes import scaled_cameras
 
 
 def training_split(manager: Any) -> DataparserOutputs:
-    """Parse the training split anew, with the frames' entries that say where the world is, and without any image.
+    """Parse the training split again, with the frames' entries that tell where the world is, and without images.
 
     Args:
         manager: The run's data manager.

@@ -56,13 +56,13 @@ class DepthLossConfig:
     """How rendered rays are compared with known depths, and how much it counts."""
 
     kind: DepthLossKind = "bounded"
-    """Which loss to use: bounded keeps each ray's cumulative weight within bounds around its depth, and bounded-fork
-    repeats the arithmetic of its authors' code; ds-nerf and urban are those of DS-NeRF and of Urban Radiance Fields,
-    and their stock variants repeat nerfstudio's arithmetic; l2 and l1 compare the rendered depth; ranking and pearson
-    are for depths of unknown scale; none trains without depth; auto, for surface methods only, is urban with a weight
-    of 1 in rooms that have depth, and else none."""
+    """Which loss to use. bounded keeps each ray's cumulative weight within bounds around its depth; bounded-fork
+    repeats the arithmetic of its authors' code. ds-nerf and urban are those of DS-NeRF and of Urban Radiance Fields;
+    their stock variants repeat nerfstudio's arithmetic. l2 and l1 compare the rendered depth. ranking and pearson are
+    for depths of unknown scale. none trains without depth. auto suits surface methods, where it is urban with a weight
+    of 1 in rooms that have depth, and mip-NeRF 360, where it is bounded in scenes with depth maps; else it is none."""
     loss_mult: float | None = None
-    """Weight of the depth loss in the total; 0 switches it off. By default the kind's own: 5 for bounded and
+    """Weight of the depth loss in the total; 0 switches it off. Each kind has its own default: 5 for bounded and
     bounded-fork, 1 for what auto chooses, 0.3 for ds-nerf, 0.1 for urban and ranking, 0.01 for l2, l1 and pearson,
     0.001 for the stock variants."""
     empty_mult: float = 1.0
@@ -77,9 +77,8 @@ class DepthLossConfig:
     """Unit of sigma: scene is the unit of the cameras' positions after nerfstudio has scaled them, usually into a box
     from -1 to 1; metres needs a scene whose depth maps are in metres."""
     reach: float = 0.0
-    """Kinds l2, l1 and urban: samples farther than this many times the known depth count as being that far; from 1, or
-    0 to take them where they are. At the far end of an unbounded scene, hundreds of times as far, a little weight would
-    outweigh all the rest."""
+    """Kinds l2, l1 and urban: sample distances are clamped to this multiple of the known depth. Give 1 or more, or 0
+    for no clamp. In an unbounded scene a little weight at the far end would otherwise outweigh everything else."""
     levels: Literal["all", "last"] = "last"
     """Which samples the loss looks at: last uses the field's alone, whose shape the proposal networks learn anyway; all
     averages it over the proposal networks' and the field's, which takes several times as long."""
@@ -92,7 +91,7 @@ class DepthLossConfig:
         """
         if self.kind == "auto":
             raise InputError(
-                f"The depth loss ({_FLAG}.kind) is auto, which only surface methods can decide on: give one of "
+                f"The depth loss ({_FLAG}.kind) is auto, which only some methods can decide on: give one of "
                 "bounded, ds-nerf, urban, l2, l1, ranking, pearson, none."
             )
         if self.kind not in get_args(DepthLossKind):
@@ -110,7 +109,7 @@ class DepthLossConfig:
         self.sigma.check()
 
     def decided(self, wanted: bool) -> "DepthLossConfig":
-        """The same settings with auto replaced by the kind that it stands for.
+        """The same settings with auto replaced by the kind that it stands for in surface methods.
 
         Args:
             wanted: Whether there is depth that a surface can be fitted to.
@@ -118,6 +117,14 @@ class DepthLossConfig:
         if self.kind != "auto":
             return self
         return replace(self, kind="urban", loss_mult=self.weight()) if wanted else replace(self, kind="none")
+
+    def bounded_where(self, wanted: bool) -> "DepthLossConfig":
+        """The same settings with auto replaced by the kind that it stands for in mip-NeRF 360, with its usual weight.
+
+        Args:
+            wanted: Whether there are depth maps.
+        """
+        return self if self.kind != "auto" else replace(self, kind="bounded" if wanted else "none")
 
     def weight(self) -> float:
         """The loss's weight in the total.
@@ -133,7 +140,7 @@ class DepthTargets(NamedTuple):
     """What is known of the depth of a batch of rays; all are ``[B]``."""
 
     depth: Tensor
-    """Distance along the ray, in scene units; 0 where it is not known."""
+    """Distance along the ray, in scene units; 0 if it is not known."""
     sigma: float | Tensor
     """Standard deviation of the depth, in scene units; one number, or one per ray."""
     widening: float | Tensor = 0.0

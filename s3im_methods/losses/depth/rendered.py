@@ -2,9 +2,9 @@
 
     E[t] = sum_i w_i t_i / sum_i w_i,    L2 = mean over rays of (E[t] - D)^2,    L1 = mean over rays of |E[t] - D|
 
-They fix the mean of a ray's weights and nothing else about them: weight before and behind the surface can cancel. In
-an unbounded scene bins reach hundreds of times as far as the surface, so that a thousandth of the weight there moves
-the mean more than all the rest, and the loss empties the distance by fog before the cameras; hence ``farthest``.
+They fix the mean of a ray's weights only: weight before and behind the surface can cancel. In an unbounded scene bins
+reach hundreds of times as far as the surface. A thousandth of the weight there moves the mean more than everything
+else, and the loss answers with fog in front of the cameras. ``farthest`` prevents that.
 """
 
 from typing import Literal

@@ -80,7 +80,7 @@ def _swap(optimizers: Optimizers, swaps: dict[nn.Parameter, tuple[nn.Parameter, 
 
 
 def restart(optimizers: Optimizers, groups: Sequence[str]) -> None:
-    """Begin the optimisers of some groups anew, with their learning rates, as nerfstudio's tensorf does."""
+    """Restart the optimisers of some groups and their learning rates, as nerfstudio's tensorf does."""
     for group in groups:
         config = optimizers.config[group]
         optimizer = config["optimizer"].setup(params=optimizers.parameters[group])

@@ -36,7 +36,7 @@ def alphas_on_grid(field: S3IMTensoRFField, resolution: Sequence[int], step: Ten
 
 
 def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: TensoRFSettings) -> None:
-    """Find the field's empty space anew, unless all of it seems to be empty.
+    """Find the field's empty space again, unless all of it seems to be empty.
 
     Args:
         field: The field, whose mask is replaced.

@@ -25,13 +25,13 @@ def check_priors(config: Any, facts: SceneFacts) -> None:
     if config.mono_normal_loss_mult > 0 and facts.has_normals is False:
         raise InputError(
             "This scene has no normals to train on: give the frames of its transforms.json a normal_file_path, end the "
-            f"command with {_PRIORS} where the scene is sdfstudio's, or set --pipeline.model.mono-normal-loss-mult 0."
+            f"command with {_PRIORS} if the scene is sdfstudio's, or set --pipeline.model.mono-normal-loss-mult 0."
         )
     if config.mono_depth_loss_mult > 0 and facts.has_monocular_depth is False:
         raise InputError(
-            f"This scene has no monocular depth to train on: end the command with {_PRIORS} where the scene is "
-            "sdfstudio's, or set --pipeline.model.mono-depth-loss-mult 0; depth maps of transforms.json are learned by "
-            "--pipeline.model.depth.kind."
+            f"This scene has no monocular depth to train on: end the command with {_PRIORS} if the scene is "
+            "sdfstudio's, or set --pipeline.model.mono-depth-loss-mult 0. --pipeline.model.depth.kind learns depth "
+            "maps of transforms.json."
         )
 
 

@@ -24,20 +24,20 @@ class SurfaceSettings:
     s3im: S3IMConfig = field(default_factory=S3IMConfig)
     """Settings of the S3IM loss."""
     depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto"))
-    """Settings of the depth loss; a room's depth maps are learned from where it has any, an object's are not."""
+    """Settings of the depth loss. By default rooms learn from a sensor's depth, objects do not."""
     style: str = "ours"
     """Whose method the preset follows."""
     scene_kind: Literal["auto", "object", "room"] = "auto"
-    """What the preset is for: object has the cameras around it, room has them inside; auto looks at where the training
-    cameras stand and look."""
+    """What the preset is for. object: cameras around it. room: cameras inside. auto: decided by where the training
+    cameras stand and look; the log shows the choice."""
     sphere_center: tuple[float, float, float] | None = None
     """Centre, in scene units, of the sphere in whose units the model works: of the object, or of the room."""
     sphere_radius: float | None = None
     """Its radius, in scene units. By default the sphere follows from the training cameras: it fills their views of an
     object, and a room's is as large as the cameras' positions suggest."""
     unit_share: float | None = None
-    """Radius of the field's unit sphere as a share of the scene's sphere; an unbounded grid is finest within the unit
-    cube, where the cameras of a room should be. With bounds sphere both are the same."""
+    """Radius of the field's unit sphere as a share of the scene's sphere. An unbounded grid is finest within the unit
+    cube, which should hold the cameras of a room. With bounds sphere it has to be 1."""
     near_plane: float = 0.05
     """Distance from the camera at which samples begin in training, in scene units."""
     bounds: Literal["sphere", "near-far", "box"] | None = None
@@ -49,16 +49,16 @@ class SurfaceSettings:
     sdf_field: S3IMSDFFieldConfig = field(default_factory=S3IMSDFFieldConfig)
     """Settings of the signed distance field."""
     background_model: Literal["grid", "mlp", "none", "nerf++"] | None = None
-    """What is behind the surface: nerf++ is a network in inverted distances outside the sphere (NeRF++), grid and mlp
-    are nerfstudio's contracted fields, none is background-color alone."""
+    """What is behind the surface. nerf++: a network in inverted distances outside the sphere (NeRF++). grid and mlp:
+    nerfstudio's contracted fields. none: background-color alone."""
     background_color: Literal["random", "last_sample", "white", "black"] | None = None
-    """What is seen where a ray meets nothing."""
+    """What a ray that meets nothing shows."""
     background_layers: int = 4
     """Layers of the network of background-model nerf++."""
     background_width: int = 128
     """Their width."""
     fg_mask_loss_mult: float | None = None
-    """Weight of the cross entropy of accumulation and foreground mask, where the scene has masks or alpha."""
+    """Weight of the cross entropy between accumulation and foreground mask, for scenes with masks or alpha."""
     curvature_loss_mult: float = 0.0
     """Weight of the mean absolute Laplacian of the signed distance (Neuralangelo), times the sphere's radius; above 0
     it takes six more evaluations of the field."""

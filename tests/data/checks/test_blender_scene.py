@@ -63,7 +63,7 @@ FAULTS = {
     ),
     "one training image": (
         lambda s: s.meta["train"]["frames"].__delitem__(slice(1, None)),
-        "'{s}/transforms_train.json' has one image only, where a radiance field needs at least 2 views "
+        "'{s}/transforms_train.json' has one image only, but a radiance field needs at least 2 views "
         "to learn depth from: render more views.",
     ),
     "pose with NaN": (

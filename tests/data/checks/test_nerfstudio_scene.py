@@ -46,7 +46,7 @@ IN_TRANSFORMS = {
     ),
     "one image": (
         lambda m, f: f.__delitem__(slice(1, None)),
-        "{t} has one image only, where a radiance field needs at least 2 views to learn depth from: take "
+        "{t} has one image only, but a radiance field needs at least 2 views to learn depth from: take "
         "more pictures from different places.",
     ),
     "no pose": (
@@ -491,28 +491,28 @@ IN_FILES = {
         lambda s: s.unsplit(),
         {},
         "The 6 images of {t} split into 6 for training and 0 for evaluation by --eval-mode fraction and "
-        "--train-split-fraction 0.9, where 2 and 1 are the least: add `nerfstudio-data --eval-mode "
+        "--train-split-fraction 0.9, but at least 2 and 1 are needed: add `nerfstudio-data --eval-mode "
         "interval --eval-interval 8` at the end of the command, or take more pictures.",
     ),
     "two images by interval": (
         lambda s: [s.meta["frames"].__delitem__(slice(2, None)), s.unsplit()],
         {"eval_mode": "interval"},
         "The 2 images of {t} split into 1 for training and 1 for evaluation by --eval-mode interval and "
-        "--eval-interval 8, where 2 and 1 are the least: add `nerfstudio-data --eval-mode all` at the end"
+        "--eval-interval 8, but at least 2 and 1 are needed: add `nerfstudio-data --eval-mode all` at the end"
         " of the command, or take more pictures.",
     ),
     "everything for training": (
         lambda s: s.unsplit(),
         {"train_split_fraction": 1.0},
         "The 6 images of {t} split into 6 for training and 0 for evaluation by --eval-mode fraction and "
-        "--train-split-fraction 1, where 2 and 1 are the least: add `nerfstudio-data --eval-mode interval"
+        "--train-split-fraction 1, but at least 2 and 1 are needed: add `nerfstudio-data --eval-mode interval"
         " --eval-interval 8` at the end of the command, or take more pictures.",
     ),
     "nothing for training": (
         lambda s: s.unsplit(),
         {"train_split_fraction": 0.0},
         "The 6 images of {t} split into 0 for training and 6 for evaluation by --eval-mode fraction and "
-        "--train-split-fraction 0, where 2 and 1 are the least: add `nerfstudio-data --eval-mode interval"
+        "--train-split-fraction 0, but at least 2 and 1 are needed: add `nerfstudio-data --eval-mode interval"
         " --eval-interval 8` at the end of the command, or take more pictures.",
     ),
     "fraction above 1": (

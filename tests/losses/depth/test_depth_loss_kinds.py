@@ -202,7 +202,7 @@ def test_sigma_goes_from_start_to_end_by_equal_factors(start, end, steps, step):
 
 
 def test_auto_has_to_be_decided_first():
-    with pytest.raises(InputError, match="only surface methods can decide"):
+    with pytest.raises(InputError, match="only some methods can decide"):
         DepthLossConfig(kind="auto").check()
     assert DepthLossConfig(kind="auto").decided(wanted=False).weight() == 0
     assert DepthLossConfig(kind="l2").decided(wanted=True) == DepthLossConfig(kind="l2")

@@ -1,0 +1,54 @@
+"""Begin a training with the weights of another run, at step 0 and with new optimisers."""
+
+from pathlib import Path
+
+import torch
+from nerfstudio.utils.rich_utils import CONSOLE
+from torch import nn
+
+from s3im_methods.compat.checkpoints import explained_load
+from s3im_methods.data.wording import quote
+from s3im_methods.engine.run_place import steps_in
+from s3im_methods.errors import InputError
+
+_SHOWN = 3
+
+
+def begin_with_weights(pipeline: nn.Module, source: Path) -> None:
+    """Take over what has the same name and shape, and say what has not, such as one image's appearance.
+
+    Args:
+        pipeline: The new run's, built.
+        source: A checkpoint, a folder of checkpoints or a run's folder; the last step counts.
+
+    Raises:
+        InputError: If there is no checkpoint, it cannot be read, or less than half of the parameters are in it.
+    """
+    file = _checkpoint_in(source)
+    with explained_load(file):
+        saved = torch.load(file, map_location="cpu")["pipeline"]
+    # Data parallel runs of nerfstudio save the wrapped model.
+    saved = {name.replace("_model.module.", "_model.", 1): value for name, value in saved.items()}
+    own = pipeline.state_dict()
+    fits = {name: value for name, value in saved.items() if name in own and own[name].shape == value.shape}
+    sizes = {name: parameter.numel() for name, parameter in pipeline.named_parameters()}
+    # Methods share a small network or two, which alone are no beginning.
+    if 2 * sum(size for name, size in sizes.items() if name in fits) < sum(sizes.values()):
+        raise InputError(
+            f"Most weights of this model are not in the checkpoint {quote(file)}, or in other sizes: give --warm-start "
+            "one of the same method and sizes."
+        )
+    pipeline.load_state_dict(own | fits)
+    new = sorted(name.removeprefix("_model.") for name in own.keys() - fits.keys())
+    more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
+    rest = f"; not in it: {', '.join(new[:_SHOWN])}{more}" if new else ""
+    CONSOLE.print(f"Training begins at step 0 with the weights of {quote(file)}{rest}.")
+
+
+def _checkpoint_in(source: Path) -> Path:
+    for folder in (source, source / "nerfstudio_models"):
+        if steps := steps_in(folder):
+            return folder / f"step-{steps[-1]:09d}.ckpt"
+    if not source.is_file():
+        raise InputError(f"No checkpoint at {quote(source)}: give --warm-start a step-*.ckpt file or a run's folder.")
+    return source

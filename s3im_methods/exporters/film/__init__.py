@@ -1,0 +1,1 @@
+"""Films of trained runs and of meshes: where the camera goes, what it sees, and how that is written."""

@@ -1,0 +1,62 @@
+"""Write frames as an MP4 file, or as PNG files in a folder."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from s3im_methods.errors import InputError
+from s3im_methods.outputs import check_output_file, check_output_folder, written
+
+Frame = NDArray[np.uint8]
+"""sRGB, ``[H, W, 3]``."""
+
+
+def check_film(path: Path, flag: str) -> Path:
+    """See that a film can be written, before the work.
+
+    Args:
+        path: An .mp4 file, or a folder for frames: anything without an ending.
+        flag: Which gives it, for the sentence.
+
+    Returns:
+        The path without ``~``.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    if not path.suffix:
+        return check_output_folder(path, flag)
+    path = check_output_file(path, flag, (".mp4",))
+    from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
+
+    put_ffmpeg_on_path()
+    if shutil.which("ffmpeg") is None:
+        raise InputError(
+            f"{flag} is a film, which needs ffmpeg, and there is none: install imageio-ffmpeg, or give a folder."
+        )
+    return path
+
+
+def write_film(frames: Iterable[Frame], path: Path, frame_rate: float, size: tuple[int, int]) -> None:
+    """Write the frames as they come.
+
+    Args:
+        frames: All of one size.
+        path: As :func:`check_film` takes it; a film appears when it is complete.
+        frame_rate: Frames per second.
+        size: Height and width; even numbers for a film.
+    """
+    if not path.suffix:
+        path.mkdir(parents=True, exist_ok=True)
+        for number, frame in enumerate(frames):
+            Image.fromarray(frame).save(path / f"frame_{number:04d}.png")
+        return
+    import mediapy
+
+    with written(path) as place, mediapy.VideoWriter(place, shape=size, fps=frame_rate, crf=20) as film:
+        for frame in frames:
+            film.add_image(frame)

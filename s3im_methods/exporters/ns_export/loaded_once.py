@@ -1,0 +1,32 @@
+"""Let several ``ns-export`` commands share one loaded run; each would load it by itself, which takes seconds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nerfstudio.scripts import exporter
+
+from s3im_methods.exporters.ns_export.repairs import repair_export
+
+
+@contextmanager
+def loaded_once(config: Any, pipeline: Any, step: int) -> Iterator[None]:
+    """Within it, nerfstudio's export commands are handed this run, whatever they are to load.
+
+    Args:
+        config: The run's configuration.
+        pipeline: Its pipeline, with images ("test" mode).
+        step: The step of its checkpoint.
+    """
+
+    def setup(*_: Any, **__: Any) -> tuple[Any, Any, Any, int]:
+        # As when the pipeline is built for the command.
+        repair_export(config.pipeline.model)
+        return config, pipeline, config.get_checkpoint_dir(), step
+
+    original = exporter.eval_setup
+    exporter.eval_setup = setup
+    try:
+        yield
+    finally:
+        exporter.eval_setup = original

@@ -1,0 +1,212 @@
+"""S3IM-mip-NeRF 360: mip-NeRF 360 (Barron et al., CVPR 2022) trained with S3IM, and with bounded ray densities.
+
+Its model is nerfacto's, which descends from it, with what nerfacto left out: samples are Gaussians that the contraction
+moves with its Jacobian; networks with an integrated encoding off the axes (or hash grids whose levels count by the
+samples' width); dilated proposals; an opaque background; the Charbonnier loss. Depth losses and their sources are those
+of S3IM-depth-nerfacto.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from nerfstudio.cameras.rays import RayBundle, RaySamples
+from nerfstudio.field_components.embedding import Embedding
+from nerfstudio.model_components.ray_samplers import LinearDisparitySampler
+from torch import Tensor, nn
+
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.fields.footprint_fields import see_footprints
+from s3im_methods.fields.mip_mlp_field import MipDensityField, MipField
+from s3im_methods.fields.reflection_head import ReflectionHead
+from s3im_methods.fields.reflective_fields import ReflectiveMipField, make_grid_reflective
+from s3im_methods.losses.charbonnier import CharbonnierLoss
+from s3im_methods.losses.depth import DepthLossConfig
+from s3im_methods.losses.s3im_config import S3IMConfig
+from s3im_methods.models.presets import refuse
+from s3im_methods.models.reflection import reflection_outputs
+from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModel, S3IMDepthNerfactoModelConfig
+from s3im_methods.rays.mip360_proposals import Mip360Proposals, ProposalShape
+from s3im_methods.rays.sample_proposals import SampleDensity
+
+_DEPTH_MAPS = ("sensor", "monocular", "composite")
+
+
+@dataclass
+class S3IMMipNeRF360ModelConfig(S3IMDepthNerfactoModelConfig):
+    """S3IM-depth-nerfacto's settings, and those that are mip-NeRF 360's own."""
+
+    _target: type = field(default_factory=lambda: S3IMMipNeRF360Model)
+    """The class to instantiate."""
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.3))
+    """Settings of the S3IM loss."""
+    depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto", reach=2.0))
+    """Settings of the depth loss."""
+    appearance: Literal["embedding", "glo"] = "glo"
+    """How images that differ in exposure are told apart: glo is a vector of four numbers per image that starts at zero
+    and is zero for views that were not trained on; embedding is nerfacto's, as its own settings describe it."""
+    encoding: Literal["mlp", "grid"] = "mlp"
+    """What sees the samples: mlp is the paper's networks with an integrated encoding, grid is nerfacto's hash grids
+    whose levels count by the samples' width, for CPUs and quick trainings."""
+    num_layers: int = 8
+    """Encoding mlp: layers of the field's network; hidden-dim is their width."""
+    num_proposal_layers: int = 4
+    """Encoding mlp: layers of each proposal network."""
+    proposal_dim: int = 256
+    """Encoding mlp: width of their layers."""
+    num_octaves: int = 12
+    """Encoding mlp: octaves of the integrated encoding."""
+    footprint: float = 2.0
+    """Encoding grid: how wide a sample counts for the hash grids, in standard deviations of its pixel."""
+    dilation: float = 0.5
+    """How far the intervals of a proposal are stretched before the next samples are drawn, in widths of uniform
+    samples; 0 switches it and its bias off."""
+    dilation_bias: float = 0.0025
+    """How far they are stretched at least, as a share of the whole ray."""
+    opaque_background: bool | None = None
+    """Whether the last sample of each ray lets nothing through, so that all that is seen is somewhere; None is no for
+    images with a transparent background, and yes for all others."""
+    charbonnier_padding: float = 0.001
+    """Difference of colours below which their loss is quadratic, and above which it is their absolute difference; 0 for
+    the mean squared error."""
+    reflection: Literal["none", "ref-nerf"] = "none"
+    """What colours depend on: none is the direction of view, ref-nerf the direction reflected at predicted normals, for
+    glossy things, which takes about twice as long."""
+    reflection_degrees: int = 5
+    """Reflection ref-nerf: degrees 1, 2, 4, ... of the directional encoding, so many of them, 1 to 5."""
+    reflection_layers: int = 8
+    """Reflection ref-nerf: layers of the specular network; hidden-dim-color is their width."""
+    reflection_bottleneck: int = 128
+    """Reflection ref-nerf: how many features of the position the specular network sees."""
+    orientation_loss_mult: float = 0.1
+    """Weight of the loss on normals that face away from the camera."""
+    pred_normal_loss_mult: float = 3e-4
+    """Weight of the difference of predicted normals and the density's."""
+
+
+class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
+    """Mip-NeRF 360 trained with S3IM and, where there is depth, with a depth loss.
+
+    Args:
+        config: The model's configuration.
+        scene_box: The scene's bounds.
+        num_train_data: Number of training images.
+        metadata: The training set's metadata; see :class:`~s3im_methods.data.scene_facts.SceneFacts`.
+
+    Raises:
+        InputError: If a setting is out of range.
+    """
+
+    config: S3IMMipNeRF360ModelConfig
+
+    @classmethod
+    def decided(cls, config: Any, facts: SceneFacts) -> Any:
+        """S3IM-depth-nerfacto's, with what is decided by the images and by whether they have depth."""
+        _check(config)
+        opaque = config.opaque_background
+        config = replace(
+            config,
+            # Of nerfacto it asks for the normals of the density and for predicted ones.
+            predict_normals=config.predict_normals or config.reflection == "ref-nerf",
+            depth=config.depth.bounded_where(facts.depth_source in _DEPTH_MAPS),
+            opaque_background=not facts.has_transparent_background if opaque is None else opaque,
+        )
+        return super().decided(config, facts)
+
+    def populate_modules(self) -> None:
+        """Build S3IM-depth-nerfacto, then what is mip-NeRF 360's in place of its."""
+        super().populate_modules()
+        config = self.config
+        if config.encoding == "grid":
+            self.density_fns = see_footprints(self, config.footprint)
+            if config.reflection == "ref-nerf":
+                make_grid_reflective(self.field, self._reflection(self.field.geo_feat_dim))  # type: ignore[arg-type]
+        else:
+            self._use_networks()
+        sampler = self.proposal_sampler
+        sampler.__class__ = Mip360Proposals
+        assert isinstance(sampler, Mip360Proposals)
+        sampler.shape = ProposalShape(config.dilation, config.dilation_bias, bool(config.opaque_background))
+        if config.encoding == "mlp" and config.proposal_initial_sampler == "piecewise":
+            sampler.initial_sampler = LinearDisparitySampler(single_jitter=config.use_single_jitter)
+        if config.charbonnier_padding > 0:
+            self.rgb_loss = CharbonnierLoss(config.charbonnier_padding)
+
+    def _use_networks(self) -> None:
+        config, unbounded = self.config, not self.config.disable_scene_contraction
+        table: Embedding | None = self.field.embedding_appearance
+        trunk = {"num_layers": config.num_layers, "width": config.hidden_dim, "num_octaves": config.num_octaves}
+        if config.reflection == "ref-nerf":
+            head = self._reflection(config.hidden_dim)
+            self.field = ReflectiveMipField(head, table, **trunk, unbounded=unbounded)
+        else:
+            self.field = MipField(**trunk, unbounded=unbounded, head_width=config.hidden_dim_color, appearance=table)
+        self.field.use_average_appearance_embedding = config.use_average_appearance_embedding
+        count = 1 if config.use_same_proposal_network else config.num_proposal_iterations
+        networks = [
+            MipDensityField(config.num_proposal_layers, config.proposal_dim, config.num_octaves, unbounded)
+            for _ in range(count)
+        ]
+        self.proposal_networks = nn.ModuleList(networks)
+        self.density_fns = [_density_of(networks[min(k, count - 1)]) for k in range(config.num_proposal_iterations)]
+
+    def _reflection(self, in_dim: int) -> ReflectionHead:
+        config, table = self.config, self.field.embedding_appearance
+        return ReflectionHead(
+            in_dim,
+            config.reflection_degrees,
+            config.reflection_bottleneck,
+            config.reflection_layers,
+            config.hidden_dim_color,
+            0 if table is None else table.get_out_dim(),
+        )
+
+    def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
+        """S3IM-depth-nerfacto's outputs; with Ref-NeRF's colours also ``roughness``, ``diffuse`` and ``specular``."""
+        outputs = super().get_outputs(ray_bundle)
+        if self.config.reflection == "ref-nerf":
+            outputs |= reflection_outputs(self.field, self.training)
+        return outputs
+
+    def get_loss_dict(
+        self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
+    ) -> dict[str, Tensor]:
+        """S3IM-depth-nerfacto's losses; with Ref-NeRF's colours its two on normals are Ref-NeRF's."""
+        losses = super().get_loss_dict(outputs, batch, metrics_dict)
+        if self.training and self.config.reflection == "ref-nerf":
+            losses["orientation_loss"] = self.config.orientation_loss_mult * outputs["orientation"]
+            losses["pred_normal_loss"] = self.config.pred_normal_loss_mult * outputs["normal_difference"]
+        return losses
+
+    def hardware_line(self) -> str:
+        """What was chosen, for the line that a run prints at its start."""
+        if self.config.encoding == "grid":
+            return super().hardware_line()
+        depth = self.config.depth.kind
+        return f"networks by torch; depth loss: {depth}"
+
+
+def _density_of(network: MipDensityField) -> SampleDensity:
+    def density(samples: RaySamples) -> Tensor:
+        return network.get_density(samples)[0]
+
+    return density
+
+
+def _check(config: Any) -> None:
+    for name in ("footprint", "dilation", "dilation_bias", "charbonnier_padding"):
+        if not 0 <= getattr(config, name) < float("inf"):
+            refuse(name, getattr(config, name), "give a number of 0 or above")
+    for name in (
+        "num_layers",
+        "num_proposal_layers",
+        "proposal_dim",
+        "num_octaves",
+        "reflection_layers",
+        "reflection_bottleneck",
+    ):
+        if getattr(config, name) < 1:
+            refuse(name, getattr(config, name), "give 1 or more")
+    if not 1 <= config.reflection_degrees <= 5:
+        refuse("reflection_degrees", config.reflection_degrees, "give 1 to 5")
+    if config.encoding == "mlp" and config.predict_normals and config.reflection == "none":
+        refuse("predict_normals", True, "it needs --pipeline.model.encoding grid")

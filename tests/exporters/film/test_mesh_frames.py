@@ -1,0 +1,56 @@
+"""A mesh is drawn with its colours, turns once, and a room is looked into through its walls."""
+
+import numpy as np
+import pytest
+import trimesh
+
+from s3im_methods.errors import InputError
+from s3im_methods.exporters.film.mesh_frames import mesh_frames
+
+SIZE = (64, 64)
+
+
+def test_a_ball_shows_the_colours_of_the_side_that_faces_the_viewer(tmp_path):
+    ball = trimesh.creation.icosphere(3, 2.0)
+    ball.apply_translation([100.0, 5.0, -3.0])
+    south = ball.vertices[:, 1] < 5.0
+    colours = np.where(south[:, None], [255, 0, 0, 255], [0, 0, 255, 255]).astype(np.uint8)
+    ball.visual = trimesh.visual.ColorVisuals(ball, vertex_colors=colours)
+    for name in ("ball.ply", "ball.glb"):
+        ball.export(tmp_path / name)
+        first, second = mesh_frames(tmp_path / name, 2, SIZE)
+        assert first.shape == (*SIZE, 3) and first.dtype == np.uint8
+        # The first frame is seen from the front, that is from negative y.
+        assert first[32, 32, 0] > 150 and first[32, 32, 2] == 0
+        assert second[32, 32, 2] > 150 and second[32, 32, 0] == 0
+        assert (first[0, 0] == 250).all()
+        covered = (first != 250).any(axis=-1).mean()
+        assert 0.5 < covered < 0.9
+
+
+def test_a_mesh_without_colours_is_grey_and_shaded(tmp_path):
+    trimesh.creation.icosphere(3, 1.0).export(tmp_path / "ball.stl")
+    (frame,) = mesh_frames(tmp_path / "ball.stl", 1, SIZE)
+    red, green, blue = frame[32, 32]
+    assert red == green == blue and red > 150
+    edge = frame[32, np.flatnonzero((frame[32] != 250).any(axis=-1))[1]]
+    assert edge[0] < red - 30
+
+
+def test_a_room_is_looked_into_through_its_walls(tmp_path):
+    """Its walls face inwards, and hide nothing from outside."""
+    walls = trimesh.creation.box((4.0, 4.0, 2.0))
+    walls.invert()
+    inside = trimesh.creation.icosphere(3, 0.8)
+    mesh = trimesh.util.concatenate([walls, inside])
+    colours = np.zeros((len(mesh.vertices), 4), np.uint8) + 255
+    colours[len(walls.vertices) :] = [0, 200, 0, 255]
+    mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=colours)
+    mesh.export(tmp_path / "room.ply")
+    (frame,) = mesh_frames(tmp_path / "room.ply", 1, SIZE)
+    assert frame[32, 32, 1] > 100 and frame[32, 32, 0] == 0
+
+
+def test_what_is_no_mesh_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"^No mesh at "):
+        next(mesh_frames(tmp_path / "gone.ply", 1, SIZE))

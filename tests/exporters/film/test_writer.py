@@ -1,0 +1,57 @@
+"""Films and folders of frames hold every frame, and places where none can be are refused before the work."""
+
+import subprocess
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from s3im_methods.errors import InputError
+from s3im_methods.exporters.film.writer import check_film, write_film
+
+
+def frames(count: int):
+    for index in range(count):
+        yield np.full((16, 24, 3), 40 * index, np.uint8)
+
+
+def test_a_film_has_all_frames(tmp_path):
+    path = check_film(tmp_path / "new" / "film.mp4", "--output-path")
+    write_film(frames(5), path, 10.0, (16, 24))
+    # mediapy cannot read what some versions of ffmpeg say about a film.
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    command = [program, "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True)
+    film = np.frombuffer(raw.stdout, np.uint8).reshape(-1, 16, 24, 3)
+    assert len(film) == 5 and b" 10 fps" in raw.stderr
+    np.testing.assert_allclose(film.mean(axis=(1, 2, 3)), 40.0 * np.arange(5), atol=4)
+
+
+def test_a_folder_has_all_frames(tmp_path):
+    path = check_film(tmp_path / "frames", "--output-path")
+    write_film(frames(3), path, 10.0, (16, 24))
+    assert sorted(file.name for file in path.iterdir()) == [f"frame_000{k}.png" for k in range(3)]
+    assert np.asarray(Image.open(path / "frame_0002.png")).mean() == 80
+
+
+def test_a_film_that_is_broken_off_leaves_nothing(tmp_path):
+    def failing():
+        yield from frames(1)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        write_film(failing(), tmp_path / "film.mp4", 10.0, (16, 24))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_places_that_cannot_be(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"which ends in \.avi: give one of \.mp4"):
+        check_film(tmp_path / "film.avi", "--output-path")
+    with pytest.raises(InputError, match="which is a file: give a folder"):
+        check_film(tmp_path / "file", "--output-path")
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("s3im_methods.compat.ffmpeg.put_ffmpeg_on_path", lambda: None)
+    with pytest.raises(InputError, match="which needs ffmpeg, and there is none"):
+        check_film(tmp_path / "film.mp4", "--output-path")

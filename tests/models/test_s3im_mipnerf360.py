@@ -1,0 +1,203 @@
+"""mip-NeRF 360 by networks and on grids: what is its own, depth losses, and settings by the data."""
+
+import pytest
+import torch
+from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.model_components.losses import interlevel_loss
+from nerfstudio.model_components.ray_samplers import LinearDisparitySampler
+from short_training import losses_of_training
+
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.errors import InputError
+from s3im_methods.losses.charbonnier import CharbonnierLoss
+from s3im_methods.losses.depth import DepthLossConfig
+from s3im_methods.losses.depth.depth_config import DepthLossKind
+from s3im_methods.models.s3im_mipnerf360 import S3IMMipNeRF360Model, S3IMMipNeRF360ModelConfig
+
+SMALL = {
+    "num_levels": 4,
+    "log2_hashmap_size": 10,
+    "max_res": 64,
+    "hidden_dim": 16,
+    "hidden_dim_color": 16,
+    "num_layers": 3,
+    "num_proposal_layers": 2,
+    "proposal_dim": 16,
+    "num_octaves": 4,
+    "num_proposal_iterations": 2,
+    "num_proposal_samples_per_ray": (12, 10),
+    "num_nerf_samples_per_ray": 8,
+    "use_same_proposal_network": True,
+    "proposal_net_args_list": [{"hidden_dim": 16, "log2_hashmap_size": 8, "num_levels": 2, "max_res": 32}],
+    "camera_optimizer": CameraOptimizerConfig(mode="off"),
+}
+SENSOR = SceneFacts(depth_source="sensor")
+RAYS = 64
+
+
+def build(facts: SceneFacts | None = None, **settings):
+    torch.manual_seed(0)
+    return S3IMMipNeRF360ModelConfig(**{**SMALL, **settings}).setup(
+        scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={"scene_facts": facts}
+    )
+
+
+def rays(area: float = 1e-4, step: int = 0) -> RayBundle:
+    random = torch.Generator().manual_seed(step)
+    directions = torch.nn.functional.normalize(torch.randn(RAYS, 3, generator=random), dim=-1)
+    return RayBundle(
+        origins=-0.8 * directions,
+        directions=directions,
+        pixel_area=torch.full((RAYS, 1), area),
+        camera_indices=torch.randint(0, 3, (RAYS, 1), generator=random),
+        metadata={"directions_norm": torch.ones(RAYS, 1)},
+    )
+
+
+def batch(step: int) -> tuple[RayBundle, dict]:
+    bundle = rays(step=step)
+    assert bundle.camera_indices is not None
+    indices = torch.cat([bundle.camera_indices, torch.zeros(RAYS, 2, dtype=torch.int64)], dim=-1)
+    return bundle, {"image": torch.full((RAYS, 3), 0.8), "depth_image": torch.full((RAYS, 1), 0.6), "indices": indices}
+
+
+@pytest.mark.parametrize("encoding", ["mlp", "grid"])
+@pytest.mark.parametrize("appearance", ["glo", "embedding"])
+def test_it_trains_and_a_pixels_width_counts(encoding, appearance):
+    model = build(SENSOR, encoding=encoding, appearance=appearance)
+    history = losses_of_training(model, batch, 40, learning_rate=5e-3)
+    assert {"rgb_loss", "s3im_loss", "interlevel_loss", "distortion_loss", "depth_loss"} <= history[0].keys()
+    assert history[-1]["rgb_loss"] < 0.6 * history[0]["rgb_loss"]
+    if encoding == "grid":
+        # Of networks nothing is dense at first, and so nothing is at the wrong depth.
+        assert history[-1]["depth_loss"] < history[0]["depth_loss"]
+    model.eval()
+    outputs = model(rays())
+    assert outputs["normals"].isfinite().all() and outputs["accumulation"].min() > 1 - 1e-5
+    starts = torch.full((RAYS, 1, 1), 0.5)
+    with torch.no_grad():
+        samples = [rays(area).get_ray_samples(starts, starts + 0.1) for area in (1e-8, 1e-1)]
+        thin, thick = (model.field.get_density(each)[0] for each in samples)
+    assert ((thin - thick).abs() > 1e-4 * thin).float().mean() > 0.9
+
+
+def test_vectors_of_images_begin_at_zero_and_are_zero_for_other_views():
+    model = build()
+    table = model.field.embedding_appearance.embedding.weight
+    assert table.shape == (3, 4) and not table.any()
+    training = model.train().field.embedding_appearance
+    table.data.fill_(0.5)
+    views = [rays(), rays()]
+    with torch.no_grad():
+        before = model.eval()(views[0])["rgb"]
+        table.data.fill_(-2.0)
+        assert torch.equal(model(views[1])["rgb"], before)
+    assert training is model.field.embedding_appearance
+    average = build(appearance="embedding", use_average_appearance_embedding=True).eval()
+    with torch.no_grad():
+        before = average(rays())["rgb"]
+        average.field.embedding_appearance.embedding.weight.data += 1.0
+        assert not torch.equal(average(rays())["rgb"], before)
+
+
+@pytest.mark.parametrize("kind", [k for k in DepthLossKind.__args__ if k not in ("none", "auto")])
+def test_every_depth_loss_has_finite_gradients(kind):
+    model = build(SENSOR, depth=DepthLossConfig(kind=kind, loss_mult=1.0, levels="all")).train()
+    bundle, targets = batch(0)
+    outputs = model(bundle)
+    losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
+    losses["depth_loss"].backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert gradients and all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_depth_background_and_rays_follow_the_data():
+    assert build().config.depth.kind == "none" and build(SENSOR).config.depth.kind == "bounded"
+    assert build(SceneFacts(depth_source="sparse")).config.depth.kind == "none"
+    assert build(SENSOR).config.depth.weight() == 5.0
+    with pytest.raises(InputError, match="no depth to train on"):
+        build(SceneFacts(depth_source="none"), depth=DepthLossConfig(kind="l2")).get_training_callbacks(None)
+    assert build().config.opaque_background is True
+    cut_out = build(SceneFacts(has_transparent_background=True))
+    assert cut_out.config.opaque_background is False and cut_out.config.background_color == "white"
+    with torch.no_grad():
+        assert cut_out.eval()(rays())["accumulation"].max() < 1 - 1e-3
+
+
+def test_networks_have_the_papers_shape():
+    model = build(num_layers=8, hidden_dim=24)
+    assert isinstance(model.proposal_sampler.initial_sampler, LinearDisparitySampler)
+    assert isinstance(model.rgb_loss, CharbonnierLoss)
+    assert len(model.proposal_networks) == 1 and len(model.density_fns) == 2
+    # 21 directions, sine and cosine of 4 octaves each.
+    assert model.field.encoding.out_dim == 21 * 2 * 4 and len(model.field.trunk.layers) == 8
+    flat = build(disable_scene_contraction=True)
+    assert flat.field.encoding.out_dim == 3 * 2 * 4
+
+
+def test_an_envelope_of_the_weights_has_no_interlevel_loss():
+    """The proposal that bounds the field's weights from above is right, however wide it is (eq. 13)."""
+    model = build().train()
+    outputs = model(rays())
+    weights, samples = outputs["weights_list"], outputs["ray_samples_list"]
+    wide = [torch.ones_like(weights[0]), torch.ones_like(weights[1]), weights[2]]
+    assert interlevel_loss(wide, samples) == 0
+    narrow = [torch.zeros_like(weights[0]), torch.ones_like(weights[1]), weights[2]]
+    assert interlevel_loss(narrow, samples) > 0
+
+
+WRONG = {
+    "footprint": (-1.0, "give a number of 0 or above"),
+    "dilation": (float("nan"), "give a number of 0 or above"),
+    "charbonnier_padding": (-0.1, "give a number of 0 or above"),
+    "num_layers": (0, "give 1 or more"),
+    "num_octaves": (0, "give 1 or more"),
+    "reflection_layers": (0, "give 1 or more"),
+    "reflection_degrees": (6, "give 1 to 5"),
+    "predict_normals": (True, "it needs --pipeline.model.encoding grid"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_settings_are_one_sentence(name):
+    value, what = WRONG[name]
+    with pytest.raises(InputError) as error:
+        build(None, **{name: value})
+    assert str(error.value) == f"--pipeline.model.{name.replace('_', '-')} is {value}: {what}."
+
+
+def test_the_users_settings_stay_as_they_are():
+    config = S3IMMipNeRF360ModelConfig(**SMALL)
+    S3IMMipNeRF360Model.decided(config, SENSOR)
+    assert config.depth.kind == "auto" and config.opaque_background is None
+
+
+@pytest.mark.parametrize("encoding", ["mlp", "grid"])
+@pytest.mark.parametrize("appearance", ["glo", "embedding"])
+def test_reflections_train_and_are_shown(encoding, appearance):
+    settings = {"reflection_degrees": 3, "reflection_layers": 2, "reflection_bottleneck": 4}
+    model = build(None, encoding=encoding, reflection="ref-nerf", appearance=appearance, **settings)
+    history = losses_of_training(model, batch, 25, learning_rate=5e-3)
+    assert {"orientation_loss", "pred_normal_loss"} <= history[0].keys()
+    assert all(value.isfinite() for losses in history for value in losses.values())
+    assert history[-1]["rgb_loss"] < 0.7 * history[0]["rgb_loss"]
+    outputs = model.eval()(rays())
+    for name, channels in {"roughness": 1, "diffuse": 3, "specular": 3, "normals": 3, "pred_normals": 3}.items():
+        assert outputs[name].shape == (RAYS, channels) and outputs[name].isfinite().all()
+        assert outputs[name].min() >= 0 and outputs[name].max() <= 1
+    assert model.field.seen is None
+
+
+def test_a_networks_normals_move_its_density():
+    """In the authors' way; a hash grid's have no second derivative, so that there only the predicted ones move."""
+    for encoding, moves in (("mlp", True), ("grid", False)):
+        model = build(encoding=encoding, reflection="ref-nerf", reflection_layers=1, reflection_bottleneck=1).train()
+        outputs = model(rays())
+        losses = torch.autograd.grad(
+            outputs["normal_difference"], list(model.field.parameters()), allow_unused=True, retain_graph=True
+        )
+        assert any(gradient is not None and gradient.any() for gradient in losses)
+        with_graph = model.field.get_normals.__qualname__.startswith("MipDensityField")
+        assert with_graph == moves
