@@ -5,6 +5,7 @@ not change.
 """
 
 from s3im_methods import compat
+from s3im_methods.methods.dvgo import s3im_dvgo, s3im_dvgo_lite
 from s3im_methods.methods.mipnerf import s3im_mipnerf, s3im_mipnerf_lite
 from s3im_methods.methods.mipnerf360 import s3im_mipnerf360, s3im_mipnerf360_lite
 from s3im_methods.methods.nerfacto import (
@@ -24,6 +25,8 @@ compat.apply()
 __all__ = [
     "s3im_depth_nerfacto",
     "s3im_depth_nerfacto_lite",
+    "s3im_dvgo",
+    "s3im_dvgo_lite",
     "s3im_mipnerf",
     "s3im_mipnerf360",
     "s3im_mipnerf360_lite",
