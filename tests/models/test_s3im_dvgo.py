@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
-from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.cameras.rays import Frustums, RayBundle, RaySamples
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import AdamOptimizerConfig, Optimizers
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
+from nerfstudio.field_components.field_heads import FieldHeadNames
 
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import MARGIN, SceneSphere
@@ -156,6 +157,17 @@ def test_training_finds_the_ball_and_tightens_the_box_to_it():
     density = field.density_at(torch.tensor([[0.0, 0.0, 0.45], [0.95, 0.95, 0.95], [5.0, 0.0, 0.0]]))
     assert density[0] > 1 and not density[1:].any()
     assert scalar_field(run.model).kind == "density"
+
+
+def test_the_field_answers_as_nerfstudios_do():
+    model = build(coarse_steps=2)
+    Run(model).steps(0, 4)
+    points, directions = torch.rand(2, 5, 3) - 0.5, torch.nn.functional.normalize(torch.randn(2, 5, 3), dim=-1)
+    nothing = torch.zeros(2, 5, 1)
+    found = model.field(RaySamples(Frustums(points, directions, nothing, nothing, nothing)))
+    torch.testing.assert_close(found[FieldHeadNames.DENSITY], model.field.density_at(points))
+    one = model.field.colours(points[1, 3:4], directions[1, 3:4], torch.tensor([0]))
+    torch.testing.assert_close(found[FieldHeadNames.RGB][1, 3], one[0])
 
 
 def test_what_is_occupied_only_shrinks():
