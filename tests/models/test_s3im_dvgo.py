@@ -230,6 +230,14 @@ def test_kept_densities_are_the_same_under_the_fine_stages_shift():
     torch.testing.assert_close(model.field.density_at(points), before, rtol=1e-5, atol=0)
 
 
+def test_a_coarse_stage_that_finds_nothing_keeps_the_box_and_says_so(capsys):
+    run = Run(build(mask_threshold=0.999, coarse_alpha_init=1e-6))
+    run.steps(0, 7)
+    assert run.model.field.is_fine and not run.model.field.alpha_mask.exists
+    assert torch.equal(run.model.field.aabb, torch.tensor([[-1.0] * 3, [1.0] * 3]))
+    assert "the whole box is kept" in " ".join(capsys.readouterr().out.split())
+
+
 def test_resolution_is_a_function_of_the_step():
     run = Run(build())
     for step in range(14):
