@@ -15,7 +15,18 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    bases = ["depth-nerfacto", "dvgo", "mipnerf", "mipnerf360", "nerfacto", "neus", "neus-facto", "tensorf", "unisurf"]
+    bases = [
+        "depth-nerfacto",
+        "dvgo",
+        "mipnerf",
+        "mipnerf360",
+        "nerfacto",
+        "neus",
+        "neus-facto",
+        "tensorf",
+        "unisurf",
+        "volsdf",
+    ]
     assert sorted(f"s3im-{base}{size}" for base in bases for size in ("", "-lite")) == OURS
 
 

@@ -14,7 +14,8 @@ from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.dvgo import DVGOModel
 from s3im_methods.models.dvgo_presets import with_preset
 from s3im_methods.models.grids.memory import grid_bytes
-from s3im_methods.models.s3im_mixin import STEPS_PER_SHOW, S3IMMixin
+from s3im_methods.models.s3im_losses import STEPS_PER_SHOW
+from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
 
 

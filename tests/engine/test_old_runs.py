@@ -29,7 +29,7 @@ def test_every_method_that_was_released_has_one():
     # The others join with their first release.
     not_released = {
         f"s3im-{family}{size}"
-        for family in ("dvgo", "mipnerf", "mipnerf360", "neus", "unisurf")
+        for family in ("dvgo", "mipnerf", "mipnerf360", "neus", "unisurf", "volsdf")
         for size in ("", "-lite")
     }
     assert {run.parts[1] for run in RUNS} == METHODS.keys() - not_released
