@@ -11,7 +11,7 @@ TASKS = {
     "see": ("results", "overview", "turntable"),
     "make": ("demo", "scene"),
     "check": ("doctor", "check", "depth-report"),
-    "train": ("ns-train", "compare"),
+    "train": ("ns-train", "train", "compare"),
     "judge": ("ns-eval", "eval-mesh", "bench"),
     "export": ("export", "export-mesh", "render-depth"),
 }
@@ -31,6 +31,7 @@ COMMANDS = {
     "render-depth": "s3im_methods.cli.render_depth:RenderDepthCommand",
     "results": "s3im_methods.cli.results:ResultsCommand",
     "scene": "s3im_methods.cli.scene:SceneCommand",
+    "train": "s3im_methods.cli.train:TrainCommand",
     "turntable": "s3im_methods.cli.turntable:TurntableCommand",
 }
 """Name of each subcommand and the dataclass that parses its flags and runs it with ``run()``.

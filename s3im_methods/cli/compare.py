@@ -38,7 +38,7 @@ class CompareCommand:
     example: ClassVar[str] = "s3im compare --methods s3im-nerfacto-lite --scenes my-scene --output-dir comparison"
 
     methods: tuple[str, ...]
-    """Methods to train; see ns-train --help."""
+    """Methods to train, see ns-train --help; NAME+s3im is a method that is not of this pack, with S3IM."""
     scenes: tuple[Path, ...]
     """Folders of scenes, or their JSON files."""
     output_dir: Path

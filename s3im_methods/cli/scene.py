@@ -17,7 +17,8 @@ def _write(config: SceneConfig, out: Path, overwrite: bool) -> None:
     write_scene(config, out, overwrite=overwrite, progress=True)
     views = f"{config.train_views} training and {config.test_views} test views of {config.width} x {config.height}"
     parser = " idr-data" if config.layout == "idr" else ""
-    command = f"ns-train s3im-nerfacto-lite --data {shlex.quote(str(out))}{parser}"
+    method = "s3im train dnerf" if getattr(config, "moving", False) else "ns-train s3im-nerfacto-lite"
+    command = f"{method} --data {shlex.quote(str(out))}{parser}"
     print(f"Wrote {views} to {out}. Train on it with: {command}")
 
 

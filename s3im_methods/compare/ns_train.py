@@ -1,4 +1,7 @@
-"""The command lines of ``ns-train`` for a comparison's runs, and what ns-train makes of them."""
+"""The command lines of ``ns-train`` for a comparison's runs, and what ns-train makes of them.
+
+A method with the suffix +s3im is one of others with S3IM, whose command is ``s3im train``.
+"""
 
 import contextlib
 import io
@@ -9,6 +12,7 @@ from typing import Any
 
 from s3im_methods.compare.axes import Setting
 from s3im_methods.errors import InputError
+from s3im_methods.models.any_method.methods import SUFFIX, base_name, check_method, known_methods, refusal
 
 _PARSER = "--pipeline.datamanager.dataparser."
 
@@ -51,9 +55,19 @@ def _own_parser(method: str) -> str:
     from nerfstudio.configs.method_configs import all_methods
 
     # What is no method, or one that is not installed, is refused when the arguments are read.
-    pipeline: Any = getattr(all_methods.get(method), "pipeline", None)
+    pipeline: Any = getattr(all_methods.get(base_name(method)), "pipeline", None)
     own = type(pipeline.datamanager.dataparser) if pipeline is not None else None
     return next((name for name, parser in all_dataparsers.items() if type(parser) is own), "nerfstudio-data")
+
+
+def train_command(method: str) -> list[str]:
+    """What trains a method, and its name there.
+
+    Example:
+        >>> train_command("nerfacto"), train_command("nerfacto+s3im")
+        (['ns-train', 'nerfacto'], ['s3im', 'train', 'nerfacto'])
+    """
+    return ["s3im", "train", base_name(method)] if method.endswith(SUFFIX) else ["ns-train", method]
 
 
 def read_arguments(arguments: Sequence[str]) -> Any:
@@ -69,18 +83,30 @@ def read_arguments(arguments: Sequence[str]) -> Any:
         InputError: If there is no such method, or ns-train would not take the flags.
     """
     import tyro
-    from nerfstudio.configs.method_configs import AnnotatedBaseConfigUnion, all_methods
+    from nerfstudio.configs.method_configs import AnnotatedBaseConfigUnion
 
-    method = arguments[0]
-    if method not in all_methods:
-        ours = ", ".join(name for name in all_methods if name.startswith("s3im-"))
+    from s3im_methods.models.any_method.configs import with_s3im
+
+    method, methods = arguments[0], known_methods()
+    with_suffix = method.endswith(SUFFIX)
+    if with_suffix:
+        check_method(base_name(method))
+    elif method not in methods:
+        ours = ", ".join(name for name in methods if name.startswith("s3im-"))
         raise InputError(f"No method '{method}': give one of {ours}, or another that ns-train --help lists.")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            config: Any = tyro.cli(AnnotatedBaseConfigUnion, prog="ns-train", args=list(arguments))  # type: ignore[arg-type]
+            if with_suffix:
+                config = with_s3im(method, arguments[1:])
+            else:
+                config = tyro.cli(AnnotatedBaseConfigUnion, prog="ns-train", args=list(arguments))  # type: ignore[arg-type]
     except SystemExit:
-        raise InputError(f"ns-train {method} would not take the flags: {_reason(said.getvalue())}.") from None
+        reason = _reason(said.getvalue())
+        if "--pipeline.model.s3im" in reason and refusal(method) is None:
+            reason += f"; {method}{SUFFIX} is this method with S3IM"
+        command = " ".join(train_command(method))
+        raise InputError(f"{command} would not take the flags: {reason}.") from None
     config.pipeline.datamanager.data = config.data
     return config
 

@@ -170,11 +170,11 @@ def _dataparser(config: Any, path: Path) -> Any:
 def _checked_splits(request: Request, path: Path, method: str, variant: Variant) -> tuple[list[str], list[str]]:
     """Image files of the views that the variant is judged by, and of those that it is trained on."""
     from s3im_methods.data.checks.scene import check_scene
-    from s3im_methods.engine.pipeline import S3IMPipelineConfig, check_pipeline
+    from s3im_methods.engine.pipeline import check_pipeline
 
     config = read_arguments(_arguments(request, path, method, variant, request.seeds[0]))
     dataparser = _dataparser(config, path)
-    if isinstance(config.pipeline, S3IMPipelineConfig):
+    if hasattr(config.pipeline.model, "s3im"):
         check_pipeline(config.pipeline)
     else:
         check_scene(dataparser)

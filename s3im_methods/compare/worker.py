@@ -13,6 +13,7 @@ from typing import Any
 
 from s3im_methods.bench.machine import installed_versions, peak_memory_mb
 from s3im_methods.compare.job import Job
+from s3im_methods.compare.ns_train import train_command
 from s3im_methods.errors import NoSurfaceError
 
 
@@ -95,7 +96,7 @@ def _command(job: Job, steps: int) -> str:
             place = arguments.index("--max-num-iterations")
             del arguments[place : place + 2]
         arguments[1:1] = ["--max-num-iterations", str(steps)]
-    return shlex.join(["ns-train", *arguments])
+    return shlex.join([*train_command(arguments[0]), *arguments[1:]])
 
 
 def _written(job: Job, view: Any, pictured: set[int]) -> dict[str, Any]:

@@ -12,6 +12,7 @@
 | `crop`             | a crop's rotation in whole numbers ends in an AssertionError              | none filed |
 | `ffmpeg`           | ns-render exits without a system-wide ffmpeg                              | none filed |
 | `masks`            | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
+| `sdf_dataset`      | neus and neus-facto end in a KeyError on scenes without monocular priors  | issue 2251 |
 | `pca_poses`        | --orientation-method pca mirrors two of the cameras                       | none filed |
 | `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
 | `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
@@ -28,8 +29,9 @@
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
-``encodings.resampling`` (a tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones)
-and ``data.depth.nerfstudio_frames`` (a scene in which only some images have depth is refused).
+``models.any_method.tinycudann`` (neus and neus-facto ask for tinycudann: issue 3751), ``encodings.resampling`` (a
+tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones) and
+``data.depth.nerfstudio_frames`` (a scene in which only some images have depth is refused).
 """
 
 
@@ -48,6 +50,7 @@ def apply() -> None:
     from s3im_methods.compat.output_places import check_outputs_first
     from s3im_methods.compat.paths import read_paths_of_other_systems
     from s3im_methods.compat.runs import load_what_is_given
+    from s3im_methods.compat.sdf_dataset import read_scenes_without_priors
 
     start()
     allow_numpy_scalars()
@@ -55,5 +58,6 @@ def apply() -> None:
     read_masks_as_shown()
     read_paths_of_other_systems()
     load_what_is_given()
+    read_scenes_without_priors()
     check_camera_paths_first()
     check_outputs_first()

@@ -9,6 +9,7 @@ nerfstudio's images have colours from 0 to 1. Its surface models do not tell tor
 images of half the contrast with colours from -1 to 1. Here the colours of all models are from 0 to 1.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,15 +66,26 @@ def weights_path(net_type: str) -> Path:
 
 @contextmanager
 def lpips_without_download() -> Iterator[None]:
-    """While it is open, models that build torchmetrics' LPIPS get :class:`CachedLPIPS` instead."""
+    """While it is open, models that build torchmetrics' LPIPS get :class:`CachedLPIPS` instead.
+
+    So do plugins whose modules have imported the class by name.
+    """
     from torchmetrics.image import lpip
 
     original = lpip.LearnedPerceptualImagePatchSimilarity
-    lpip.LearnedPerceptualImagePatchSimilarity = CachedLPIPS  # type: ignore[assignment,misc]
+    places = [
+        (module, name)
+        for module in list(sys.modules.values())
+        for name, value in list(getattr(module, "__dict__", {}).items())
+        if value is original
+    ]
+    for module, name in places:
+        setattr(module, name, CachedLPIPS)
     try:
         yield
     finally:
-        lpip.LearnedPerceptualImagePatchSimilarity = original
+        for module, name in places:
+            setattr(module, name, original)
 
 
 def _announce(line: str) -> None:

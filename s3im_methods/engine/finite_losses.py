@@ -25,13 +25,15 @@ class FiniteLossWatch:
 
         Args:
             step: The training step.
-            losses: Scalar tensors by the name of their term.
+            losses: Scalar tensors by the name of their term; plain numbers among them, as methods of others have, are
+                left out.
 
         Raises:
             InputError: If a term is NaN or infinite; it names the term and the first such step.
         """
-        names = tuple(losses)
-        values = torch.stack([value.detach().float() for value in losses.values()])
+        terms = {name: value for name, value in losses.items() if isinstance(value, Tensor)}
+        names = tuple(terms)
+        values = torch.stack([value.detach().float() for value in terms.values()])
         if self._first_bad is None or names != self._names:
             self.check()
             self._names, self._first_bad = names, torch.full_like(values, -1, dtype=torch.int64)

@@ -32,7 +32,7 @@ from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.ns_export.repairs import repair_export
-from s3im_methods.samplers import PatchAwarePixelSampler
+from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
 
 @dataclass
@@ -71,7 +71,9 @@ class S3IMPipeline(VanillaPipeline):
     ) -> None:
         if test_mode != "inference":
             check_pipeline(config)
-        config.model._target.adapt_to_data(config.model, config.datamanager.dataparser)  # type: ignore[attr-defined]
+        is_ours = isinstance(config, S3IMPipelineConfig)
+        if is_ours:
+            config.model._target.adapt_to_data(config.model, config.datamanager.dataparser)  # type: ignore[attr-defined]
         accept_whole_numbers()
         if test_mode != "val":
             repair_export(config.model)
@@ -83,7 +85,14 @@ class S3IMPipeline(VanillaPipeline):
             keep_freed_memory()
         # On CPUs torch refuses the device numbers that nerfstudio hands to DistributedDataParallel, so we wrap here.
         wrap_here = on_cpu and world_size > 1
-        super().__init__(config, cast(str, device), test_mode, 1 if wrap_here else world_size, local_rank, grad_scaler)
+        super().__init__(
+            config=config,
+            device=cast(str, device),
+            test_mode=test_mode,
+            world_size=1 if wrap_here else world_size,
+            local_rank=local_rank,
+            grad_scaler=grad_scaler,
+        )
         if test_mode != "val":
             replace_marching_cubes(device, getattr(self, "_model", None))
         if test_mode != "inference":
@@ -91,7 +100,9 @@ class S3IMPipeline(VanillaPipeline):
             _check_depth(self.datamanager, self.model.far_plane())  # type: ignore[operator]
         if test_mode == "val":
             sentences = warnings_of(self.model, self.datamanager.train_dataset)  # type: ignore[arg-type]
-            sentences += depth_advice(self.datamanager.train_dataparser_outputs, config.model)  # type: ignore[attr-defined]
+            if is_ours:
+                # Who chose a method of others did not choose among ours.
+                sentences += depth_advice(self.datamanager.train_dataparser_outputs, config.model)  # type: ignore[attr-defined]
             for sentence in sentences if local_rank == 0 else []:
                 CONSOLE.print(f"[yellow]{sentence}")
         if test_mode == "val" and local_rank == 0:
@@ -207,12 +218,15 @@ def check_pipeline(config: S3IMPipelineConfig) -> None:
 
 
 def _check_data(config: S3IMPipelineConfig) -> None:
-    manager = config.datamanager
+    manager: Any = config.datamanager
+    if not hasattr(manager, "dataparser"):
+        # Of a method of others, which reads its scene in a way of its own.
+        return
     if manager.data is not None:
-        manager.dataparser.data = Path(manager.data)  # type: ignore[attr-defined]
+        manager.dataparser.data = Path(manager.data)
     # With our data managers nerfstudio's parser reads no depth, and depth of some images only is fine.
     with_depth = not isinstance(manager, ByteImageDataManagerConfig)
-    check_scene(manager.dataparser, with_depth)  # type: ignore[attr-defined]
+    check_scene(manager.dataparser, with_depth)
 
 
 def warnings_of(model: Any, dataset: InputDataset) -> list[str]:
@@ -243,20 +257,23 @@ def check_batch(config: S3IMPipelineConfig) -> None:
     s3im = config.model.s3im  # type: ignore[attr-defined]
     # To build it is to refuse what is out of range.
     s3im.build()
-    rays: int = config.datamanager.train_num_rays_per_batch  # type: ignore[attr-defined]
+    manager: Any = config.datamanager
+    # Methods of others may count their rays otherwise.
+    rays = getattr(manager, "train_num_rays_per_batch", None)
     window = s3im.kernel_size**2
-    if s3im.loss_mult > 0 and rays < window:
+    if s3im.loss_mult > 0 and rays is not None and rays < window:
         raise InputError(
             f"{rays} rays per batch are fewer than one S3IM window of {s3im.kernel_size} x {s3im.kernel_size}: raise "
             f"--pipeline.datamanager.train-num-rays-per-batch to at least {window}, or set "
             "--pipeline.model.s3im.loss-mult 0."
         )
-    if config.datamanager.patch_size > 1:  # type: ignore[attr-defined]
+    sampler = getattr(manager, "pixel_sampler", None)
+    if isinstance(sampler, PatchAwarePixelSamplerConfig) and manager.patch_size > 1:
         raise InputError(
             "--pipeline.datamanager.patch-size has no effect on this method's pixel sampler: set patch-size and "
             "patch-share of --pipeline.datamanager.pixel-sampler instead."
         )
-    share = getattr(config.datamanager.pixel_sampler, "patch_share", 0.0)  # type: ignore[attr-defined]
+    share = getattr(sampler, "patch_share", 0.0)
     if s3im.loss_mult > 0 and s3im.mode in ("patch", "both") and share == 0:
         raise InputError(
             f"S3IM in mode '{s3im.mode}' needs real patches in the batch: set "

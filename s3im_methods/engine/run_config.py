@@ -103,6 +103,9 @@ def unknown_settings(config: Any) -> list[str]:
     found = []
     for path, part in _parts(config, ""):
         names = {field.name for field in dataclasses.fields(part)}
+        if hasattr(part, "base_target"):
+            # What s3im train adds to a method of others.
+            names |= {"base_target", "s3im", "hash_grids"}
         found += [f"{path}{name}" for name in vars(part) if name not in names]
     return found
 

@@ -138,7 +138,8 @@ def _typed_settings(typed: "TrainerConfig") -> dict[str, Any]:
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     inner: dict[str, Any] | None = None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        inner = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        # With what s3im train adds to a method of others.
+        inner = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)} | vars(value)
     elif isinstance(value, dict):
         inner = {str(key): item for key, item in value.items()}
     if inner is None:

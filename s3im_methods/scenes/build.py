@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from s3im_methods.scenes.cameras import Camera, dome_poses, room_poses
 from s3im_methods.scenes.config import RoomConfig, SceneConfig
@@ -42,14 +43,19 @@ def build_scene(config: SceneConfig) -> BuiltScene:
     if isinstance(config, RoomConfig):
         solid = Solid(room_surfaces(config.seed))
         light = vertex_light(solid, room_lights(), None, config.light_samples)
-        exposure, surroundings = 1.6, None
+        renderer = Renderer(solid, light, exposure=1.6)
         train, test = room_poses(*views, config.seed, lambda point: float(solid.distance(point[None])[0]))
     else:
-        solid = Solid(rocket_surfaces(config.seed))
-        light = vertex_light(solid, rocket_lights(), rocket_sky, config.light_samples)
-        exposure, surroundings = 1.3, studio if getattr(config, "glossy", False) else None
+        solid, renderer = lit_rocket(config)
         train, test = dome_poses(*views, config.seed, DOME_RADIUS, np.zeros(3))
     cameras = [Camera(pose, config.focal, config.width, config.height) for pose in train + test]
-    return BuiltScene(
-        solid, Renderer(solid, light, exposure, surroundings), cameras[: len(train)], cameras[len(train) :]
-    )
+    return BuiltScene(solid, renderer, cameras[: len(train)], cameras[len(train) :])
+
+
+def lit_rocket(
+    config: SceneConfig, shift: ArrayLike = (0, 0, 0), rotation: ArrayLike | None = None
+) -> tuple[Solid, Renderer]:
+    """The rocket on its turntable, and what renders it; ``shift`` and ``rotation`` as for ``rocket_surfaces``."""
+    solid = Solid(rocket_surfaces(config.seed, shift, rotation))
+    light = vertex_light(solid, rocket_lights(), rocket_sky, config.light_samples)
+    return solid, Renderer(solid, light, 1.3, studio if getattr(config, "glossy", False) else None)

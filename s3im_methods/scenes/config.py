@@ -84,3 +84,11 @@ class ObjectConfig(SceneConfig):
     """Background of the images: transparent writes RGBA, white writes RGB."""
     glossy: bool = False
     """Coat everything with clear varnish, in which a studio far away is reflected."""
+    moving: bool = False
+    """Let the rocket lift off and turn, every view at another moment, and write the files that dnerf-data reads."""
+
+    def check(self) -> None:
+        """Refuse what cannot be rendered or written; see the base class."""
+        super().check()
+        if self.moving and self.layout != "nerfstudio":
+            raise InputError("--moving writes the layout of D-NeRF: leave --layout out.")

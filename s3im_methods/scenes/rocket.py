@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import ImageDraw
 
 from s3im_methods.scenes.geometry import Surface, ellipsoid, grid, revolve, torus, yaw
@@ -34,12 +34,18 @@ _LIVERIES = (
 )
 
 
-def rocket_surfaces(seed: int) -> list[Surface]:
-    """Every surface of rocket and turntable; the seed picks colours, number of fins and what is printed."""
+def rocket_surfaces(seed: int, shift: ArrayLike = (0, 0, 0), rotation: ArrayLike | None = None) -> list[Surface]:
+    """Every surface of rocket and turntable.
+
+    Args:
+        seed: Picks colours, number of fins and what is printed.
+        shift: [3], by which the rocket has left its place on the turntable, metres.
+        rotation: [3, 3], by which it is turned before that; None for not at all.
+    """
     rng = np.random.default_rng([seed, 0])
     livery = _LIVERIES[seed % len(_LIVERIES)]
     parts = [*_body(rng, livery), *_fins(3 + int(rng.integers(0, 3)), livery), *_portholes(livery)]
-    parts = [part.moved((0, 0, _FLOOR)) for part in parts]
+    parts = [part.moved((0, 0, _FLOOR)).moved(shift, rotation) for part in parts]
     return parts + _turntable(rng, livery)
 
 

@@ -1,4 +1,4 @@
-"""Renders a scene into a folder: in the layout that nerfstudio's ``nerfstudio-data`` parser reads, or in IDR's."""
+"""Renders a scene into a folder: in the layout that nerfstudio's ``nerfstudio-data`` parser reads, or in another."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +10,9 @@ from s3im_methods.scenes.config import ObjectConfig, SceneConfig
 from s3im_methods.scenes.staging import GENERATOR, MARKER, staged_folder
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from s3im_methods.scenes.build import BuiltScene
     from s3im_methods.scenes.cameras import Camera
     from s3im_methods.scenes.render import View
@@ -55,6 +58,10 @@ def write_scene(config: SceneConfig, out: Path | str, overwrite: bool = False, p
 
     with staged_folder(out, overwrite) as stage, Progress(console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task("Building and lighting", total=None)
+        if isinstance(config, ObjectConfig) and config.moving:
+            bar.update(task, description="Lighting and rendering", total=config.train_views + config.test_views)
+            _write_moving(stage, config, lambda: bar.advance(task))
+            return out
         scene = build_scene(config)
         cameras = [(f"train_{k:04d}", c) for k, c in enumerate(scene.train)]
         cameras += [(f"test_{k:04d}", c) for k, c in enumerate(scene.test)]
@@ -108,6 +115,13 @@ def _write_idr(
     (stage / MARKER).write_text(json.dumps({"generator": GENERATOR, **_settings(config)}, indent=1), encoding="utf-8")
 
 
+def _write_moving(stage: Path, config: ObjectConfig, advance: Callable[[], None]) -> None:
+    from s3im_methods.scenes.moving import write_moving
+
+    write_moving(stage, config, lambda view: _image(view, config), _write_mesh, advance)
+    (stage / MARKER).write_text(json.dumps({"generator": GENERATOR, **_settings(config)}, indent=1), encoding="utf-8")
+
+
 def _settings(config: SceneConfig) -> dict:
     return {"settings": {"scene": type(config).__name__, **asdict(config)}}
 
@@ -143,18 +157,23 @@ def _transforms(config: SceneConfig, cameras: "list[tuple[str, Camera]]") -> dic
     }
 
 
+def _image(view: "View", config: SceneConfig) -> "NDArray[np.uint8]":
+    """What is written of a view, with the background that the config asks for."""
+    import numpy as np
+
+    if not isinstance(config, ObjectConfig):
+        return view.colour
+    share = view.alpha[..., None]
+    if config.background == "transparent":
+        return np.concatenate([view.colour, share], axis=-1)
+    return np.round(share / 255.0 * view.colour + 255.0 * (1.0 - share / 255.0)).astype(np.uint8)
+
+
 def _write_view(stage: Path, name: str, view: "View", config: SceneConfig) -> None:
     import numpy as np
     from PIL import Image
 
-    image = view.colour
-    if isinstance(config, ObjectConfig):
-        if config.background == "transparent":
-            image = np.concatenate([image, view.alpha[..., None]], axis=-1)
-        else:
-            share = view.alpha[..., None] / 255.0
-            image = np.round(share * image + 255.0 * (1.0 - share)).astype(np.uint8)
-    Image.fromarray(image).save(stage / "images" / f"{name}.png")
+    Image.fromarray(_image(view, config)).save(stage / "images" / f"{name}.png")
     millimetres = np.round(view.depth.astype(np.float64) * 1000).astype(np.uint16)
     Image.fromarray(millimetres).save(stage / "depths" / f"{name}.png")
     np.save(stage / "depths_npy" / f"{name}.npy", view.depth)
@@ -180,12 +199,12 @@ def _write_points(path: Path, points: list[tuple]) -> None:
     _checked(o3d.io.write_point_cloud(str(path), cloud), path)  # pyright: ignore[reportArgumentType]
 
 
-def _write_mesh(path: Path, scene: "BuiltScene") -> None:
+def _write_mesh(path: Path, scene: "BuiltScene", units_per_metre: float = 1.0) -> None:
     import numpy as np
     import open3d as o3d
 
     mesh = o3d.geometry.TriangleMesh(
-        o3d.utility.Vector3dVector(scene.solid.vertices.astype(np.float64)),
+        o3d.utility.Vector3dVector(units_per_metre * scene.solid.vertices.astype(np.float64)),
         o3d.utility.Vector3iVector(scene.solid.triangles.astype(np.int32)),
     )
     mesh.vertex_colors = o3d.utility.Vector3dVector(scene.renderer.vertex_colours() / 255.0)

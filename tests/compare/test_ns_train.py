@@ -83,5 +83,33 @@ def test_the_axis_loss_needs_a_method_with_s3im():
         read_arguments(train_arguments("tensorf", Path("scene"), 0, None, none.settings, None))
     assert str(error.value) == (
         "ns-train tensorf would not take the flags: Unrecognized or misplaced options: "
-        "--pipeline.model.s3im.loss-mult 0."
+        "--pipeline.model.s3im.loss-mult 0; tensorf+s3im is this method with S3IM."
     )
+
+
+def test_a_method_of_others_with_s3im():
+    settings = (
+        ("--pipeline.model.s3im.loss-mult", "0.3"),
+        ("--pipeline.datamanager.dataparser.scale-factor", "2"),
+    )
+    arguments = train_arguments("tensorf+s3im", Path("lego"), 3, 70, settings, None)
+    assert arguments[0] == "tensorf+s3im" and arguments[-3:] == ["blender-data", "--scale-factor", "2"]
+    config = read_arguments(arguments)
+    assert config.method_name == "tensorf+s3im" and config.pipeline.datamanager.data == Path("lego")
+    assert config.pipeline.model.s3im.loss_mult == 0.3
+
+
+def test_every_named_axis_is_read_by_a_method_of_others():
+    axes = ["loss=none,s3im,keep,control,patch,both", "weight", "repeat", "kernel", "patch-share"]
+    for variant in (variant for text in axes for variant in variants([parse_axis(text)])):
+        read_arguments(train_arguments("vanilla-nerf+s3im", Path("scene"), 0, None, variant.settings, None))
+
+
+def test_without_the_suffix_it_says_how_to_get_s3im():
+    settings = variants([parse_axis("loss=none")])[0].settings
+    with pytest.raises(InputError, match=r"ns-train nerfacto would not .*nerfacto\+s3im is this method with S3IM"):
+        read_arguments(train_arguments("nerfacto", Path("scene"), 0, None, settings, None))
+    with pytest.raises(InputError, match="renders whole images"):
+        read_arguments(train_arguments("splatfacto+s3im", Path("scene"), 0, None, (), None))
+    with pytest.raises(InputError, match="s3im train tensorf would not take the flags"):
+        read_arguments(["tensorf+s3im", "--no-such-flag", "1"])

@@ -223,7 +223,7 @@ def test_cameras_that_a_tsdf_cannot_fuse(of, flags, words):
 
 
 def test_a_pipeline_of_ours_checks_the_command_that_builds_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
+    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_, **__: None)
     config: Any = SimpleNamespace(
         model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)
     )

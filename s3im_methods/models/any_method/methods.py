@@ -1,0 +1,129 @@
+"""Which methods can be trained with S3IM, and a sentence for each that cannot."""
+
+import difflib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from s3im_methods.errors import InputError
+
+SUFFIX = "+s3im"
+"""What follows a method's name where it is trained with S3IM."""
+
+_GROUPS = ("nerfstudio.method_configs", "nerfstudio.dataparser_configs")
+
+
+def base_name(name: str) -> str:
+    """A method's name without the suffix.
+
+    Example:
+        >>> base_name("nerfacto+s3im"), base_name("nerfacto")
+        ('nerfacto', 'nerfacto')
+    """
+    return name.removesuffix(SUFFIX)
+
+
+def known_methods() -> dict[str, Any]:
+    """All methods that nerfstudio knows, by name, with the plugins that are installed and those that are not.
+
+    Raises:
+        InputError: If a plugin cannot be imported, which stops every command of nerfstudio; it is named.
+    """
+    try:
+        from nerfstudio.configs.method_configs import all_methods
+    except (Exception, SystemExit) as error:
+        broken = _broken_plugin()
+        if broken is None:
+            raise
+        point, reason = broken
+        package = point.dist.name if point.dist is not None else point.module
+        raise InputError(
+            f"The plugin {package} cannot be imported ({point.name} = {point.value}: {type(reason).__name__}: "
+            f"{reason}), which stops every command of nerfstudio: repair it, or run pip uninstall {package}."
+        ) from error
+    return all_methods
+
+
+def _broken_plugin() -> tuple[EntryPoint, BaseException] | None:
+    for group in _GROUPS:
+        for point in entry_points(group=group):
+            try:
+                point.load()
+            except (Exception, SystemExit) as error:
+                return point, error
+    return None
+
+
+def is_ours(config: Any) -> bool:
+    """Whether a method's configuration is of this pack, which has S3IM's flags already."""
+    from s3im_methods.engine.pipeline import S3IMPipelineConfig
+
+    return isinstance(getattr(config, "pipeline", None), S3IMPipelineConfig)
+
+
+def check_method(name: str) -> None:
+    """Refuse a method that cannot be trained with S3IM.
+
+    Args:
+        name: Its name, without the suffix.
+
+    Raises:
+        InputError: The sentence of :func:`refusal`.
+    """
+    sentence = refusal(name)
+    if sentence is not None:
+        raise InputError(sentence)
+
+
+def refusal(name: str) -> str | None:
+    """Why a method cannot be trained with S3IM here, in a sentence, or None where it can.
+
+    Args:
+        name: Its name, without the suffix.
+
+    Raises:
+        InputError: If a plugin cannot be imported.
+    """
+    methods = known_methods()
+    if name not in methods:
+        near = difflib.get_close_matches(name, [known for known in methods if not known.endswith(SUFFIX)], n=1)
+        advice = f"did you mean {near[0]}?" if near else "s3im train --help lists those that are installed."
+        return f"No method '{name}': {advice}"
+    config = methods[name]
+    if not hasattr(config, "pipeline"):
+        package = getattr(getattr(config, "method", None), "pip_package", None)
+        install = f"install it by pip install {package}" if package else f"ns-train {name} tells how to install it"
+        return f"The method '{name}' is not installed: {install}."
+    pipeline = config.pipeline
+    manager, model = getattr(pipeline, "datamanager", None), getattr(pipeline, "model", None)
+    if manager is None or model is None:
+        return f"The method '{name}' has no data manager and model of nerfstudio's kind, so that S3IM finds no rays."
+    return _of_parts(name, config, manager, model)
+
+
+def _of_parts(name: str, config: Any, manager: Any, model: Any) -> str | None:
+    import torch
+    from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanager
+    from nerfstudio.data.datamanagers.random_cameras_datamanager import RandomCamerasDataManager
+    from nerfstudio.models.instant_ngp import NGPModel
+    from nerfstudio.models.splatfacto import SplatfactoModel
+
+    if _is(manager, FullImageDatamanager) or _is(model, SplatfactoModel):
+        return (
+            f"'{name}' renders whole images, not rays, so that there is no random batch of pixels for S3IM: choose a "
+            "method that renders rays, such as nerfacto."
+        )
+    if _is(manager, RandomCamerasDataManager):
+        return f"'{name}' learns from a prompt, not from photos, so that S3IM has nothing to compare with."
+    if any("s3im" in field for field in vars(model)):
+        ours = "its flags are --pipeline.model.s3im.*" if is_ours(config) else "ns-train has its flags"
+        return f"'{name}' has S3IM already: {ours}, so train it by ns-train {name}."
+    if _is(model, NGPModel) and not torch.cuda.is_available():
+        from s3im_methods.models.any_method.model import NO_GRID_WITHOUT_CUDA
+
+        return NO_GRID_WITHOUT_CUDA.format(name=f"'{name}'")
+    return None
+
+
+def _is(config: Any, kind: type) -> bool:
+    target = getattr(config, "_target", None)
+    return isinstance(target, type) and issubclass(target, kind)

@@ -1,0 +1,48 @@
+"""The names that the config.yml of a run of ``s3im train`` holds; they stay as they are.
+
+To read such a file imports this module, which makes the methods with S3IM known to nerfstudio's commands. It is not
+for plugins to import, because nerfstudio does not know its methods yet while it imports them.
+"""
+
+import copy
+import functools
+from typing import Any
+
+from nerfstudio.configs.method_configs import all_methods
+
+from s3im_methods.engine.pipeline import S3IMPipeline
+from s3im_methods.engine.trainer import S3IMTrainer
+from s3im_methods.models.any_method.configs import with_s3im
+from s3im_methods.models.any_method.methods import SUFFIX, refusal
+from s3im_methods.models.any_method.model import of_settings
+
+
+def trainer(config: Any, **kwargs: Any) -> Any:
+    """Build the method's trainer, with what ours adds to it."""
+    return _both(S3IMTrainer, config.base_target)(config, **kwargs)
+
+
+def pipeline(config: Any, **kwargs: Any) -> Any:
+    """Build the method's pipeline, with what ours adds to it."""
+    return _both(S3IMPipeline, config.base_target)(config, **kwargs)
+
+
+def model(config: Any, **kwargs: Any) -> Any:
+    """Build the method's model, with S3IM."""
+    # Models change their configuration while they are built: dnerf's would not be built from it a second time.
+    config = copy.deepcopy(config)
+    return of_settings(config.base_target, config.s3im, config.hash_grids)(config, **kwargs)
+
+
+@functools.cache
+def _both(ours: type, base: type) -> type:
+    return ours if issubclass(ours, base) else type(f"{base.__name__}WithS3IM", (ours, base), {})
+
+
+def _register() -> None:
+    for name in list(all_methods):
+        if refusal(name) is None:
+            all_methods[name + SUFFIX] = with_s3im(name)
+
+
+_register()

@@ -1,0 +1,64 @@
+"""Hash grids of ours inside methods of others, and what the run says of them."""
+
+import pytest
+import torch
+from every_method import batch, build, wrapped
+from short_training import losses_of_training
+from torch import nn
+
+from s3im_methods.encodings.hash_grid import FusedHashEncoding, fused_available
+from s3im_methods.errors import InputError
+
+needs_numba = pytest.mark.skipif(not fused_available(), reason="Numba is not installed")
+
+
+def with_grids(name: str, grids: str):
+    config = wrapped(name)
+    config.pipeline.model.hash_grids = grids
+    return config
+
+
+@needs_numba
+def test_fused_grids_differ_by_rounding_only():
+    histories = [losses_of_training(build(with_grids("nerfacto", grids)), batch, 3) for grids in ("base", "fused")]
+    for one, other in zip(*histories, strict=True):
+        for term, value in one.items():
+            torch.testing.assert_close(other[term], value, rtol=2e-3, atol=1e-5)
+    assert "hash grids: fused" in build(with_grids("nerfacto", "fused")).hardware_line()
+    assert "hash grids: base" in build(with_grids("nerfacto", "base")).hardware_line()
+
+
+@needs_numba
+def test_grids_of_signed_distances_stay_and_those_of_proposals_are_fused():
+    model = build(with_grids("neus-facto", "fused"))
+    assert not any(isinstance(part, FusedHashEncoding) for part in model.field.modules())
+    assert any(isinstance(part, FusedHashEncoding) for part in model.proposal_networks.modules())
+
+
+@needs_numba
+def test_a_method_without_hash_grids_is_refused():
+    with pytest.raises(InputError, match="has no hash grid in torch that could be fused"):
+        build(with_grids("vanilla-nerf", "fused"))
+
+
+def test_an_occupancy_grid_is_refused_without_cuda():
+    class OccGridEstimator(nn.Module):
+        """As nerfacc's, by name."""
+
+    model = build(wrapped("tensorf"))
+    assert model.data_warnings(None) == []
+    model.grid = OccGridEstimator()
+    with pytest.raises(InputError, match="occupancy grid, which needs CUDA"):
+        model.data_warnings(None)
+
+
+def test_a_fine_rendering_has_the_usual_names_too():
+    model = build(wrapped("vanilla-nerf"))
+    rays, pixels = batch(0)
+    assert "rgb" not in model.train()(rays)
+    outputs = {name: value.reshape(4, 8, -1) for name, value in model.eval()(rays).items()}
+    assert torch.equal(outputs["rgb"], outputs["rgb_fine"]) and {"depth", "accumulation"} <= outputs.keys()
+    model.ssim = lambda *pair: torch.tensor(0.5)  # The image is too small for its own.
+    metrics, _ = model.get_image_metrics_and_images(outputs, {"image": pixels["image"].reshape(4, 8, 3)})
+    assert metrics["ssim"] == metrics["fine_ssim"] == 0.5 and "psnr" in metrics
+    assert not any("lpips" in name for name in metrics if metrics[name] != metrics[name])

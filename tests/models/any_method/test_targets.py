@@ -1,0 +1,219 @@
+"""Methods of others with S3IM: the method's own numbers at weight 0, S3IM's at its own colours, and whole runs."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from every_method import METHODS, base, batch, build, wrapped
+from nerfstudio.configs.method_configs import all_methods
+from nerfstudio.data.pixel_samplers import PixelSamplerConfig
+from nerfstudio.engine.trainer import Trainer
+from short_runs import short_config, train
+from short_training import losses_of_training
+from toy_plugin import ToyDataManager, ToyPipeline, ToyTrainer, toy
+
+from s3im_methods.compat.lpips import CachedLPIPS, lpips_without_download
+from s3im_methods.engine.pipeline import S3IMPipeline
+from s3im_methods.engine.run_config import unknown_settings
+from s3im_methods.engine.trainer import S3IMTrainer
+from s3im_methods.errors import InputError
+from s3im_methods.models.any_method import targets
+from s3im_methods.models.any_method.configs import with_s3im
+from s3im_methods.scenes import RoomConfig, write_scene
+
+STEPS = 3
+
+
+@pytest.fixture(autouse=True)
+def with_the_toy(monkeypatch):
+    monkeypatch.setitem(all_methods, "toy", toy.config)
+    monkeypatch.setitem(all_methods, "toy+s3im", with_s3im("toy"))
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory) -> Path:
+    size = {"width": 24, "height": 18, "train_views": 8, "test_views": 2, "light_samples": 4, "supersampling": 1}
+    return write_scene(RoomConfig(**size), tmp_path_factory.mktemp("scenes") / "room")
+
+
+def test_every_method_of_nerfstudio_that_renders_rays_is_here():
+    assert {"nerfacto", "tensorf", "mipnerf", "vanilla-nerf", "dnerf", "neus", "neus-facto"} <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_weight_zero_is_the_method_to_the_last_bit_and_checkpoints_fit_both_ways(name):
+    own, ours = build(base(name)), build(wrapped(name, loss_mult=0.0))
+    of_own, of_ours = losses_of_training(own, batch, STEPS), losses_of_training(ours, batch, STEPS)
+    for step, (one, other) in enumerate(zip(of_own, of_ours, strict=True)):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[term], other[term]) for term in one), step
+    assert all(torch.equal(value, ours.state_dict()[key]) for key, value in own.state_dict().items())
+    own.load_state_dict(ours.state_dict())
+    ours.load_state_dict(own.state_dict())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_s3im_is_added_at_the_colours_that_the_method_compares(name):
+    """The first step's other losses are the method's own; the control and the balance scale those of these colours."""
+    (own,) = losses_of_training(build(base(name)), batch, 1)
+    (added,) = losses_of_training(build(wrapped(name, balance="add")), batch, 1)
+    (control,) = losses_of_training(build(wrapped(name, role="control", balance="add")), batch, 1)
+    (kept,) = losses_of_training(build(wrapped(name, balance="keep")), batch, 1)
+    assert set(added) - set(own) == set(kept) - set(own) == {"s3im_loss"} and control.keys() == own.keys()
+    assert all(torch.equal(added[term], own[term]) for term in own) and 0 < added["s3im_loss"] < 2
+    of_colours = {term for term in own if not torch.equal(control[term], own[term])}
+    assert len(of_colours) == 1 and of_colours <= {"rgb_loss", "rgb_loss_fine"}
+    (term,) = of_colours
+    assert control[term] > own[term] > kept[term]
+    assert all(torch.equal(kept[other], own[other]) for other in own if other != term)
+
+
+def test_a_random_background_is_drawn_once_a_step(monkeypatch):
+    config = wrapped("nerfacto")
+    config.pipeline.model.background_color = "random"
+    model, compared, drawn = build(config), {}, []
+    draw = torch.rand_like
+
+    def draw_and_count(*args: Any, **kwargs: Any) -> torch.Tensor:
+        drawn.append(1)
+        return draw(*args, **kwargs)
+
+    def note(module: Any, args: tuple) -> None:
+        compared[type(module).__name__] = args[:2]
+
+    model.rgb_loss.register_forward_pre_hook(note)
+    model.s3im.register_forward_pre_hook(note)
+    monkeypatch.setattr("nerfstudio.model_components.renderers.torch.rand_like", draw_and_count)
+    rays, pixels = batch(0, channels=4)
+    model.train()
+    outputs = model(rays)
+    metrics = model.get_metrics_dict(outputs, pixels)
+    drawn.clear()
+    model.get_loss_dict(outputs, pixels, metrics)
+    assert len(drawn) == 1
+    target, predicted = compared["MSELoss"]
+    assert torch.equal(compared["S3IMTerm"][0], predicted) and torch.equal(compared["S3IMTerm"][1], target)
+
+
+def test_it_is_no_loss_of_evaluation():
+    model = build(wrapped("tensorf")).eval()
+    outputs = model(batch(0)[0])
+    assert "s3im_loss" not in model.get_loss_dict(outputs, batch(0)[1], {})
+
+
+@pytest.mark.parametrize("name", [*METHODS, "toy"])
+def test_config_yml_keeps_the_methods_own_classes(name):
+    config = with_s3im(name)
+    assert config.method_name == f"{name}+s3im" and config.vis != "wandb"
+    text = yaml.dump(config)
+    loaded = yaml.load(text, Loader=yaml.Loader)
+    assert yaml.dump(loaded) == text and unknown_settings(loaded) == []
+    own = all_methods[name]
+    for part, kept in ((own, loaded), (own.pipeline, loaded.pipeline), (own.pipeline.model, loaded.pipeline.model)):
+        assert type(kept) is type(part) and kept.base_target is part._target
+    assert type(loaded.pipeline.datamanager.pixel_sampler) is PixelSamplerConfig
+    # The method itself is as it was.
+    assert not hasattr(own.pipeline.model, "s3im") and own._target is not targets.trainer
+    assert all_methods[f"{name}+s3im"].pipeline.datamanager._target is own.pipeline.datamanager._target
+
+
+def test_the_toy_keeps_all_that_is_its_own():
+    config = with_s3im("toy")
+    trainer = config.setup(local_rank=0, world_size=1)
+    assert isinstance(trainer, S3IMTrainer) and isinstance(trainer, ToyTrainer)
+    assert targets._both(S3IMTrainer, Trainer) is S3IMTrainer
+    model = toy_model()
+    rays = batch(0)[0].reshape((4, 8))
+    with torch.no_grad():
+        assert "by_the_toy" in model.get_outputs_for_camera_ray_bundle(rays)
+
+
+def toy_model(**s3im: Any) -> Any:
+    config = with_s3im("toy")
+    vars(config.pipeline.model.s3im).update(s3im)
+    return build(config)
+
+
+def test_odd_names_and_plain_numbers_among_the_losses_are_no_obstacle():
+    (own,) = losses_of_training_of_toy()
+    (control,) = losses_of_training_of_toy(role="control", balance="add")
+    (kept,) = losses_of_training_of_toy(balance="keep")
+    assert control["photo"] > own["photo"] > kept["photo"] and "s3im_loss" in kept
+    assert own["smooth"] == control["smooth"] == kept["smooth"] and kept["count"] == 3
+
+
+def losses_of_training_of_toy(**s3im: Any) -> list[dict[str, Any]]:
+    model = toy_model(**(s3im or {"loss_mult": 0.0})).train()
+    rays, pixels = batch(0)
+    torch.manual_seed(1)
+    return [model.get_loss_dict(model(rays), pixels)]
+
+
+def test_lpips_that_a_plugin_imported_by_name_is_not_downloaded():
+    import toy_plugin
+
+    imported = toy_plugin.Perceptual
+    assert isinstance(toy_model().perceptual, CachedLPIPS) and toy_plugin.Perceptual is imported
+
+
+def test_a_model_whose_colours_are_not_found_is_refused_in_a_sentence():
+    model = toy_model().train()
+    model.photometric = torch.nn.Identity()
+    model.photometric.forward = lambda one, other: (one - other).square().mean()  # type: ignore[method-assign]
+    rays, pixels = batch(0)
+    with pytest.raises(InputError, match="finds no rendered colours in ToyModelWithS3IM"):
+        model.get_loss_dict(model(rays), pixels)
+
+
+def test_weight_zero_is_the_toy_over_a_whole_training_by_its_own_trainer_and_pipeline(room, tmp_path):
+    own = copy.deepcopy(toy.config)
+    with lpips_without_download():
+        of_own = train(short_config(own, room, tmp_path / "own", 6))
+    ours = with_s3im("toy")
+    ours.pipeline.model.s3im.loss_mult = 0.0
+    ours._target, ours.pipeline._target = ToyTrainer, ToyPipeline
+    of_ours = train(short_config(ours, room, tmp_path / "ours", 6))
+    assert of_own["pipeline"].keys() == of_ours["pipeline"].keys()
+    assert all(torch.equal(value, of_ours["pipeline"][key]) for key, value in of_own["pipeline"].items())
+
+
+def test_a_resumed_run_of_the_toy_equals_one_that_was_never_stopped(room, tmp_path):
+    straight = train(short_config(with_s3im("toy"), room, tmp_path / "straight", 6))
+    first = short_config(with_s3im("toy"), room, tmp_path / "resumed", 3)
+    train(first)
+    second = short_config(with_s3im("toy"), room, tmp_path / "resumed", 6)
+    second.load_dir = first.get_checkpoint_dir()
+    resumed = train(second)
+    assert resumed["step"] == straight["step"] == 5
+    for key, value in straight["pipeline"].items():
+        torch.testing.assert_close(resumed["pipeline"][key], value, rtol=1e-6, atol=1e-7)
+
+
+def test_pipeline_and_data_manager_are_the_toys_and_ours_look_after_them(room, tmp_path):
+    config = short_config(with_s3im("toy"), room, tmp_path, 1)
+    pipeline = config.pipeline.setup(device="cpu")
+    assert isinstance(pipeline, S3IMPipeline) and isinstance(pipeline, ToyPipeline)
+    assert type(pipeline.datamanager) is ToyDataManager and pipeline.model.toy_argument == "from the pipeline"
+    config.pipeline.datamanager.data = tmp_path / "nowhere"
+    with pytest.raises(InputError, match="nowhere"):
+        config.pipeline.setup(device="cpu")
+
+
+def test_real_patches_by_our_sampler(room, tmp_path):
+    flags = ["--pipeline.datamanager.pixel-sampler.patch-share", "1", "--pipeline.model.s3im.mode", "patch"]
+    config = short_config(with_s3im("toy", flags), room, tmp_path, 2)
+    pipeline = config.pipeline.setup(device="cpu")
+    _, pixels = pipeline.datamanager.next_train(0)
+    assert pixels["num_patches"] == 1 and pixels["patch_size"] == 8
+    train(config)
+
+
+def test_dnerf_can_be_built_from_its_configuration_twice():
+    config = wrapped("dnerf")
+    before = yaml.dump(config)
+    build(config)
+    assert yaml.dump(config) == before
+    assert build(config).temporal_distortion is not None
