@@ -17,6 +17,7 @@ from s3im_methods.methods.neus import s3im_neus, s3im_neus_lite
 from s3im_methods.methods.neus_facto import s3im_neus_facto, s3im_neus_facto_lite
 from s3im_methods.methods.tensorf import s3im_tensorf, s3im_tensorf_lite
 from s3im_methods.methods.unisurf import s3im_unisurf, s3im_unisurf_lite
+from s3im_methods.methods.volsdf import s3im_volsdf, s3im_volsdf_lite
 
 compat.apply()
 
@@ -37,4 +38,6 @@ __all__ = [
     "s3im_tensorf_lite",
     "s3im_unisurf",
     "s3im_unisurf_lite",
+    "s3im_volsdf",
+    "s3im_volsdf_lite",
 ]

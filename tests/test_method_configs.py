@@ -24,6 +24,7 @@ def test_our_methods_are_registered():
         "s3im-neus-facto",
         "s3im-tensorf",
         "s3im-unisurf",
+        "s3im-volsdf",
     ]
     assert sorted(name for family in families for name in (family, f"{family}-lite")) == OURS
 

@@ -86,6 +86,10 @@ class S3IMMixin(_Base):
         """What of the model does not suit the training views, a sentence each, printed where training begins."""
         return []
 
+    def rays_at_once(self) -> int:
+        """How many rays of an image are rendered together."""
+        return self.config.eval_num_rays_per_chunk
+
     def far_plane(self) -> float | None:
         """Distance from the camera beyond which no depth can be learned, scene units; None where that depends."""
         return None
@@ -146,9 +150,9 @@ class S3IMMixin(_Base):
         Rays that have bounds already, which are those of a crop's box, show nothing outside of them.
         """
         if camera_ray_bundle.nears is None or camera_ray_bundle.fars is None:
-            return render_in_chunks(self, camera_ray_bundle)
+            return render_in_chunks(self, camera_ray_bundle, self.rays_at_once())
         rays, hits = cut_to_crop(camera_ray_bundle, self.collider)
-        outputs = render_in_chunks(self, rays)
+        outputs = render_in_chunks(self, rays, self.rays_at_once())
         empty_where_missed(outputs, hits, rays.fars, self.renderer_rgb.background_color)  # type: ignore[arg-type]
         return outputs
 
