@@ -3,6 +3,7 @@
 Nothing here imports more than a training does, so that the checks run where only nerfstudio's training is installed.
 """
 
+import ast
 import copy
 import json
 import math
@@ -178,10 +179,11 @@ class SameNumbers(TorchFunctionMode):
 def equal_step(name: str, setting: Setting) -> Iterator[Measurement]:
     """Losses and gradients of one step, and a rendering, on the CPU and on the device: with equal parameters, rays and
     random numbers, in float32."""
-    models = {device: _model(name, device) for device in dict.fromkeys(("cpu", setting.device))}
-    models[setting.device].load_state_dict(models["cpu"].state_dict())
+    devices = ("cpu", setting.device)
+    models = [_model(name, device) for device in devices]
+    models[1].load_state_dict(models[0].state_dict())
     losses, gradients, pictures = [], [], []
-    for device, model in models.items():
+    for device, model in zip(devices, models, strict=True):
         rays, batch = _rays(device, 64)
         torch.manual_seed(SCENE_SEED)
         model.train()
@@ -195,8 +197,6 @@ def equal_step(name: str, setting: Setting) -> Iterator[Measurement]:
         model.eval()
         with torch.no_grad(), SameNumbers():
             pictures.append(model(_rays(device, 64)[0])["rgb"].float().cpu())
-    if len(models) == 1:
-        losses, gradients, pictures = losses * 2, gradients * 2, pictures * 2
     worst = max(abs(losses[0][key] - losses[1][key]) / max(abs(losses[0][key]), 1e-6) for key in losses[0])
     yield Measurement("losses differ from the CPU's by at most", worst, "relative", worst < 1e-2)
     apart = abs(gradients[0] - gradients[1]) / max(gradients[0], 1e-12)
@@ -370,8 +370,22 @@ def own_tests(setting: Setting) -> Iterator[Measurement]:
     yield Measurement("tests", lines[-1] if lines else done.stderr[-200:], good=done.returncode == 0)
 
 
-FULL = ("s3im-nerfacto", "s3im-neus-facto", "s3im-depth-nerfacto", "s3im-tensorf", "s3im-neus", "s3im-unisurf")
-"""The full-size methods, most used first."""
+_MOST_USED = ("s3im-nerfacto", "s3im-neus-facto", "s3im-depth-nerfacto", "s3im-tensorf")
+
+
+def full_size_methods() -> list[str]:
+    """All methods but the lite ones, most used first, read from the package's list without importing any."""
+    source = (Path(__file__).parents[1] / "s3im_methods" / "method_configs.py").read_text(encoding="utf-8")
+    listed = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    names = [name.replace("_", "-") for name in listed if not name.endswith("_lite")]
+    return sorted(names, key=lambda name: _MOST_USED.index(name) if name in _MOST_USED else len(_MOST_USED))
+
+
+FULL = full_size_methods()
 
 CHECKS: dict[str, tuple[float, Check]] = {
     "kernels": (60, kernels),

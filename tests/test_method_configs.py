@@ -15,17 +15,19 @@ OURS = sorted(name for name, point in METHODS.items() if point.value.startswith(
 
 
 def test_our_methods_are_registered():
-    families = [
-        "s3im-depth-nerfacto",
-        "s3im-mipnerf",
-        "s3im-mipnerf360",
-        "s3im-nerfacto",
-        "s3im-neus",
-        "s3im-neus-facto",
-        "s3im-tensorf",
-        "s3im-unisurf",
+    bases = [
+        "depth-nerfacto",
+        "dvgo",
+        "mipnerf",
+        "mipnerf360",
+        "nerfacto",
+        "neus",
+        "neus-facto",
+        "tensorf",
+        "unisurf",
+        "volsdf",
     ]
-    assert sorted(name for family in families for name in (family, f"{family}-lite")) == OURS
+    assert sorted(f"s3im-{base}{size}" for base in bases for size in ("", "-lite")) == OURS
 
 
 @pytest.mark.parametrize("name", OURS)

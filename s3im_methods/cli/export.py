@@ -74,7 +74,7 @@ class ExportCommand:
 
         from s3im_methods.exporters.ns_export.loaded_once import loaded_once
 
-        place = {"load_config": self.run_or_config, "output_dir": output_dir}
+        place: dict[str, Any] = {"load_config": self.run_or_config, "output_dir": output_dir}
         # Not every model has normals, and those of Open3D suit all of them.
         points: dict[str, Any] = {"num_points": self.num_points, "normal_method": "open3d", "num_rays_per_batch": 8192}
         with loaded_once(*loaded):
@@ -101,8 +101,8 @@ def _seen(pipeline: Any) -> tuple[Any, Any]:
     from s3im_methods.exporters.mesh.world_frame import WorldFrame
 
     cameras = pipeline.datamanager.train_dataset.cameras.to(pipeline.device)
-    box = seen_box(seen_surface(pipeline.model, cameras), WorldFrame(np.eye(3), np.zeros(3), 1.0))
-    return tuple(tuple(corner.tolist()) for corner in box)
+    low, high = seen_box(seen_surface(pipeline.model, cameras), WorldFrame(np.eye(3), np.zeros(3), 1.0))
+    return tuple(low.tolist()), tuple(high.tolist())
 
 
 def _cells(low: tuple[float, ...], high: tuple[float, ...], longest: int) -> list[int]:

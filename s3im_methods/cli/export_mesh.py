@@ -94,14 +94,18 @@ class ExportMeshCommand:
 
         output_dir = check_output_folder(self.output_dir, "--output-dir")
         _, pipeline, _ = load_run(self.load_config, test_mode="inference")
-        self.export(pipeline, output_dir)
+        film = shlex.join(["s3im", "turntable", "--mesh", str(self.export(pipeline, output_dir))])
+        print(f"Next: open it in Blender or MeshLab, or film it: {film}")
 
-    def export(self, pipeline: Any, output_dir: Path) -> None:
+    def export(self, pipeline: Any, output_dir: Path) -> Path:
         """Make and write the mesh of a run that is loaded.
 
         Args:
             pipeline: The run's.
             output_dir: Folder to write to.
+
+        Returns:
+            The file of the mesh.
         """
         from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
@@ -129,8 +133,7 @@ class ExportMeshCommand:
         print(f"Wrote {path}, in the units and axes of the data{axes}.")
         if self.texturing.texture:
             self._write_texture(mesh, pipeline, frame, output_dir)
-        film = shlex.join(["s3im", "turntable", "--mesh", str(path)])
-        print(f"Next: open it in Blender or MeshLab, or film it: {film}")
+        return path
 
     def _stem(self) -> str:
         """The files' name, which no other export has, so that all of them can go into one folder."""

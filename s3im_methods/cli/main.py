@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from s3im_methods.cli.commands import COMMANDS, command_class, head_of_help, list_of_commands
@@ -87,6 +88,10 @@ def _parse_all(arguments: list[str]) -> Any:
 
     import tyro
 
+    if arguments[0] == "--tyro-write-completion" and len(arguments) == 3:
+        # The folder in which bash looks for completions is not there until something makes it.
+        Path(arguments[2]).parent.mkdir(parents=True, exist_ok=True)
+        print(f"The completion for {arguments[1]} goes to {arguments[2]}: open a new shell to use it.")
     members = [Annotated[command_class(name), tyro.conf.subcommand(name)] for name in COMMANDS]
     choice: Any = Union[tuple(members)]  # noqa: UP007 (The members are not static.)
     return tyro.cli(choice, prog="s3im", args=arguments)

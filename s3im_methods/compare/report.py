@@ -136,20 +136,19 @@ def _how_to_read(results: Results, table: Table) -> Node:
     if {"s3im", "keep"} & set(losses):
         lines.append(
             "By default (s3im) and in the variant keep, S3IM and the method's own colour loss are scaled together at "
-            "every step, so that they pull at the rendered colours as hard as the method alone. The fair opponent is "
-            "none."
+            "every step. Together they pull at the rendered colours as hard as the method alone, so none is their fair "
+            "opponent."
         )
     if "control" in losses:
         lines.append(
-            "The control is the method alone, with its own colour loss scaled at every step so that its gradient at "
-            "the rendered colours is as long as with S3IM added to it. It is the fair opponent of add, where the "
-            "colours also count more against everything else in the loss."
+            "The control is the method alone. At every step its colour loss is scaled to the gradient norm, at the "
+            "rendered colours, that it has with S3IM added. It is the fair opponent of add, because with add the "
+            "colours count more against everything else in the loss."
         )
     elif "add" in losses:
         lines.append(
-            "There is no control here. In the variant add the colours also count more against everything else in the "
-            "loss, which a larger weight does too: its gain may be no more than that. Put control into the axis loss "
-            "to find out."
+            "There is no control here. With add the colours count more against everything else in the loss, as they do "
+            "with a larger weight, and the gain may be no more than that. Put control into the axis loss to find out."
         )
     lines.append(what_a_mark_says(fewest_seeds(differences(table, results.axes, judged(columns(table))))))
     lines += remarks(results)

@@ -13,18 +13,19 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def render_in_chunks(model: Model, rays: RayBundle) -> dict[str, Tensor]:
+def render_in_chunks(model: Model, rays: RayBundle, rays_at_once: int | None = None) -> dict[str, Tensor]:
     """What nerfstudio's ``Model.get_outputs_for_camera_ray_bundle`` gives.
 
     Args:
-        model: Renders ``config.eval_num_rays_per_chunk`` rays at a time.
+        model: Any that renders rays.
         rays: Those of an image, ``[H, W]``, at least one.
+        rays_at_once: Of a chunk; by default the model's ``config.eval_num_rays_per_chunk``.
 
     Returns:
         The model's outputs that are tensors with a row per ray, ``[H, W, C]`` each, where the rays are.
     """
     height, width = rays.origins.shape[:2]
-    count, size = len(rays), model.config.eval_num_rays_per_chunk
+    count, size = len(rays), rays_at_once or model.config.eval_num_rays_per_chunk
     whole: dict[str, Tensor] = {}
     for start in range(0, count, size):
         chunk = rays.get_row_major_sliced_ray_bundle(start, start + size).to(model.device)

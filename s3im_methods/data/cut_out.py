@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from nerfstudio.data.datasets.base_dataset import InputDataset
+from nerfstudio.data.scene_box import SceneBox
 from PIL import Image
 
-from s3im_methods.data.scene_facts import add_facts
-from s3im_methods.data.scene_sphere import MARGIN, fit_scene_sphere
+from s3im_methods.data.scene_facts import SceneFacts, add_facts
+from s3im_methods.data.scene_sphere import MARGIN, SceneSphere, fit_scene_sphere
 
 _LOOKED_AT = 8
 _LEAST_SHARE = 0.05
@@ -21,17 +22,19 @@ def add_cut_out_facts(dataset: InputDataset) -> None:
     """Look at some images, and at the cameras, and tell the model.
 
     Args:
-        dataset: The training set, whose facts get ``has_transparent_background`` and ``object_box_scale``. Where its
-            parser names a colour to blend transparent images with, they count as opaque, and so do images that are
-            gone.
+        dataset: The training set, whose facts get ``has_transparent_background`` and, of what was cut out,
+            ``object_box_scale`` and ``object_sphere``. Where its parser names a colour to blend transparent images
+            with, they count as opaque, and so do images that are gone.
     """
     blended = dataset._dataparser_outputs.alpha_color is not None
     transparent = not blended and _are_cut_out(dataset.image_filenames)
-    add_facts(
-        dataset.metadata,
-        has_transparent_background=transparent,
-        object_box_scale=_box_scale(dataset) if transparent else None,
-    )
+    add_facts(dataset.metadata, has_transparent_background=transparent)
+    sphere = fit_scene_sphere(dataset.cameras) if transparent else None
+    if sphere is not None and sphere.kind == "object":
+        known = SceneFacts.of(dataset.metadata).object_sphere
+        add_facts(
+            dataset.metadata, object_box_scale=_box_scale(dataset.scene_box, sphere), object_sphere=known or sphere
+        )
 
 
 def _are_cut_out(images: Sequence[Path]) -> bool:
@@ -51,11 +54,8 @@ def _transparent_share(path: Path) -> float:
         return float((np.asarray(file.getchannel("A")) < _CLEAR_BELOW).mean())
 
 
-def _box_scale(dataset: InputDataset) -> float | None:
-    sphere = fit_scene_sphere(dataset.cameras)
-    if sphere.kind != "object":
-        return None
-    low, high = dataset.scene_box.aabb
+def _box_scale(box: SceneBox, sphere: SceneSphere) -> float | None:
+    low, high = box.aabb
     # The sphere with its margin holds all that the views show; the object ends within what they are wide.
     center, radius = torch.tensor(sphere.center), sphere.radius / MARGIN
     needed = float(torch.maximum((center - radius) / low, (center + radius) / high).max())

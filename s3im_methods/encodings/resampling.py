@@ -46,7 +46,8 @@ def lerp_along(values: Tensor, dim: int, positions: Tensor) -> Tensor:
     return torch.lerp(values.index_select(dim, lower), values.index_select(dim, upper), weight)
 
 
-def _positions(count: int, first: float, last: float) -> Tensor:
+def node_positions(count: int, first: float, last: float) -> Tensor:
+    """Places of ``count`` new nodes from ``first`` to ``last``, in units of old nodes, ``[count]`` in float64."""
     # Multiplied before it is divided, so that old nodes among the new ones are met exactly.
     steps = torch.arange(count, dtype=torch.float64) * (last - first)
     return first + steps / max(count - 1, 1)
@@ -81,7 +82,7 @@ class ResampledGrid(_Base):
             A function of a parameter's name and a tensor of its old shape.
         """
         ends = window or [(0.0, count - 1.0) for count in self.axis_resolution()]
-        nodes = [_positions(count, *end) for count, end in zip(resolution, ends, strict=True)]
+        nodes = [node_positions(count, *end) for count, end in zip(resolution, ends, strict=True)]
 
         def resample(name: str, values: Tensor) -> Tensor:
             slices = []

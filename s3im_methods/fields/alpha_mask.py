@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,6 +27,7 @@ class AlphaMask(nn.Module):
         self.register_buffer("box", torch.zeros(2, 3))
         self.register_buffer("cells", torch.zeros(0, 0, 0, dtype=torch.bool), persistent=False)
         self.register_buffer("sizes", torch.zeros(3), persistent=False)
+        self._clearances: tuple[Tensor, NDArray[np.uint8]] | None = None
 
     @property
     def exists(self) -> bool:
@@ -44,11 +47,43 @@ class AlphaMask(nn.Module):
         self.box = box.detach().clone()
         self._make_cells()
 
+    def narrow(self, alphas: Tensor, box: Tensor, threshold: float) -> None:
+        """Make the mask again from nodes that may lie more closely, such that what it calls empty stays empty.
+
+        A node is occupied if it is itself opaque enough and lies in a cell that is occupied now. The cells around such
+        nodes are all in which an interpolated value can be as opaque.
+
+        Args:
+            alphas: Opacity of one sampling step at nodes on a regular grid over ``box``, ``[X, Y, Z]``.
+            box: The corners of that grid, ``[2, 3]``.
+            threshold: From which opacity on a node is occupied.
+        """
+        shares = [torch.linspace(0, 1, count, device=box.device) for count in alphas.shape]
+        axes = [box[0, axis] + share * (box[1] - box[0])[axis] for axis, share in enumerate(shares)]
+        # A slab at a time: the points of a whole grid would take more memory than the grid.
+        inside = torch.cat(
+            [self(torch.stack(torch.meshgrid(x[None], axes[1], axes[2], indexing="ij"), dim=-1)) for x in axes[0]]
+        )
+        self.volume, self.box = (alphas >= threshold) & inside, box.detach().clone()
+        self._make_cells()
+
     def _make_cells(self) -> None:
         # A cell counts as occupied if any of its eight corners is: where trilinear interpolation would be above 0.
         corners = self.volume[None, None].to(torch.float32)
         self.cells = functional.max_pool3d(corners, kernel_size=2, stride=1)[0, 0] > 0 if self.exists else self.volume
         self.sizes = torch.tensor(self.cells.shape, device=self.box.device)
+
+    def clearances(self) -> NDArray[np.uint8]:
+        """How many cells each cell is away from the next occupied one, along the axis where it is most, ``[X, Y, Z]``.
+
+        0 is occupied, and 255 may be farther. It is found by a compiled kernel, on a CPU, when first asked for.
+        """
+        if self._clearances is None or self._clearances[0] is not self.cells:
+            from s3im_methods.fields.alpha_mask_kernels import clearances
+
+            # Kept with what it belongs to: a mask that changes has other cells.
+            self._clearances = self.cells, clearances(self.cells.numpy())
+        return self._clearances[1]
 
     def occupied_box(self) -> Tensor:
         """Corners of the smallest box of nodes that holds all that is occupied, ``[2, 3]``; else the whole."""

@@ -1,4 +1,4 @@
-"""Compare the opacity of rays with the alpha of cut-out images.
+"""Compare the opacity of rays with the alpha of cut-out images, or ask that it be all or nothing.
 
     loss = mean over rays of (A - alpha)^2
 
@@ -29,3 +29,21 @@ def opacity_loss(accumulation: Tensor, alpha: Tensor) -> Tensor:
         tensor(0.1250)
     """
     return (accumulation - alpha).square().mean()
+
+
+def binary_entropy(opacity: Tensor) -> Tensor:
+    """How undecided rays are between opaque and empty, as DVGO has it: the mean of ``-p log p - (1 - p) log(1 - p)``.
+
+    Args:
+        opacity: Of rays, of any shape, in [0, 1].
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> import torch
+        >>> round(float(binary_entropy(torch.tensor([0.5]))), 4)
+        0.6931
+    """
+    p = opacity.clamp(1e-6, 1 - 1e-6)
+    return -(p * p.log() + (1 - p) * (1 - p).log()).mean()

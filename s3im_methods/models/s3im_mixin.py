@@ -51,15 +51,19 @@ class S3IMMixin(S3IMLosses):
         super().populate_modules()
         make_poses_precise(self)
 
+    def rays_at_once(self) -> int:
+        """How many rays of an image are rendered together."""
+        return self.config.eval_num_rays_per_chunk
+
     def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
         """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory.
 
         Rays that have bounds already, which are those of a crop's box, show nothing outside of them.
         """
         if camera_ray_bundle.nears is None or camera_ray_bundle.fars is None:
-            return render_in_chunks(self, camera_ray_bundle)
+            return render_in_chunks(self, camera_ray_bundle, self.rays_at_once())
         rays, hits = cut_to_crop(camera_ray_bundle, self.collider)
-        outputs = render_in_chunks(self, rays)
+        outputs = render_in_chunks(self, rays, self.rays_at_once())
         empty_where_missed(outputs, hits, rays.fars, self.renderer_rgb.background_color)  # type: ignore[arg-type]
         return outputs
 

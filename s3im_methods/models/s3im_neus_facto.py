@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.models.neus_facto import NeuSFactoModel, NeuSFactoModelConfig
+from torch import Tensor
 
 from s3im_methods.compat.proposals import ProposalSchedule
 from s3im_methods.data.scene_facts import SceneFacts
@@ -105,3 +106,11 @@ class S3IMNeuSFactoModel(SurfaceMixin, NeuSFactoModel):
         """Samples where the proposal networks say that something is."""
         samples, weights, levels = self.proposal_sampler(ray_bundle, density_fns=self.density_fns)
         return self.evaluate(ray_bundle, samples, list(zip(weights, levels, strict=True)))
+
+    def get_image_metrics_and_images(
+        self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """nerfstudio's metrics and images, of which each proposal network has one."""
+        # Surface rendering asks none of them.
+        of_networks = {f"prop_depth_{i}": outputs["depth"] for i in range(self.config.num_proposal_iterations)}
+        return super().get_image_metrics_and_images(of_networks | outputs, batch)

@@ -41,14 +41,31 @@ def first_roots(values_at: Callable[[Tensor], Tensor], places: Tensor, secant_st
     step = falls.int().argmax(dim=-1, keepdim=True)
     near, far = places.gather(-1, step), places.gather(-1, step + 1)
     above, below = values.gather(-1, step), values.gather(-1, step + 1)
-    for _ in range(secant_steps):
+    refined = refined_roots(values_at, near, far, above, below, secant_steps)
+    return torch.where(found, refined, places[:, -1:]), found
+
+
+def refined_roots(
+    values_at: Callable[[Tensor], Tensor], near: Tensor, far: Tensor, above: Tensor, below: Tensor, steps: int
+) -> Tensor:
+    """Where values fall through 0 between two places, by the secant method.
+
+    Args:
+        values_at: From distances along rays to values there, both of the shape of the others.
+        near: Distances of values above 0, any shape.
+        far: Distances of values of 0 or below, the same shape, as are the rest.
+        above: The values at ``near``.
+        below: Those at ``far``.
+        steps: Evaluations.
+    """
+    for _ in range(steps):
         between = _secant(near, far, above, below)
-        value = values_at(between).float()
+        value = values_at(between).to(above)
         inside = value <= 0
         # Halving the value of an end that stays (Illinois) keeps it from staying for ever.
         above, below = torch.where(inside, above / 2, value), torch.where(inside, value, below / 2)
         near, far = torch.where(inside, near, between), torch.where(inside, between, far)
-    return torch.where(found, _secant(near, far, above, below), places[:, -1:]), found
+    return _secant(near, far, above, below)
 
 
 def surface_roots(march: RaySamples, sdf: Callable[[Tensor], Tensor], secant_steps: int) -> tuple[Tensor, Tensor]:

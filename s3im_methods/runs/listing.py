@@ -138,7 +138,10 @@ def _checkpoints(folder: Path) -> Iterator[tuple[re.Match, Path]]:
                 yield match, file
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Fastest):
     """Reads the values of a config.yml and leaves its Python classes alone."""
 
 

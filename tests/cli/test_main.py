@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,18 @@ def test_the_shell_completes_commands_and_flags(capsys):
     assert not end.value.code
     script = capsys.readouterr().out
     assert "complete " in script and "--fusion-views" in script and "eval-mesh" in script
+
+
+def test_the_completion_is_written_where_there_is_no_folder_yet(tmp_path, capsys):
+    script = tmp_path / "completions" / "s3im"
+    with pytest.raises(SystemExit) as end:
+        main(["--tyro-write-completion", "bash", str(script)])
+    assert not end.value.code
+    assert f"goes to {script}: open a new shell to use it." in capsys.readouterr().out
+    typed = f"source {script}; COMP_WORDS=(s3im turn); COMP_CWORD=1; _tyro_s3im; echo ${{COMPREPLY[@]}}"
+    if shutil.which("bash"):
+        done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, check=False)
+        assert done.stdout.split() == ["turntable"], done.stderr
 
 
 def run_into_a_closed_pipe(code: str) -> "subprocess.CompletedProcess[str]":

@@ -71,7 +71,7 @@ def test_a_page_has_everything(tmp_path):
     page = page_of(write_comparison(tmp_path / "out"))
     for part in ("s3im-nerfacto-lite on fox, lego", "0, 1, 2", "1,000 steps each", "cpu, 1 thread", "nerfstudio 1.1.5"):
         assert part in page.text
-    assert "as hard as the method alone. The fair opponent is none." in page.text
+    assert "as hard as the method alone, so none is their fair opponent." in page.text
     assert len(page.having("svg", class_="curve")) == 2 * 2
     assert len(page.having("img", class_="full")) == len(page.having("img", class_="crop")) == 2 * 2 * 4
     assert len([each for each in page.having("img") if str(each["alt"]).endswith(": error")]) == 2 * 2 * 3
@@ -143,8 +143,8 @@ def test_one_variant_has_no_differences_but_its_truth_under_the_slider(tmp_path)
 @pytest.mark.parametrize(
     "losses, said, unsaid",
     [
-        (["none", "s3im"], "The fair opponent is none.", "control"),
-        (["none", "add"], "There is no control here.", "The fair opponent is none."),
+        (["none", "s3im"], "none is their fair opponent.", "control"),
+        (["none", "add"], "There is no control here.", "none is their fair opponent."),
         (["none", "add", "control"], "It is the fair opponent of add", "There is no control here."),
     ],
 )

@@ -1,6 +1,7 @@
 """Learned poses act in float32 under autocast too, give nerfstudio's metrics, and keep nerfstudio's parameters."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from s3im_methods.compat.camera_optimizer import PreciseCameraOptimizer, make_po
 RAYS, CAMERAS = 64, 5
 
 
-def optimizer(mode="SO3xR3") -> CameraOptimizer:
+def optimizer(mode: Any = "SO3xR3") -> CameraOptimizer:
     torch.manual_seed(0)
     made: CameraOptimizer = CameraOptimizerConfig(mode=mode).setup(num_cameras=CAMERAS, device="cpu")
     if mode != "off":
@@ -21,7 +22,7 @@ def optimizer(mode="SO3xR3") -> CameraOptimizer:
     return made
 
 
-def precise(mode="SO3xR3") -> CameraOptimizer:
+def precise(mode: Any = "SO3xR3") -> CameraOptimizer:
     holder = nn.Module()
     holder.camera_optimizer = optimizer(mode)
     make_poses_precise(holder)

@@ -23,6 +23,9 @@ class Painter:
         self.given: list[weakref.ref] = []
         self.alive: list[int] = []
 
+    def rays_at_once(self) -> int:
+        return self.config.eval_num_rays_per_chunk
+
     def __call__(self, ray_bundle: RayBundle) -> dict[str, Any]:
         self.alive.append(sum(ref() is not None for ref in self.given))
         outputs = {

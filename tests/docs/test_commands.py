@@ -19,6 +19,7 @@ from s3im_methods.cli.commands import COMMANDS
 from s3im_methods.cli.compare import CompareCommand
 from s3im_methods.cli.main import _parse
 from s3im_methods.compare.plan import plan
+from s3im_methods.engine.training_start import _leaves
 from s3im_methods.models.any_method.configs import with_s3im
 from s3im_methods.scenes import RoomConfig, write_scene
 
@@ -144,6 +145,26 @@ def test_the_flags_of_a_command_within_a_sentence_exist(command):
 def test_the_page_of_commands_lists_all():
     listed = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if f"`s3im {name}" not in listed] == []
+
+
+def settings(page: Path) -> set[str]:
+    """The settings that a page names by their full flags, or in a table whose first heading holds how these begin."""
+    found = {flag for span in spans(page) for flag in re.findall(r"--pipeline\.[\w.-]+", span)}
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(encoding="utf-8"), re.MULTILINE):
+        heading, _, *rows = [line.split("|")[1] for line in table.splitlines()]
+        begin = re.search(r"`(--pipeline[\w.-]*)\.`", heading)
+        if begin:
+            found |= {f"{begin[1]}.{name}" for row in rows for name in SPAN.findall(row)}
+    return {flag.rstrip(".") for flag in found}
+
+
+def test_settings_that_are_named_exist():
+    """Some method of the pack, or of the examples, can be trained with each."""
+    named = set().union(*map(settings, PAGES))
+    known = {f"--{path.replace('_', '-')}" for config in known_methods().values() for path, _ in _leaves(config)}
+    # A group of settings is named by how they begin.
+    missing = [flag for flag in named if not any(f"{found}.".startswith(f"{flag}.") for found in known)]
+    assert len(named) > 60 and missing == []
 
 
 def test_a_command_with_a_flag_that_does_not_exist_is_noticed():

@@ -53,6 +53,12 @@ def test_the_methods_tell_the_object_from_the_room(figures):
     assert thing.radius < 0.9 and room.radius > 0.35  # cameras outside the one, inside the other
 
 
+def test_cameras_lie_within_one_scene_unit_and_walls_do_not(figures):
+    places, walls = figures("scene_units").in_scene_units()
+    assert abs(places).max() == pytest.approx(1)
+    assert abs(walls[:, 0]).min() > 1
+
+
 @pytest.mark.parametrize("name", sorted(file.stem for file in FIGURES.glob("*.py")))
 def test_figures_are_drawn(figures, name, tmp_path):
     figures(name).draw().savefig(tmp_path / "figure.svg")

@@ -20,6 +20,7 @@ FLAGS = {
     "s3im-mipnerf-lite": ["--pipeline.datamanager.scales", "1", "2"],
     "s3im-mipnerf360-lite": ["--pipeline.model.reflection", "ref-nerf"],
     "s3im-tensorf-lite": ["--pipeline.model.upsampling-iters", "10", "20", "40"],
+    "s3im-dvgo-lite": ["--pipeline.model.coarse-steps", "15", "--pipeline.model.scaling-steps", "10", "25"],
     "s3im-neus-facto-lite": ["--pipeline.model.sdf-field.unlock-every", "10"],
 }
 
@@ -46,7 +47,7 @@ def test_evaluation(other, tmp_path):
     results = json.loads((tmp_path / "m.json").read_text())["results"]
     assert results["psnr"] > 8
     assert 0 < results["ssim"] < 1
-    if other.method not in ("s3im-tensorf-lite", "s3im-mipnerf-lite"):
+    if other.method not in ("s3im-tensorf-lite", "s3im-dvgo-lite", "s3im-mipnerf-lite"):
         assert 0 < results["depth_abs_rel"] < 1
     if other.method == "s3im-mipnerf-lite":
         assert 2 * results["psnr"] == pytest.approx(results["psnr_scale_1"] + results["psnr_scale_2"], rel=1e-4)

@@ -14,7 +14,7 @@ def test_several_exports_load_the_run_once(trained, tmp_path):
         *("s3im", "export", str(trained), "--output-dir", str(tmp_path), "--mesh", "--pointcloud", "--tsdf"),
         *("--poisson", "--resolution", "32", "--num-points", "3000"),
     )
-    assert said.count("Done loading Nerfstudio checkpoint") == 1
+    assert said.count("Done loading checkpoint") == 1
     assert said.splitlines()[-1].startswith(f"All is in {tmp_path}: mesh.ply, point_cloud.ply, tsdf_mesh.ply")
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{name}.ply" for name in ("mesh", "point_cloud", "tsdf_mesh", "poisson_mesh")

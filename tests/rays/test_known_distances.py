@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nerfstudio.cameras.rays import RayBundle
 
 from s3im_methods.rays.known_distances import KnownDistances, least_distance
@@ -18,6 +20,7 @@ from s3im_methods.rays.known_distances import KnownDistances, least_distance
         (0.6, (-0.5, -0.5), 0.4),
         (0.0, (0.3, 0.3), 0.3),
         (2.0, (0.3, 0.3), 0.0),
+        (0.3, (0.5, 0.2), 0.2),
     ],
 )
 def test_closed_forms(length, ends, expected):
@@ -42,6 +45,17 @@ def test_no_sphere_comes_nearer_than_that():
     # It is a good one: far from the surface it is nearly the distance itself.
     far = true > 0.5
     assert (found[far] / true[far]).mean() > 0.97
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6))
+def test_it_is_never_nan(seed):
+    random = torch.Generator().manual_seed(seed)
+    sdf = torch.rand(100, 2, generator=random)
+    b, c = sdf.unbind(dim=-1)
+    for lengths in (b + c, (b - c).abs(), torch.zeros(100), 1e-12 * b, 1e6 * b):
+        found = least_distance(torch.stack([0 * lengths, lengths], dim=-1), sdf)[:, 0]
+        assert found.isfinite().all() and (found >= 0).all() and (found <= torch.minimum(b, c)).all()
 
 
 def test_they_go_with_the_samples():

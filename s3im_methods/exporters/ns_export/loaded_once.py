@@ -24,9 +24,9 @@ def loaded_once(config: Any, pipeline: Any, step: int) -> Iterator[None]:
         repair_export(config.pipeline.model)
         return config, pipeline, config.get_checkpoint_dir(), step
 
-    original = exporter.eval_setup
-    exporter.eval_setup = setup
+    module: Any = exporter
+    original, module.eval_setup = module.eval_setup, setup
     try:
         yield
     finally:
-        exporter.eval_setup = original
+        module.eval_setup = original

@@ -13,6 +13,7 @@ from nerfstudio.model_components.ray_samplers import Sampler, UniformLinDispPiec
 from nerfstudio.model_components.renderers import DepthRenderer
 from nerfstudio.model_components.scene_colliders import NearFarCollider
 from nerfstudio.models.base_surface_model import SurfaceModel
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.nn import Module, Parameter, functional
 
@@ -30,10 +31,12 @@ from s3im_methods.models.s3im_term import ReadOnlyText
 from s3im_methods.models.surface.background import background_colour, beyond, inverted_background
 from s3im_methods.models.surface.presets import with_preset
 from s3im_methods.models.surface.priors import check_priors, prior_losses, without_priors
+from s3im_methods.models.surface.rendering import SurfaceRenderer
 from s3im_methods.models.surface.samples import Level, SurfaceSamples
 from s3im_methods.rays.sphere_bounds import SphereBounds
 
 _FAR_RADII = 4.0
+_SURFACE_CHUNKS = 8
 
 if TYPE_CHECKING:
     _Base = SurfaceModel
@@ -89,6 +92,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         self.field.start_as_sphere(config.sdf_field.bias / config.unit_share)
         self._bound_rays()
         self._place_background()
+        self.surface_renderer = SurfaceRenderer(config)
 
     def unit_space(self, bounded: bool | None = None) -> UnitSpace:
         """The unit sphere's place in the scene, a module of its own for each part of the model.
@@ -139,6 +143,10 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             f"sphere around ({center}) of radius {self.sphere_radius:.3g}; background: {config.background_model}, "
             f"{config.background_color}; depth loss: {config.depth.kind}"
         )
+
+    def rays_at_once(self) -> int:
+        """The setting's rays, or more where each has one sample alone."""
+        return self.config.eval_num_rays_per_chunk * (_SURFACE_CHUNKS if self.surface_renderer.is_chosen else 1)
 
     def far_plane(self) -> float | None:
         """The setting's, where there is one."""
@@ -218,7 +226,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         ``normals`` is the direction of the mean of the samples' unit normals as a colour in [0, 1], grey where there is
         nothing; ``normal``, that mean, is given in training alone.
         """
-        found = self.sample(ray_bundle)
+        by_surface = self.surface_renderer.is_chosen and not self.training
+        found = self.surface_renderer(ray_bundle, self.field) if by_surface else self.sample(ray_bundle)
         samples, weights = found.samples, found.weights
         normal = self.renderer_normal(semantics=found.normals, weights=weights)
         accumulation = self.renderer_accumulation(weights=weights)
@@ -250,6 +259,13 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             behind = beyond(ray_bundle, self.config.far_plane_bg)
         colour = background_colour(behind, self.field_background, self.sampler_bg, self.renderer_rgb)
         return {"rgb": rgb + transmittance * colour, "bg_rgb": colour}
+
+    def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
+        """An image's outputs, ``[H, W, C]`` each; where surface rendering lost rays it says so in one line."""
+        outputs = super().get_outputs_for_camera_ray_bundle(camera_ray_bundle)
+        if (sentence := self.surface_renderer.report()) is not None:
+            CONSOLE.print(f"[yellow]{sentence}")
+        return outputs
 
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None

@@ -62,3 +62,6 @@ class SurfaceSettings:
     curvature_loss_mult: float = 0.0
     """Weight of the mean absolute Laplacian of the signed distance (Neuralangelo), times the sphere's radius; above 0
     it takes six more evaluations of the field."""
+    render: Literal["volume", "surface"] = "volume"
+    """How images are rendered outside training: volume composites samples along each ray, surface has one where the ray
+    meets the surface, which is faster. It is kept in config.yml, where it may be changed, and the viewer has it too."""

@@ -1,8 +1,11 @@
 """A mesh is drawn with its colours, turns once, and a room is looked into through its walls."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import trimesh
+from trimesh.visual import ColorVisuals
 
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.film.mesh_frames import mesh_frames
@@ -15,7 +18,7 @@ def test_a_ball_shows_the_colours_of_the_side_that_faces_the_viewer(tmp_path):
     ball.apply_translation([100.0, 5.0, -3.0])
     south = ball.vertices[:, 1] < 5.0
     colours = np.where(south[:, None], [255, 0, 0, 255], [0, 0, 255, 255]).astype(np.uint8)
-    ball.visual = trimesh.visual.ColorVisuals(ball, vertex_colors=colours)
+    ball.visual = ColorVisuals(ball, vertex_colors=colours)
     for name in ("ball.ply", "ball.glb"):
         ball.export(tmp_path / name)
         first, second = mesh_frames(tmp_path / name, 2, SIZE)
@@ -42,10 +45,10 @@ def test_a_room_is_looked_into_through_its_walls(tmp_path):
     walls = trimesh.creation.box((4.0, 4.0, 2.0))
     walls.invert()
     inside = trimesh.creation.icosphere(3, 0.8)
-    mesh = trimesh.util.concatenate([walls, inside])
+    mesh: Any = trimesh.util.concatenate([walls, inside])
     colours = np.zeros((len(mesh.vertices), 4), np.uint8) + 255
     colours[len(walls.vertices) :] = [0, 200, 0, 255]
-    mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=colours)
+    mesh.visual = ColorVisuals(mesh, vertex_colors=colours)
     mesh.export(tmp_path / "room.ply")
     (frame,) = mesh_frames(tmp_path / "room.ply", 1, SIZE)
     assert frame[32, 32, 1] > 100 and frame[32, 32, 0] == 0

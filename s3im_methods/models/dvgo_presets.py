@@ -1,0 +1,190 @@
+"""What S3IM-DVGO's settings are where the user gives none: one table for each style and kind of scene.
+
+``original`` is DVGO's code (Sun et al., CVPR 2022) for objects, and for rooms the settings that S3IM's authors
+published for Replica; ``ours`` is what measured best.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.models.presets import Presets, check_weights, chosen_preset, filled, refuse
+
+_BOX: dict[str, Any] = {"space": "box", "box_scale": 1.0, "rim": 0.2, "contraction_norm": "max", "near_plane": 0.0}
+_CONTRACTION: dict[str, Any] = {
+    "background_color": "random",
+    "space": "contraction",
+    "box_scale": 1.0,
+    "rim": 0.2,
+    "near_plane": 0.05,
+    "coarse_steps": 0,
+    "coarse_rate": 1.0,
+    "coarse_view_counts": False,
+    "coarse_alpha_init": 1e-6,
+    "coarse_step_ratio": 0.5,
+    "keep_coarse": False,
+    "mask_threshold": 1e-3,
+    "mask_refresh_threshold": 1e-4,
+}
+
+PRESETS: Presets = {
+    ("original", "object"): {
+        **_BOX,
+        "background_color": "white",
+        "coarse_steps": 5000,
+        "coarse_alpha_init": 1e-6,
+        "coarse_rate": 1.0,
+        "coarse_view_counts": True,
+        "alpha_init": 1e-2,
+        "keep_coarse": False,
+        "mask_threshold": 1e-3,
+        "mask_refresh_threshold": 1e-4,
+        "scaling_steps": (1000, 2000, 3000, 4000),
+        "scaling_restarts": True,
+        "step_ratio": 0.5,
+        "coarse_step_ratio": 0.5,
+        "jitter": False,
+        "color_weight_threshold": 1e-4,
+        "tv_density": 0.0,
+        "tv_color": 0.0,
+        "entropy_mult": 1e-3,
+        "point_color_mult": 1e-2,
+        "distortion_mult": 0.0,
+    },
+    ("ours", "object"): {
+        **_BOX,
+        "background_color": "white",
+        "coarse_steps": 80,
+        "coarse_alpha_init": 1e-2,
+        "coarse_rate": 2.0,
+        "coarse_view_counts": True,
+        "alpha_init": 1e-2,
+        "keep_coarse": True,
+        "mask_threshold": 0.1,
+        "mask_refresh_threshold": 5e-3,
+        "scaling_steps": (100, 220),
+        "scaling_restarts": False,
+        "step_ratio": 0.75,
+        "coarse_step_ratio": 1.0,
+        "jitter": True,
+        "color_weight_threshold": 2e-3,
+        "tv_density": 0.0,
+        "tv_color": 0.0,
+        "entropy_mult": 0.0,
+        "point_color_mult": 0.0,
+        "distortion_mult": 0.0,
+    },
+    ("original", "room"): {
+        **_CONTRACTION,
+        "contraction_norm": "euclidean",
+        "alpha_init": 1e-4,
+        "scaling_steps": (1000, 2000, 3000, 4000, 5000, 6000, 7000),
+        "scaling_restarts": True,
+        "step_ratio": 0.5,
+        "jitter": False,
+        "color_weight_threshold": 1e-4,
+        "tv_density": 1e-6,
+        "tv_color": 1e-7,
+        "entropy_mult": 1e-3,
+        "point_color_mult": 1e-2,
+        "distortion_mult": 1e-2,
+    },
+    ("ours", "room"): {
+        **_CONTRACTION,
+        "contraction_norm": "max",
+        "rim": 0.5,
+        "box_scale": 1.5,
+        "coarse_steps": 150,
+        "coarse_alpha_init": 1e-2,
+        "coarse_rate": 2.0,
+        "coarse_step_ratio": 1.0,
+        "keep_coarse": True,
+        "mask_threshold": 0.1,
+        "mask_refresh_threshold": 5e-3,
+        "alpha_init": 1e-2,
+        "scaling_steps": (100, 300),
+        "scaling_restarts": False,
+        "step_ratio": 1.0,
+        "jitter": True,
+        "color_weight_threshold": 2e-3,
+        "tv_density": 0.0,
+        "tv_color": 0.0,
+        "entropy_mult": 0.0,
+        "point_color_mult": 0.0,
+        "distortion_mult": 1e-2,
+    },
+}
+
+_WEIGHTS = (
+    "tv_density",
+    "tv_color",
+    "entropy_mult",
+    "point_color_mult",
+    "distortion_mult",
+    "opacity_loss_mult",
+    "coarse_loss_factor",
+)
+_ABOVE_ZERO = ("box_scale", "rim", "step_ratio", "coarse_step_ratio", "coarse_rate")
+
+
+def with_preset(config: Any, facts: SceneFacts) -> Any:
+    """The settings with every None replaced by what the preset says.
+
+    Args:
+        config: :class:`~s3im_methods.models.s3im_dvgo.S3IMDVGOModelConfig`.
+        facts: Of the scene: what of them is about cut-out objects.
+
+    Raises:
+        InputError: If settings contradict each other or are out of range.
+    """
+    kind, preset = chosen_preset(config, PRESETS, "room" if facts.object_sphere is None else "object")
+    if facts.has_transparent_background:
+        preset["background_color"] = "white"
+    result = filled(replace(config, scene_kind=kind), preset)
+    # The colours of the coarse stage are no pictures yet.
+    result.s3im = replace(result.s3im, start_step=max(result.s3im.start_step, result.coarse_steps))
+    _check(result)
+    return result
+
+
+def rescaled_alpha_init(config: Any) -> float:
+    """Opacity of one step of the coarse stage at its start, where no density was learned.
+
+    Example:
+        >>> from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
+        >>> settings = S3IMDVGOModelConfig(coarse_resolution=48, coarse_alpha_init=1e-2, coarse_step_ratio=1.0)
+        >>> round(rescaled_alpha_init(settings), 4)
+        0.0329
+    """
+    interval = config.coarse_step_ratio * config.resolution / config.coarse_resolution
+    return 1 - (1 - config.coarse_alpha_init) ** interval
+
+
+def _check(config: Any) -> None:
+    check_weights(config, _WEIGHTS)
+    for name in _ABOVE_ZERO:
+        if not getattr(config, name) > 0:
+            refuse(name, getattr(config, name), "give a number above 0")
+    for name in ("alpha_init", "coarse_alpha_init", "floor_alpha"):
+        if not 0 < getattr(config, name) < 1:
+            refuse(name, getattr(config, name), "give an opacity between 0 and 1")
+    for name in ("resolution", "coarse_resolution"):
+        if getattr(config, name) < 4:
+            refuse(name, getattr(config, name), "give at least 4")
+    if config.features < 3:
+        refuse("features", config.features, "give at least 3, of which the first three are the colour")
+    if config.coarse_steps < 0:
+        refuse("coarse_steps", config.coarse_steps, "give 0 or more")
+    if list(config.scaling_steps) != sorted(set(config.scaling_steps)) or min(config.scaling_steps, default=1) < 1:
+        refuse("scaling_steps", config.scaling_steps, "give steps above 0 in rising order, each once")
+    first_side = config.resolution / 2 ** (len(config.scaling_steps) / 3)
+    if first_side < 4:
+        refuse("scaling_steps", config.scaling_steps, "so many doublings begin with fewer than 4 voxels a side")
+    least = rescaled_alpha_init(config)
+    if config.coarse_steps and config.mask_threshold <= least:
+        refuse(
+            "mask_threshold",
+            config.mask_threshold,
+            f"space that nobody has seen is {least:.2g} opaque at that resolution, so nothing would be left out. Give "
+            "a higher threshold, or a lower coarse-alpha-init",
+        )

@@ -1,0 +1,141 @@
+"""How DVGO's grids change while they are trained: coarse, tightened, then finer and finer.
+
+Which stage a step belongs to, and how many voxels it has, are functions of the step alone.
+"""
+
+from typing import Any
+
+import torch
+from nerfstudio.engine.optimizers import Optimizers
+from torch import Tensor, nn
+from torch.nn import functional
+
+from s3im_methods.fields.dvgo_field import DVGOField
+from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
+from s3im_methods.models.grids.occupied import node_window
+
+GRIDS = "grids"
+
+
+def is_coarse(config: Any, step: int) -> bool:
+    """Whether a training step is one of the coarse stage."""
+    return step < config.coarse_steps
+
+
+def voxels_at(config: Any, step: int) -> float:
+    """How many voxels the grids have in a training step.
+
+    Example:
+        >>> from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
+        >>> settings = S3IMDVGOModelConfig(coarse_steps=80, coarse_resolution=48, resolution=144)
+        >>> settings.scaling_steps = (100, 220)
+        >>> [round(voxels_at(settings, step) ** (1 / 3)) for step in (79, 80, 179, 180, 300)]
+        [48, 91, 91, 114, 144]
+    """
+    if is_coarse(config, step):
+        return float(config.coarse_resolution**3)
+    left = sum(step < config.coarse_steps + at for at in config.scaling_steps)
+    return config.resolution**3 / 2**left
+
+
+def interval_of(config: Any, field: DVGOField) -> float:
+    """Length of a step in base voxels; in a contracted space, of the steps inside its rim."""
+    ratio = config.step_ratio if field.is_fine else config.coarse_step_ratio
+    return ratio * field.voxel() / field.base_side
+
+
+def after_step(config: Any, field: DVGOField, optimizers: Optimizers, step: int) -> bool:
+    """Make the field and its optimisers ready for the step after ``step``.
+
+    Returns:
+        Whether anything changed.
+    """
+    following = step + 1
+    if following == config.coarse_steps:
+        _begin_fine(config, field, optimizers)
+    elif following - config.coarse_steps in config.scaling_steps:
+        _scale(config, field, optimizers, following)
+    else:
+        return False
+    return True
+
+
+def _grids(field: DVGOField) -> list[nn.Module]:
+    return [field.density_grid, field.colour_grid]
+
+
+@torch.no_grad()
+def _begin_fine(config: Any, field: DVGOField, optimizers: Optimizers) -> None:
+    """Find what is occupied, tighten the box to it, and let the network join in on finer grids."""
+    alphas = field.node_opacities(interval_of(config, field))
+    if (alphas >= config.mask_threshold).any():
+        field.alpha_mask.update(alphas, field.aabb, config.mask_threshold)
+    # A contracted grid holds all of space, and keeps its box.
+    tightens = field.alpha_mask.exists and field.space.scale is None
+    smaller = field.alpha_mask.occupied_box() if tightens else field.aabb.detach().clone()
+    window, box = node_window(field.aabb, smaller, field.resolution)
+    density = functional.softplus(field.density_grid.values + field.shift) / field.base_side
+    field.add_network()
+    field.set_box(box, float(config.resolution**3))
+    values = field.density_grid.values
+    if config.keep_coarse:
+        # The same densities by the fine stage's shift and unit of length.
+        optical = (density * field.base_side).clamp(min=1e-12)
+        values.copy_(optical + torch.log(-torch.expm1(-optical)) - field.shift)
+        values.clamp_(min=field.raw_of(config.floor_alpha))
+    else:
+        values.zero_()
+        field.colour_grid.values.zero_()
+    grow(_grids(field), resolution_by_axis(box, voxels_at(config, config.coarse_steps)), optimizers, window)
+    _take(field, optimizers)
+    restart(optimizers, list(optimizers.optimizers))
+
+
+@torch.no_grad()
+def _scale(config: Any, field: DVGOField, optimizers: Optimizers, following: int) -> None:
+    """Double the voxels, and leave out what has become empty."""
+    threshold = config.mask_refresh_threshold
+    alphas = field.node_opacities(interval_of(config, field))
+    if threshold > 0 and (alphas >= threshold).any():
+        field.alpha_mask.narrow(alphas, field.aabb, threshold)
+    resolution = resolution_by_axis(field.aabb, voxels_at(config, following))
+    grow(_grids(field), resolution, optimizers)
+    if config.scaling_restarts:
+        _take(field, optimizers)
+        restart(optimizers, list(optimizers.optimizers))
+
+
+def _take(field: DVGOField, optimizers: Optimizers) -> None:
+    optimizers.parameters[GRIDS] = [field.density_grid.values, field.colour_grid.values]
+
+
+def set_coarse_rates(config: Any, field: DVGOField, optimizers: Optimizers, cameras: Any) -> None:
+    """Give each node its learning rate of the coarse stage.
+
+    Args:
+        config: The settings.
+        field: In its coarse stage.
+        optimizers: The run's, whose ``grids`` are a :class:`~s3im_methods.engine.voxel_adam.VoxelAdam`'s.
+        cameras: Of the training views; None where nobody needs them.
+    """
+    nodes = torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1)
+    rates = torch.full_like(nodes[..., :1], config.coarse_rate)
+    if config.coarse_view_counts:
+        counts = view_counts(nodes.reshape(-1, 3), cameras)
+        rates *= (counts / counts.max().clamp(min=1)).view_as(rates)
+    for grid in _grids(field):
+        optimizers.optimizers[GRIDS].set_rates(grid.values, rates)  # type: ignore[attr-defined]
+
+
+def view_counts(nodes: Tensor, cameras: Any) -> Tensor:
+    """How many cameras see each point within their picture, ``[n]``, for points ``[n, 3]``."""
+    counts = torch.zeros(len(nodes), device=nodes.device)
+    for index in range(len(cameras)):
+        pose = cameras.camera_to_worlds[index].to(nodes)
+        x, y, z = ((nodes - pose[:, 3]) @ pose[:, :3]).unbind(-1)
+        depth = (-z).clamp(min=1e-6)
+        u = cameras.fx[index].to(nodes) * x / depth + cameras.cx[index].to(nodes)
+        v = cameras.cy[index].to(nodes) - cameras.fy[index].to(nodes) * y / depth
+        width, height = cameras.width[index].to(nodes), cameras.height[index].to(nodes)
+        counts += (z < 0) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
+    return counts

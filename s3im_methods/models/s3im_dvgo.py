@@ -1,0 +1,172 @@
+"""S3IM-DVGO: dense voxels (Sun et al., CVPR 2022) with S3IM (Xie et al., ICCV 2023).
+
+With weight 0 its losses are those of :class:`~s3im_methods.models.dvgo.DVGOModel` to the last bit.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nerfstudio.data.datasets.base_dataset import InputDataset
+from nerfstudio.models.base_model import ModelConfig
+
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.losses import S3IMConfig
+from s3im_methods.models.dvgo import DVGOModel
+from s3im_methods.models.dvgo_presets import with_preset
+from s3im_methods.models.grids.memory import grid_bytes
+from s3im_methods.models.s3im_losses import STEPS_PER_SHOW
+from s3im_methods.models.s3im_mixin import S3IMMixin
+from s3im_methods.models.s3im_term import ReadOnlyText
+
+
+@dataclass
+class S3IMDVGOModelConfig(ModelConfig):
+    """Settings of DVGO and S3IM; those that are None are as the preset of style and scene-kind says."""
+
+    _target: type = field(default_factory=lambda: S3IMDVGOModel)
+    """The class to instantiate."""
+    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    """Settings of the S3IM loss; where there is a coarse stage, it does not begin before the fine stage."""
+    style: Literal["ours", "original"] = "ours"
+    """Whose method the preset follows: ours is what measures best on our scenes; original is DVGO's code with its
+    settings for objects, and for rooms with those that S3IM's authors published for Replica."""
+    scene_kind: Literal["auto", "room", "object"] = "auto"
+    """What the preset is for: room has cameras inside and all of space in the grid, object has cameras around a box and
+    a plain background; auto takes object for blender-data, and where images have a transparent background and cameras
+    look at one thing from outside; room for everything else."""
+    background_color: Literal["random", "black", "white"] | None = None
+    """What is seen where a ray meets nothing; random draws colours in training."""
+    space: Literal["box", "contraction"] | None = None
+    """How space is fitted into the grids: box takes the parser's box, or for cut-out images that of what the cameras
+    look at, times box-scale and nothing outside it; contraction takes all of space, with what lies beyond the parser's
+    box times box-scale squeezed into a rim."""
+    box_scale: float | None = None
+    """Factor of the parser's box; with space contraction it is the radius factor of what keeps its full resolution."""
+    rim: float | None = None
+    """How far the contracted rest of space reaches beyond that box, as a share of its half side."""
+    contraction_norm: Literal["max", "euclidean"] | None = None
+    """Whether contraction keeps a cube (max) or a ball (euclidean) as it is."""
+    near_plane: float | None = None
+    """Distance from the camera at which samples begin in training, in scene units."""
+    resolution: int = 160
+    """The grids end with as many voxels as a cube of so many along each side; the voxels are cubes."""
+    features: int = 12
+    """Numbers per node of the fine stage's colour grid; the first three are the colour without the network."""
+    network_width: int = 128
+    """Width of the colour network's hidden layers."""
+    network_layers: int = 3
+    """Layers of the colour network."""
+    direction_octaves: int = 4
+    """Octaves in which the colour network sees the direction of view."""
+    coarse_steps: int | None = None
+    """Length of the coarse stage, in steps; 0 begins with the fine stage."""
+    coarse_resolution: int = 100
+    """Voxels along each side in the coarse stage, of a cube of as many."""
+    coarse_alpha_init: float | None = None
+    """Opacity of one base voxel at the start of the coarse stage; a base voxel is a cube's whose side has resolution of
+    them."""
+    coarse_rate: float | None = None
+    """Factor of the grids' learning rate in the coarse stage."""
+    coarse_view_counts: bool | None = None
+    """Whether a voxel's learning rate in the coarse stage is in proportion to how many training views see it."""
+    alpha_init: float | None = None
+    """Opacity of one base voxel where a raw density is 0, in the fine stage."""
+    keep_coarse: bool | None = None
+    """Whether the fine stage starts from the coarse densities and colours, or only from what they say is occupied."""
+    floor_alpha: float = 1e-3
+    """Least opacity of a base voxel in the densities that are kept, so that thin parts can grow."""
+    mask_threshold: float | None = None
+    """Opacity of one coarse step from which on a node, or one of its 26 neighbours, counts as occupied."""
+    mask_refresh_threshold: float | None = None
+    """The same at each scaling of the fine stage, of one of its steps; 0 keeps the first mask."""
+    scaling_steps: tuple[int, ...] | None = None
+    """Steps of the fine stage, counted from its start, at which the number of voxels doubles; it ends at resolution."""
+    scaling_restarts: bool | None = None
+    """Whether the optimisers, with their learning rates' decay, begin again at each scaling; else moments go on."""
+    step_ratio: float | None = None
+    """Length of a step along a ray, in voxels."""
+    coarse_step_ratio: float | None = None
+    """The same in the coarse stage."""
+    jitter: bool | None = None
+    """Whether in training all samples of a ray are moved by the same random share of a step."""
+    least_transmittance: float = 1e-3
+    """A ray ends where no more than this of it is left."""
+    color_weight_threshold: float | None = None
+    """Colour is computed only for samples that weigh more than this in their pixel."""
+    tv_density: float | None = None
+    """Weight of the total variation of densities at the nodes that a step touches."""
+    tv_color: float | None = None
+    """The same for the colour grid."""
+    entropy_mult: float | None = None
+    """Weight of the entropy of rays' opacity, which drives rays to be opaque or empty."""
+    point_color_mult: float | None = None
+    """Weight of the error of each sample's own colour, by what it weighs in its pixel."""
+    coarse_loss_factor: float = 10.0
+    """Factor of the two weights above in the coarse stage."""
+    distortion_mult: float | None = None
+    """Weight of mip-NeRF 360's distortion loss, which gathers the weights of a ray in one place."""
+    opacity_loss_mult: float = 0.1
+    """Weight of the squared difference of a ray's opacity and the images' alpha, where these have a transparent
+    background."""
+
+
+class S3IMDVGOModel(S3IMMixin, DVGOModel):
+    """DVGO trained with S3IM.
+
+    Args:
+        config: The model's configuration.
+        **kwargs: What nerfstudio's pipeline hands to every model.
+    """
+
+    config: S3IMDVGOModelConfig
+    box_advice = "enlarge it with --pipeline.model.box-scale"
+    decides_by_data = True
+
+    @staticmethod
+    def adapt_to_data(config: Any, parser: Any) -> None:
+        """Decide on a scene-kind that is auto for blender-data; for other data the images do."""
+        if config.scene_kind == "auto" and "blender" in type(parser).__name__.lower():
+            config.scene_kind = "object"
+
+    @classmethod
+    def decided(cls, config: Any, facts: SceneFacts) -> Any:
+        """The settings with what preset and images decide.
+
+        Raises:
+            InputError: If settings contradict each other or are out of range.
+        """
+        return with_preset(config, facts)
+
+    def populate_modules(self) -> None:
+        """Build DVGO, the S3IM term and the panel's text about the grids."""
+        super().populate_modules()
+        self.grid_text = ReadOnlyText(
+            "Voxels", "not trained yet", disabled=True, hint="Nodes, and how many hold something."
+        )
+
+    def data_warnings(self, dataset: InputDataset) -> list[str]:
+        """That other methods are better where cameras look outwards."""
+        if self.config.space != "contraction":
+            return []
+        return [
+            "DVGO is made for objects: in rooms and open scenes its grid is coarse, and s3im-nerfacto gives better "
+            "pictures in the same time."
+        ]
+
+    def after_step(self, optimizers: Any, step: int) -> None:
+        """Change the grids as the step says, and tell the viewer's panel."""
+        super().after_step(optimizers, step)
+        if step % STEPS_PER_SHOW == 0 and self.grid_text.gui_handle is not None:
+            x, y, z = self.field.resolution
+            self.grid_text.value = f"{x} x {y} x {z}, {self.field.occupied_share():.1%} occupied"
+
+    def hardware_line(self) -> str:
+        """What the grids will be and need, for the line that a run prints at its start."""
+        config = self.config
+        needed = grid_bytes(config.resolution**3, 1 + config.features, dense_gradient=self.device.type != "cpu")
+        stages = f"a coarse stage of {config.coarse_steps} steps" if config.coarse_steps else "no coarse stage"
+        return (
+            f"voxel grids of {1 + config.features} numbers a node, up to {config.resolution}^3 nodes, which take up to "
+            f"{needed / 1e9:.1f} GB; {stages}; preset: {config.style}, {config.scene_kind}; background: "
+            f"{config.background_color}"
+        )

@@ -1,0 +1,150 @@
+"""S3IM-VolSDF: VolSDF (Yariv et al., NeurIPS 2021) on nerfstudio's surface model, with S3IM (Xie et al., ICCV 2023).
+
+nerfstudio has no VolSDF. Differences to the original: the S3IM term; a hash grid before small networks; a beta that
+follows a schedule, because masks shrink a surface by a few beta; samples that are looked for ray by ray; presets.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.models.base_surface_model import SurfaceModel, SurfaceModelConfig
+from torch import Tensor
+
+from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.fields.laplace_opacity import MAX_SHARPNESS, LaplaceOpacity
+from s3im_methods.models.presets import Presets, refuse
+from s3im_methods.models.s3im_neus import NeuSFieldConfig
+from s3im_methods.models.s3im_term import ReadOnlyText
+from s3im_methods.models.surface.mixin import SurfaceMixin
+from s3im_methods.models.surface.presets import HASH_GRID, OUR_OBJECT, OUR_ROOM, PAPER_NETWORKS
+from s3im_methods.models.surface.samples import SurfaceSamples
+from s3im_methods.models.surface.settings import SurfaceSettings
+from s3im_methods.rays.error_bounded_samples import ErrorBound, ErrorBoundedSampler
+
+_OURS: dict[str, Any] = {**HASH_GRID, "beta": "scheduled", "sdf_field.beta_init": 0.4, "convergence": "ray"}
+_OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4, "opacity_error": 0.1}
+_OURS |= {"num_extra_samples": 0, "eikonal_points": 0.0}
+_TENTH = math.log(10) / 10  # beta starts at 0.1.
+_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "beta": "learned", "sdf_field.beta_init": _TENTH, "convergence": "batch"}
+_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "opacity_error": 0.1}
+_PAPER |= {"num_opacity_samples": 64, "num_extra_samples": 32, "eikonal_points": 0.5}
+
+PRESETS: Presets = {
+    ("ours", "object"): {**OUR_OBJECT, **_OURS, "num_opacity_samples": 0},
+    # A room stays fog for long, of which every sample would be evaluated in full.
+    ("ours", "room"): {**OUR_ROOM, **_OURS, "num_opacity_samples": 24},
+    ("paper", "object"): {**OUR_OBJECT, **_PAPER},
+    ("paper", "room"): {**OUR_ROOM, **_PAPER},
+}
+
+_LEAST = {"sampling_rounds": 1, "num_first_samples": 1, "num_more_samples": 1, "num_opacity_samples": 0}
+_LEAST |= {"num_extra_samples": 0, "sharpness_steps": 1}
+
+
+@dataclass
+class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
+    """Settings of surface methods, and VolSDF's; a setting that is None is as the preset says."""
+
+    _target: type = field(default_factory=lambda: S3IMVolSDFModel)
+    """The class to instantiate."""
+    style: Literal["ours", "paper"] = "ours"
+    """Whose method the preset follows: ours has a schedule for beta and looks for samples ray by ray, paper has the
+    original's learned beta, sample counts and convergence; any single setting below can still be given."""
+    sdf_field: NeuSFieldConfig = field(default_factory=NeuSFieldConfig)
+    """Settings of the signed distance field."""
+    beta: Literal["learned", "scheduled"] | None = None
+    """How the scale of the density becomes small: learned is the original's, with which foreground masks shrink the
+    surface; scheduled makes 1 / beta a function of the step, even in its logarithm, from sdf-field.beta-init on."""
+    final_sharpness: float = 1500.0
+    """What 1 / beta is at the end of the schedule, in units of the unit sphere."""
+    sharpness_steps: int = 16000
+    """Training steps that the schedule takes; for a shorter run give fewer, about 80 % of the run."""
+    convergence: Literal["ray", "batch"] | None = None
+    """Who is looked at again: ray stops at each ray whose opacity is known well enough, batch looks at all rays while
+    there is one whose opacity is not, as the original does."""
+    opacity_error: float | None = None
+    """Error of the opacity that is good enough, above 0."""
+    sampling_rounds: int | None = None
+    """How often signed distances are looked at along a ray, the first look included."""
+    num_first_samples: int | None = None
+    """Samples of the first look, signed distances alone."""
+    num_more_samples: int | None = None
+    """Samples that each further look adds."""
+    num_opacity_samples: int | None = None
+    """Samples per ray that are drawn from the opacity and evaluated; 0 takes the bins between all that was looked at,
+    and num-more-samples further ones."""
+    num_extra_samples: int | None = None
+    """Samples of the search that are evaluated in full beside them."""
+    eikonal_points: float | None = None
+    """Points of the eikonal loss that are drawn evenly from the cube around the scene's sphere, per ray; as many
+    samples as there are rays are drawn beside them. 0 takes the gradients of all samples alone."""
+
+
+class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
+    """VolSDF trained with S3IM."""
+
+    config: S3IMVolSDFModelConfig
+    presets = PRESETS
+
+    @classmethod
+    def decided(cls, config: S3IMVolSDFModelConfig, facts: SceneFacts) -> S3IMVolSDFModelConfig:
+        """The settings with what preset, cameras and masks decide.
+
+        Raises:
+            InputError: If settings contradict each other or are out of range.
+        """
+        result = super().decided(config, facts)
+        for name, least in _LEAST.items():
+            if getattr(result, name) < least:
+                refuse(name, getattr(result, name), f"give a number of {least} or more")
+        if result.num_opacity_samples in (1, 2, 3):
+            refuse("num_opacity_samples", result.num_opacity_samples, "give 4 or more, or 0 for the bins of the search")
+        if not 0 < result.opacity_error < math.inf:
+            refuse("opacity_error", result.opacity_error, "give an error above 0, such as 0.1")
+        if not 0 < result.final_sharpness <= MAX_SHARPNESS:
+            refuse("final_sharpness", result.final_sharpness, f"give a number above 0, up to {MAX_SHARPNESS:.0f}")
+        if not 0 <= result.eikonal_points < math.inf:
+            refuse("eikonal_points", result.eikonal_points, "give a number of points per ray, 0 or more")
+        return result
+
+    def populate_modules(self) -> None:
+        """Build nerfstudio's surface model in the scene's sphere, with VolSDF's opacity and sampler."""
+        super().populate_modules()
+        config: Any = self.config
+        final = config.final_sharpness if config.beta == "scheduled" else None
+        self.field.use_opacity(LaplaceOpacity(config.sdf_field.beta_init, final))
+        self.sharpness_text = ReadOnlyText("Sharpness", "not trained yet", disabled=True, hint="1 / beta of VolSDF.")
+        search = ErrorBound(
+            config.num_first_samples,
+            config.num_more_samples,
+            config.sampling_rounds,
+            config.opacity_error,
+            config.convergence,
+            config.num_opacity_samples,
+            config.num_extra_samples,
+        )
+        self.sampler = ErrorBoundedSampler(search, self.first_sampler(single_jitter=True))
+
+    def schedule(self, step: int) -> None:
+        """Unlock levels, and set beta where it follows a schedule."""
+        super().schedule(step)
+        self.field.opacity.progress = min(1.0, step / self.config.sharpness_steps)
+
+    def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
+        """Samples by which the opacity is known well enough."""
+        samples = self.sampler(ray_bundle, sdf=self.field.sdf, beta=1 / self.field.opacity.sharpness())
+        found = self.evaluate(ray_bundle, samples)
+        if self.training and self.config.eikonal_points > 0:  # type: ignore[operator]
+            found.for_losses["eik_grad"] = self._eikonal_gradients(found.for_losses["eik_grad"], len(ray_bundle))
+        return found
+
+    def _eikonal_gradients(self, of_samples: Tensor, rays: int) -> Tensor:
+        """Gradients ``[N, 3]`` at one sample per ray, most of them near the surface, and at points of the cube."""
+        of_samples = of_samples.reshape(-1, 3)
+        drawn = torch.randint(len(of_samples), (rays,), device=of_samples.device)
+        cube = 2 * torch.rand(max(1, round(rays * self.config.eikonal_points)), 3, device=of_samples.device) - 1
+        points = cube * self.sphere_radius + cube.new_tensor(self.sphere_center)
+        return torch.cat([of_samples[drawn], self.field.geometry(points)[2]])

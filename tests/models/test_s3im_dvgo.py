@@ -1,0 +1,334 @@
+"""S3IM-DVGO: stages as functions of the step, a switch without a jump, S3IM, resuming, and wrong settings."""
+
+import copy
+import functools
+from typing import Any
+
+import pytest
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.engine.optimizers import AdamOptimizerConfig, Optimizers
+from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
+
+from s3im_methods.data.scene_facts import SceneFacts, add_facts
+from s3im_methods.data.scene_sphere import MARGIN, SceneSphere
+from s3im_methods.engine.voxel_adam import VoxelAdamConfig
+from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh.volume import scalar_field
+from s3im_methods.losses import S3IMConfig
+from s3im_methods.losses.distortion import distortion
+from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
+from s3im_methods.models.dvgo import DVGOModel
+from s3im_methods.models.dvgo_presets import with_preset
+from s3im_methods.models.grids.memory import check_memory
+from s3im_methods.models.grids.stages import view_counts, voxels_at
+from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
+
+SMALL = {
+    "scene_kind": "object",
+    "resolution": 24,
+    "coarse_resolution": 10,
+    "coarse_steps": 6,
+    "coarse_rate": 1.0,
+    "coarse_view_counts": False,
+    "scaling_steps": (3, 6),
+    "network_width": 8,
+    "network_layers": 2,
+    "direction_octaves": 1,
+    "features": 5,
+    "color_weight_threshold": 0.0,
+}
+WITHOUT = S3IMConfig(loss_mult=0.0)
+
+
+def build(facts: dict[str, Any] | None = None, **settings: Any) -> Any:
+    torch.manual_seed(0)
+    config = S3IMDVGOModelConfig(**{**SMALL, **settings})
+    box = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
+    return config.setup(scene_box=box, num_train_data=3, metadata=facts or {})
+
+
+def batch(step: int, rays: int = 256) -> tuple[RayBundle, dict]:
+    """Rays towards a grey ball of radius 0.5 before white."""
+    random = torch.Generator().manual_seed(step)
+    origins = 3 * torch.nn.functional.normalize(torch.randn(rays, 3, generator=random), dim=-1)
+    targets = 2.0 * (torch.rand(rays, 3, generator=random) - 0.5)
+    directions = torch.nn.functional.normalize(targets - origins, dim=-1)
+    nearest = (origins - (origins * directions).sum(-1, keepdim=True) * directions).norm(dim=-1, keepdim=True)
+    bundle = RayBundle(
+        origins=origins,
+        directions=directions,
+        pixel_area=torch.full((rays, 1), 1e-4),
+        camera_indices=torch.zeros(rays, 1, dtype=torch.long),
+    )
+    return bundle, {"image": torch.where(nearest < 0.5, 0.3, 1.0).expand(-1, 3)}
+
+
+def _decay(lr: float) -> ExponentialDecaySchedulerConfig:
+    return ExponentialDecaySchedulerConfig(lr_final=lr / 10, max_steps=20)
+
+
+class Run:
+    """A training loop as the trainer's."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model.train()
+        settings = {
+            "grids": {"optimizer": VoxelAdamConfig(lr=0.5, eps=1e-8), "scheduler": _decay(0.5)},
+            "fields": {"optimizer": AdamOptimizerConfig(lr=1e-2), "scheduler": _decay(1e-2)},
+        }
+        self.optimizers = Optimizers(settings, model.get_param_groups())
+        self.callbacks = model.get_training_callbacks(TrainingCallbackAttributes(self.optimizers, None, None, None))  # type: ignore[arg-type]
+
+    def steps(self, first: int, last: int) -> list[dict[str, torch.Tensor]]:
+        history = []
+        for step in range(first, last):
+            torch.manual_seed(100 + step)
+            self.model.s3im.reseed(100 + step)
+            for callback in self.callbacks:
+                callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+            rays, targets = batch(step)
+            self.optimizers.zero_grad_all()
+            losses = self.model.get_loss_dict(self.model(rays), targets)
+            functools.reduce(torch.add, losses.values()).backward()
+            self.optimizers.optimizer_step_all()
+            for scheduler in self.optimizers.schedulers.values():
+                scheduler.step()
+            for callback in self.callbacks:
+                callback.run_callback_at_location(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
+            history.append({name: value.detach() for name, value in losses.items()})
+        return history
+
+    def state(self) -> dict[str, Any]:
+        optimizers, schedulers = self.optimizers.optimizers, self.optimizers.schedulers
+        return copy.deepcopy(
+            {
+                "model": self.model.state_dict(),
+                "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
+                "schedulers": {name: scheduler.state_dict() for name, scheduler in schedulers.items()},
+            }
+        )
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizers.load_optimizers(state["optimizers"])
+        self.optimizers.load_schedulers(state["schedulers"])
+
+
+def render(model: Any) -> dict[str, torch.Tensor]:
+    model.eval()
+    with torch.no_grad():
+        outputs = model(batch(99)[0])
+    model.train()
+    return outputs
+
+
+@pytest.mark.parametrize("stop", [3, 6, 9, 11])
+def test_a_resumed_run_is_the_run_that_was_never_stopped(stop):
+    """In the coarse stage, at the switch, at a scaling and behind it, to the last bit."""
+    whole = Run(build())
+    expected = whole.steps(0, 14)
+    first = Run(build())
+    first.steps(0, stop)
+    resumed = Run(build())
+    resumed.load(first.state())
+    found = resumed.steps(stop, 14)
+    for ours, theirs in zip(found, expected[stop:], strict=True):
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+
+
+def test_training_finds_the_ball_and_tightens_the_box_to_it():
+    run = Run(build(coarse_steps=40, coarse_resolution=14, s3im=WITHOUT))
+    history = run.steps(0, 48)
+    field = run.model.field
+    assert history[-1]["rgb_loss"] < 0.3 * history[0]["rgb_loss"]
+    assert field.is_fine and max(field.sides) < 1.6
+    # The ball itself takes 0.065 of the cube from -1 to 1.
+    assert 0.065 < field.alpha_mask(2 * torch.rand(4000, 3) - 1).float().mean() < 0.25
+    outputs = render(run.model)
+    assert torch.isfinite(torch.cat([outputs[name] for name in ("rgb", "depth", "accumulation", "normals")], -1)).all()
+    density = field.density_at(torch.tensor([[0.0, 0.0, 0.45], [0.95, 0.95, 0.95], [5.0, 0.0, 0.0]]))
+    assert density[0] > 1 and not density[1:].any()
+    assert scalar_field(run.model).kind == "density"
+
+
+def test_what_is_occupied_only_shrinks():
+    """At each scaling, in spite of the neighbours that count as occupied."""
+    run = Run(build(coarse_steps=20, coarse_resolution=14, scaling_steps=(2, 4, 6), s3im=WITHOUT))
+    run.steps(0, 20)
+    points = 2 * torch.rand(4000, 3) - 1
+    before = run.model.field.alpha_mask(points)
+    assert 0.02 < before.float().mean() < 0.9
+    resolution = run.model.field.resolution
+    run.steps(20, 26)
+    after = run.model.field.alpha_mask(points)
+    assert run.model.field.resolution > resolution
+    # A finer cell may stick out of the old mask by less than itself.
+    assert after.sum() <= before.sum() and (after & ~before).float().mean() < 0.03
+
+
+def test_no_rendered_colour_jumps_at_the_switch():
+    """Onto nodes that hold all old ones, with a box that stays: only the network is new."""
+    model = build(
+        coarse_resolution=9,
+        resolution=25,
+        scaling_steps=(),
+        mask_threshold=0.9999,
+        coarse_alpha_init=1e-3,
+        coarse_step_ratio=1.0,
+        step_ratio=3.0,
+        floor_alpha=1e-9,
+    )
+    run = Run(model)
+    run.steps(0, 5)
+    before = model.field.colours(0.3 * torch.ones(1, 3), torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([0]))
+    density = model.field.density_at(0.3 * torch.ones(1, 3))
+    nodes = model.field.colour_grid.values.detach().clone()
+    model.field.add_network()
+    after = model.field.colours(0.3 * torch.ones(1, 3), torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([0]))
+    torch.testing.assert_close(after, before, rtol=0, atol=1e-7)
+    assert torch.equal(model.field.colour_grid.values[..., :3], nodes)
+    assert density > 0
+
+
+def test_kept_densities_are_the_same_under_the_fine_stages_shift():
+    model = build(
+        coarse_resolution=9,
+        resolution=17,
+        scaling_steps=(),
+        mask_threshold=1e-3,
+        coarse_alpha_init=1e-6,
+        alpha_init=1e-2,
+        floor_alpha=1e-12,
+    )
+    run = Run(model)
+    # A field that is linear between the coarse nodes, and opaque enough to be kept whole.
+    axes = torch.meshgrid(*[torch.linspace(-1, 1, 9)] * 3, indexing="ij")
+    model.field.density_grid.values.data = (12 + axes[0] - 2 * axes[2])[..., None]
+    points = torch.rand(50, 3) - 0.5
+    before = model.field.density_at(points)
+    model.after_step(run.optimizers, 5)
+    assert model.field.is_fine and model.field.resolution == (17, 17, 17)
+    torch.testing.assert_close(model.field.density_at(points), before, rtol=1e-5, atol=0)
+
+
+def test_resolution_is_a_function_of_the_step():
+    run = Run(build())
+    for step in range(14):
+        expected = voxels_at(run.model.config, step)
+        x, y, z = run.model.field.resolution
+        assert 0.6 * expected < x * y * z < 1.1 * expected
+        run.steps(step, step + 1)
+
+
+def test_without_weight_it_is_dvgo_to_the_last_bit():
+    with_term = build(s3im=WITHOUT)
+    torch.manual_seed(0)
+    plain = DVGOModel(copy.deepcopy(with_term.config), SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), 3, metadata={})
+    plain.load_state_dict(with_term.state_dict())
+    for model in (with_term, plain):
+        model.train()
+    torch.manual_seed(5)
+    rays, targets = batch(0)
+    ours = with_term.get_loss_dict(with_term(rays), targets)
+    torch.manual_seed(5)
+    rays, targets = batch(0)
+    theirs = plain.get_loss_dict(plain(rays), targets)
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_s3im_begins_with_the_fine_stage():
+    history = Run(build(s3im=S3IMConfig(loss_mult=1.0))).steps(0, 8)
+    assert ["s3im_loss" in losses for losses in history] == [False] * 6 + [True] * 2
+
+
+def test_total_variation_pulls_touched_nodes_to_their_neighbours():
+    torch.manual_seed(1)
+    values = torch.randn(4, 5, 3, 2, dtype=torch.float64, requires_grad=True)
+    nodes = touched_nodes(torch.tensor([[-0.9, 0.1, 0.2]]), tuple(values.shape))
+    assert nodes.shape == (3, 8)
+    voxel_variation(values, nodes).backward()
+    gradient = values.grad
+    assert gradient is not None
+    dense = gradient.to_dense()
+    x, y, z = nodes[:, 3].tolist()
+    expected = torch.zeros(2, dtype=torch.float64)
+    for offset in [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]:
+        other = [x + offset[0], y + offset[1], z + offset[2]]
+        if all(0 <= at < count for at, count in zip(other, values.shape, strict=False)):
+            expected += (values[x, y, z] - values[other[0], other[1], other[2]]).detach().clamp(-1, 1) / 6
+    torch.testing.assert_close(dense[x, y, z], expected)
+    untouched = torch.ones(4, 5, 3, dtype=torch.bool)
+    untouched[tuple(nodes)] = False
+    assert not dense[untouched].any()
+
+
+def test_distortion_of_uniform_weights_is_a_third():
+    torch.testing.assert_close(distortion(torch.full((2, 64), 1 / 64)), torch.tensor(1 / 3), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"mask_threshold": 0.02}, "mask-threshold is 0.02"),
+        ({"features": 2}, "features is 2"),
+        ({"step_ratio": 0.0}, "step-ratio is 0.0"),
+        ({"scaling_steps": (5, 3)}, "scaling-steps"),
+        ({"scaling_steps": tuple(range(1, 12))}, "fewer than 4 voxels"),
+        ({"alpha_init": 1.0}, "alpha-init is 1.0"),
+        ({"tv_density": -1.0}, "tv-density is -1.0"),
+        ({"coarse_steps": -1}, "coarse-steps is -1"),
+        ({"resolution": 2}, "resolution is 2"),
+    ],
+)
+def test_bad_settings_get_a_sentence(settings, words):
+    with pytest.raises(InputError, match=words):
+        build(**settings)
+
+
+def test_cut_out_objects_get_the_box_that_cameras_look_at_and_others_the_parsers():
+    metadata: dict[str, Any] = {}
+    sphere = SceneSphere((0.1, -0.2, 0.3), 0.4 * MARGIN, "object")
+    add_facts(metadata, has_transparent_background=True, object_sphere=sphere)
+    model = build(scene_kind="auto", facts=metadata)
+    assert model.config.scene_kind == "object" and model.config.space == "box"
+    torch.testing.assert_close(model.field.aabb.data, torch.tensor([[-0.3, -0.6, -0.1], [0.5, 0.2, 0.7]]))
+    torch.testing.assert_close(build(box_scale=1.5).field.aabb.data, torch.tensor([[-1.5] * 3, [1.5] * 3]))
+    room = build(scene_kind="auto", scaling_steps=(3,))
+    assert room.config.scene_kind == "room" and room.field.space.scale == room.config.box_scale
+
+
+def test_a_room_is_told_that_others_do_better():
+    assert not build().data_warnings(None)
+    (sentence,) = build(scene_kind="room", scaling_steps=(3,)).data_warnings(None)
+    assert "s3im-nerfacto" in sentence
+
+
+@pytest.mark.parametrize(("kind", "count"), [("object", 5000), ("room", 0)])
+def test_style_original_has_the_coarse_stage_of_its_code_and_s3im_behind_it(kind, count):
+    config = S3IMDVGOModelConfig(style="original", scene_kind=kind)
+    decided = with_preset(config, SceneFacts())
+    assert (decided.coarse_steps, decided.s3im.start_step, decided.s3im.loss_mult) == (count, count, 1.0)
+
+
+def test_nodes_are_seen_by_the_cameras_before_which_they_lie():
+    """Two cameras that look at each other from 2 and -2 along z, with a field of view of 90 degrees."""
+    poses = torch.eye(4)[None, :3].repeat(2, 1, 1)
+    poses[0, 2, 3] = 2.0
+    poses[1, :, 3] = torch.tensor([0.0, 0.0, -2.0])
+    poses[1, :3, :3] = torch.diag(torch.tensor([-1.0, 1.0, -1.0]))
+    cameras = Cameras(poses, fx=50.0, fy=50.0, cx=50.0, cy=50.0, width=100, height=100)
+    nodes = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 3.0], [1.9, 0.0, 0.0], [2.5, 0.0, 1.0], [0.0, 0.0, -9.0]])
+    assert view_counts(nodes, cameras).tolist() == [2, 1, 2, 1, 1]
+
+
+def test_grids_that_do_not_fit_are_refused_with_a_resolution_that_does():
+    with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB.*--pipeline.model.resolution \d+ or less"):
+        check_memory(20000**3, 13, "cpu")
+    check_memory(8**3, 13, "cpu")
