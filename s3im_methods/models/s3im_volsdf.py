@@ -24,10 +24,9 @@ from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
 from s3im_methods.rays.error_bounded_samples import ErrorBound, ErrorBoundedSampler
 
-_OURS: dict[str, Any] = {**HASH_GRID, "beta": "scheduled", "convergence": "ray", "opacity_error": 0.1}
-_OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4}
-_OURS |= {"num_extra_samples": 0, "eikonal_points": 0.0}
-_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "beta": "learned", "convergence": "batch", "opacity_error": 0.1}
+_OURS: dict[str, Any] = {**HASH_GRID, "beta": "scheduled", "convergence": "ray", "eikonal_points": 0.0}
+_OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4, "num_extra_samples": 0}
+_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "beta": "learned", "convergence": "batch"}
 _PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "num_opacity_samples": 64}
 _PAPER |= {"num_extra_samples": 32, "eikonal_points": 0.5, "sdf_field.beta_init": math.log(10) / 10}  # 0.1
 _OBJECT = {**OUR_OBJECT, "num_opacity_samples": 0, "final_sharpness": 1500.0, "sdf_field.beta_init": 0.4}
@@ -65,7 +64,7 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     convergence: Literal["ray", "batch"] | None = None
     """Who is looked at again: ray stops at each ray whose opacity is known well enough, batch looks at all rays while
     there is one whose opacity is not, as the original does."""
-    opacity_error: float | None = None
+    opacity_error: float = 0.1
     """Error of the opacity that is good enough, above 0."""
     sampling_rounds: int | None = None
     """How often signed distances are looked at along a ray, the first look included."""
@@ -137,7 +136,7 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
         """Samples by which the opacity is known well enough."""
         samples = self.sampler(ray_bundle, sdf=self.field.sdf, beta=1 / self.field.opacity.sharpness())
         found = self.evaluate(ray_bundle, samples)
-        if self.training and self.config.eikonal_points > 0:  # type: ignore[operator]
+        if self.training and self.config.eikonal_points:
             found.for_losses["eik_grad"] = self._eikonal_gradients(found.for_losses["eik_grad"], len(ray_bundle))
         return found
 
@@ -145,6 +144,7 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
         """Gradients ``[N, 3]`` at one sample per ray, most of them near the surface, and at points of the cube."""
         of_samples = of_samples.reshape(-1, 3)
         drawn = torch.randint(len(of_samples), (rays,), device=of_samples.device)
-        cube = 2 * torch.rand(max(1, round(rays * self.config.eikonal_points)), 3, device=of_samples.device) - 1
+        evenly = max(1, round(rays * (self.config.eikonal_points or 0)))
+        cube = 2 * torch.rand(evenly, 3, device=of_samples.device) - 1
         points = cube * self.sphere_radius + cube.new_tensor(self.sphere_center)
         return torch.cat([of_samples[drawn], self.field.geometry(points)[2]])
