@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from nerfstudio.cameras.rays import RaySamples
+from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.field_components.mlp import MLP
 from torch import Tensor, nn
 from torch.nn import functional
@@ -158,6 +160,16 @@ class DVGOField(nn.Module):
         hidden = share_of(self.network, [features], [0], bias=False)
         hidden = hidden + share_of(self.network, of_rays, columns, bias=True).index_select(0, rays)
         return torch.sigmoid(features[:, :3] + after_first_layer(self.network, hidden))
+
+    def forward(self, ray_samples: RaySamples) -> dict[FieldHeadNames, Tensor]:
+        """Density ``[*batch, 1]`` and colour ``[*batch, 3]`` of samples ``[*batch]``, as of nerfstudio's fields."""
+        positions, directions = ray_samples.frustums.get_positions(), ray_samples.frustums.directions
+        points, directions = self.space(positions).reshape(-1, 3), directions.expand_as(positions).reshape(-1, 3)
+        colours = self.colours(points, directions, torch.arange(len(points), device=points.device))
+        return {
+            FieldHeadNames.DENSITY: self.density_at(positions),
+            FieldHeadNames.RGB: colours.view(positions.shape),
+        }
 
     def add_network(self) -> None:
         """Let the network join in, and give the colour grid what it reads; colours stay as they are."""

@@ -12,6 +12,7 @@ def orientation_loss(weights: Tensor, normals: Tensor, directions: Tensor) -> Te
         directions: From the camera, ``[R, S, 3]``.
 
     Example:
+        >>> import torch
         >>> facing, away = torch.tensor([[[0.0, 0.0, -1.0]]]), torch.tensor([[[0.0, 0.0, 1.0]]])
         >>> ahead, weights = torch.tensor([[[0.0, 0.0, 1.0]]]), torch.full((1, 1, 1), 0.5)
         >>> orientation_loss(weights, facing, ahead).item(), orientation_loss(weights, away, ahead).item()

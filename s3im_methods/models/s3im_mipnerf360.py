@@ -179,10 +179,8 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
 
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""
-        if self.config.encoding == "grid":
-            return super().hardware_line()
-        depth = self.config.depth.kind
-        return f"networks by torch; depth loss: {depth}"
+        line = super().hardware_line() if self.config.encoding == "grid" else "networks by torch"
+        return f"{line}; depth loss: {self.config.depth.kind}"
 
 
 def _density_of(network: MipDensityField) -> SampleDensity:

@@ -201,3 +201,8 @@ def test_a_networks_normals_move_its_density():
         assert any(gradient is not None and gradient.any() for gradient in losses)
         with_graph = model.field.get_normals.__qualname__.startswith("MipDensityField")
         assert with_graph == moves
+
+
+def test_a_run_says_which_depth_loss_it_has():
+    assert build(SENSOR).hardware_line() == "networks by torch; depth loss: bounded"
+    assert build(encoding="grid").hardware_line().endswith("; depth loss: none")
