@@ -145,6 +145,7 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
         """Gradients ``[N, 3]`` at one sample per ray, most of them near the surface, and at points of the cube."""
         of_samples = of_samples.reshape(-1, 3)
         drawn = torch.randint(len(of_samples), (rays,), device=of_samples.device)
-        cube = 2 * torch.rand(max(1, round(rays * self.config.eikonal_points)), 3, device=of_samples.device) - 1
+        count = max(1, round(rays * self.config.eikonal_points))  # type: ignore[operator]
+        cube = 2 * torch.rand(count, 3, device=of_samples.device) - 1
         points = cube * self.sphere_radius + cube.new_tensor(self.sphere_center)
         return torch.cat([of_samples[drawn], self.field.geometry(points)[2]])

@@ -14,6 +14,12 @@ from s3im_methods.models.compared_colours import noted_colours
 class Model(nn.Module):
     """Has the parts that are given."""
 
+    rgb_loss: Any
+    renderer_rgb: Any
+    photometric: Any
+    of_normals: Any
+    of_depth: Any
+
     def __init__(self, **parts: Any) -> None:
         super().__init__()
         for name, part in parts.items():
