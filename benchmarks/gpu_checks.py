@@ -5,6 +5,7 @@ Nothing here imports more than a training does, so that the checks run where onl
 
 import ast
 import copy
+import importlib.util
 import json
 import math
 import time
@@ -176,6 +177,22 @@ class SameNumbers(TorchFunctionMode):
         return func(*args, **kwargs, device="cpu").to(device or "cpu")
 
 
+@contextmanager
+def same_permutations() -> Iterator[None]:
+    """S3IM's permutations, which a GPU draws in another way, are those of a CPU."""
+    module: Any = importlib.import_module("s3im_methods.losses.s3im")
+    own = module.random_permutations
+
+    def on_cpu(count: int, length: int, generator: torch.Generator) -> torch.Tensor:
+        return own(count, length, torch.Generator().manual_seed(SCENE_SEED)).to(generator.device)
+
+    module.random_permutations = on_cpu
+    try:
+        yield
+    finally:
+        module.random_permutations = own
+
+
 def equal_step(name: str, setting: Setting) -> Iterator[Measurement]:
     """Losses and gradients of one step, and a rendering, on the CPU and on the device: with equal parameters, rays and
     random numbers, in float32."""
@@ -187,7 +204,7 @@ def equal_step(name: str, setting: Setting) -> Iterator[Measurement]:
         rays, batch = _rays(device, 64)
         torch.manual_seed(SCENE_SEED)
         model.train()
-        with SameNumbers():
+        with SameNumbers(), same_permutations():
             outputs = model(rays)
             found = model.get_loss_dict(outputs, batch, model.get_metrics_dict(outputs, batch))
         torch.stack(list(found.values())).sum().backward()
@@ -353,7 +370,6 @@ def data_parallel(setting: Setting) -> Iterator[Measurement]:
 
 def own_tests(setting: Setting) -> Iterator[Measurement]:
     """The tests of the kernels, which take other ways where there is a GPU."""
-    import importlib.util
     import subprocess
     import sys
 

@@ -68,7 +68,7 @@ class DepthSupervisionMixin(_Base):
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """The base model's outputs, and ``directions_norm``, by which z-depth becomes distance along the ray."""
-        outputs = super().get_outputs(ray_bundle)  # type: ignore[safe-super]
+        outputs: dict[str, Any] = super().get_outputs(ray_bundle)  # type: ignore[safe-super]
         if "directions_norm" in ray_bundle.metadata:
             outputs["directions_norm"] = ray_bundle.metadata["directions_norm"]
         if self.training and self.depth_alignment is not None:

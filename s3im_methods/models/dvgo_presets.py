@@ -140,6 +140,9 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     kind, preset = chosen_preset(config, PRESETS, "room" if facts.object_sphere is None else "object")
     if facts.has_transparent_background:
         preset["background_color"] = "white"
+    elif config.style == "ours" and kind == "object":
+        # Nothing else tells fog of the background's colour from empty space.
+        preset["entropy_mult"] = 5e-3
     result = filled(replace(config, scene_kind=kind), preset)
     # The colours of the coarse stage are no pictures yet.
     result.s3im = replace(result.s3im, start_step=max(result.s3im.start_step, result.coarse_steps))

@@ -24,24 +24,24 @@ from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
 from s3im_methods.rays.error_bounded_samples import ErrorBound, ErrorBoundedSampler
 
-_OURS: dict[str, Any] = {**HASH_GRID, "beta": "scheduled", "sdf_field.beta_init": 0.4, "convergence": "ray"}
-_OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4, "opacity_error": 0.1}
+_OURS: dict[str, Any] = {**HASH_GRID, "beta": "scheduled", "convergence": "ray", "opacity_error": 0.1}
+_OURS |= {"num_first_samples": 64, "num_more_samples": 32, "sampling_rounds": 4}
 _OURS |= {"num_extra_samples": 0, "eikonal_points": 0.0}
-_TENTH = math.log(10) / 10  # beta starts at 0.1.
-_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "beta": "learned", "sdf_field.beta_init": _TENTH, "convergence": "batch"}
-_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "opacity_error": 0.1}
-_PAPER |= {"num_opacity_samples": 64, "num_extra_samples": 32, "eikonal_points": 0.5}
+_PAPER: dict[str, Any] = {**PAPER_NETWORKS, "beta": "learned", "convergence": "batch", "opacity_error": 0.1}
+_PAPER |= {"num_first_samples": 128, "num_more_samples": 128, "sampling_rounds": 5, "num_opacity_samples": 64}
+_PAPER |= {"num_extra_samples": 32, "eikonal_points": 0.5, "sdf_field.beta_init": math.log(10) / 10}  # 0.1
+_OBJECT = {**OUR_OBJECT, "num_opacity_samples": 0, "final_sharpness": 1500.0, "sdf_field.beta_init": 0.4}
+# A room stays fog for long, of which every sample would be evaluated in full. No mask shrinks it.
+_ROOM = {**OUR_ROOM, "num_opacity_samples": 24, "final_sharpness": 300.0, "sdf_field.beta_init": 0.3}
 
 PRESETS: Presets = {
-    ("ours", "object"): {**OUR_OBJECT, **_OURS, "num_opacity_samples": 0},
-    # A room stays fog for long, of which every sample would be evaluated in full.
-    ("ours", "room"): {**OUR_ROOM, **_OURS, "num_opacity_samples": 24},
-    ("paper", "object"): {**OUR_OBJECT, **_PAPER},
-    ("paper", "room"): {**OUR_ROOM, **_PAPER},
+    (style, kind): {**base, **own}
+    for style, own in (("ours", _OURS), ("paper", _PAPER))
+    for kind, base in (("object", _OBJECT), ("room", _ROOM))
 }
 
-_LEAST = {"sampling_rounds": 1, "num_first_samples": 1, "num_more_samples": 1, "num_opacity_samples": 0}
-_LEAST |= {"num_extra_samples": 0, "sharpness_steps": 1}
+_LEAST = dict.fromkeys(("sampling_rounds", "num_first_samples", "num_more_samples", "sharpness_steps"), 1)
+_LEAST |= dict.fromkeys(("num_opacity_samples", "num_extra_samples"), 0)
 
 
 @dataclass
@@ -58,7 +58,7 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     beta: Literal["learned", "scheduled"] | None = None
     """How the scale of the density becomes small: learned is the original's, with which foreground masks shrink the
     surface; scheduled makes 1 / beta a function of the step, even in its logarithm, from sdf-field.beta-init on."""
-    final_sharpness: float = 1500.0
+    final_sharpness: float | None = None
     """What 1 / beta is at the end of the schedule, in units of the unit sphere."""
     sharpness_steps: int = 16000
     """Training steps that the schedule takes; for a shorter run give fewer, about 80 % of the run."""

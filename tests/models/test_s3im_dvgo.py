@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import torch
 from nerfstudio.cameras.cameras import Cameras
-from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.cameras.rays import Frustums, RayBundle, RaySamples
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.engine.optimizers import AdamOptimizerConfig, Optimizers
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
+from nerfstudio.field_components.field_heads import FieldHeadNames
 
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import MARGIN, SceneSphere
@@ -158,6 +159,17 @@ def test_training_finds_the_ball_and_tightens_the_box_to_it():
     assert scalar_field(run.model).kind == "density"
 
 
+def test_the_field_answers_as_nerfstudios_do():
+    model = build(coarse_steps=2)
+    Run(model).steps(0, 4)
+    points, directions = torch.rand(2, 5, 3) - 0.5, torch.nn.functional.normalize(torch.randn(2, 5, 3), dim=-1)
+    nothing = torch.zeros(2, 5, 1)
+    found = model.field(RaySamples(Frustums(points, directions, nothing, nothing, nothing)))
+    torch.testing.assert_close(found[FieldHeadNames.DENSITY], model.field.density_at(points))
+    one = model.field.colours(points[1, 3:4], directions[1, 3:4], torch.tensor([0]))
+    torch.testing.assert_close(found[FieldHeadNames.RGB][1, 3], one[0])
+
+
 def test_what_is_occupied_only_shrinks():
     """At each scaling, in spite of the neighbours that count as occupied."""
     run = Run(build(coarse_steps=20, coarse_resolution=14, scaling_steps=(2, 4, 6), s3im=WITHOUT))
@@ -216,6 +228,21 @@ def test_kept_densities_are_the_same_under_the_fine_stages_shift():
     model.after_step(run.optimizers, 5)
     assert model.field.is_fine and model.field.resolution == (17, 17, 17)
     torch.testing.assert_close(model.field.density_at(points), before, rtol=1e-5, atol=0)
+
+
+def test_a_grid_of_colours_alone_has_a_coarse_stage_too():
+    run = Run(build(features=3))
+    assert not run.model.field.is_fine
+    run.steps(0, 7)
+    assert run.model.field.is_fine
+
+
+def test_a_coarse_stage_that_finds_nothing_keeps_the_box_and_says_so(capsys):
+    run = Run(build(mask_threshold=0.999, coarse_alpha_init=1e-6))
+    run.steps(0, 7)
+    assert run.model.field.is_fine and not run.model.field.alpha_mask.exists
+    assert torch.equal(run.model.field.aabb, torch.tensor([[-1.0] * 3, [1.0] * 3]))
+    assert "the whole box is kept" in " ".join(capsys.readouterr().out.split())
 
 
 def test_resolution_is_a_function_of_the_step():

@@ -83,6 +83,7 @@ def test_styles_decide_beta_and_search():
     assert [getattr(paper, name) for name in names] == ["learned", "batch", 64, 32, 0.5]
     of_object = S3IMVolSDFModel.decided(S3IMVolSDFModelConfig(), SceneFacts(scene_kind="object"))
     assert of_object.num_opacity_samples == 0
+    assert (of_object.final_sharpness, ours.final_sharpness) == (1500, 300)
     assert (ours.sdf_field.num_layers, paper.sdf_field.num_layers) == (2, 8)
     assert paper.sdf_field.beta_init == pytest.approx(math.log(10) / 10)
     assert ours.bounds == paper.bounds == "near-far"

@@ -67,7 +67,7 @@ def _parsed(name: str, config: Any, arguments: Sequence[str] | None) -> Any:
         return config
     import tyro
 
-    # As ns-train marks its union of all methods; of one method alone it is read in a tenth of the time.
+    # As ns-train marks its union of all methods.
     kind: Any = tyro.conf.SuppressFixed[tyro.conf.FlagConversionOff[type(config)]]
     return tyro.cli(kind, prog=f"s3im train {name}", default=config, args=list(arguments))
 

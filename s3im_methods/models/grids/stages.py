@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from nerfstudio.engine.optimizers import Optimizers
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -70,6 +71,11 @@ def _begin_fine(config: Any, field: DVGOField, optimizers: Optimizers) -> None:
     alphas = field.node_opacities(interval_of(config, field))
     if (alphas >= config.mask_threshold).any():
         field.alpha_mask.update(alphas, field.aabb, config.mask_threshold)
+    else:
+        CONSOLE.print(
+            f"[yellow]No voxel is {config.mask_threshold:g} opaque after the coarse stage, so the whole box is kept: "
+            "give --pipeline.model.coarse-steps more.[/yellow]"
+        )
     # A contracted grid holds all of space, and keeps its box.
     tightens = field.alpha_mask.exists and field.space.scale is None
     smaller = field.alpha_mask.occupied_box() if tightens else field.aabb.detach().clone()
