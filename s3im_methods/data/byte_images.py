@@ -153,7 +153,7 @@ class ByteImageDataManager(ScaledDataManager):
             name: Of the set.
             set_up: nerfstudio's own.
         """
-        with self._as_bytes(f"{name}_dataset"):
+        with self._as_bytes("train_dataset" if name == "train" else "eval_dataset"):
             set_up()
 
     @contextmanager

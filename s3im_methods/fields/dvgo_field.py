@@ -31,8 +31,8 @@ class DVGOField(nn.Module):
         box: Corners of the grids, ``[2, 3]``, in coordinates of ``space``.
         space: From scene points to the box's coordinates.
         resolution: Nodes along x, y and z at first.
-        width: Numbers per node of the colour grid at first: 3 for a coarse stage.
-        fine_width: Numbers per node of the colour grid once the network joins in.
+        coarse: Whether it begins with a coarse stage.
+        features: Numbers per node of the colour grid once the network joins in.
         alpha_inits: Opacity of a step of one base voxel where a raw density is 0, in the coarse and the fine stage.
         base_voxels: Voxels of the box whose side is the density's unit of length.
         network_width: Width of the network's hidden layers.
@@ -48,8 +48,8 @@ class DVGOField(nn.Module):
         box: Tensor,
         space: GridSpace,
         resolution: Sequence[int],
-        width: int,
-        fine_width: int,
+        coarse: bool,
+        features: int,
         alpha_inits: tuple[float, float],
         base_voxels: float,
         network_width: int,
@@ -57,19 +57,19 @@ class DVGOField(nn.Module):
         direction_octaves: int,
     ) -> None:
         super().__init__()
-        self.space, self.fine_width = space, fine_width
+        self.space, self.features = space, features
         self.shifts = shift_of(alpha_inits[0]), shift_of(alpha_inits[1])
         # A parameter, because a buffer that moves to a GPU is another tensor, and the model's collider holds this one.
         self.aabb = nn.Parameter(box.clone(), requires_grad=False)
         self.register_buffer("base_voxel", _side(box, base_voxels))
-        self.register_buffer("has_network", torch.tensor(width == fine_width))
+        self.register_buffer("has_network", torch.tensor(not coarse))
         self._read_back()
         self.density_grid = VoxelGrid(resolution, 1)
-        self.colour_grid = VoxelGrid(resolution, width)
+        self.colour_grid = VoxelGrid(resolution, 3 if coarse else features)
         self.direction_encoding = OctaveEncoding(3, direction_octaves)
         of_rays = 3 + self.direction_encoding.get_out_dim()
         self.network = MLP(
-            in_dim=fine_width + of_rays,
+            in_dim=features + of_rays,
             num_layers=network_layers,
             layer_width=network_width,
             out_dim=3,
@@ -156,7 +156,7 @@ class DVGOField(nn.Module):
             return torch.sigmoid(features)
         of_rays = [directions, self.direction_encoding(directions)]
         # What directions contribute to the first layer is computed once per ray.
-        columns = [self.fine_width, self.fine_width + 3]
+        columns = [self.features, self.features + 3]
         hidden = share_of(self.network, [features], [0], bias=False)
         hidden = hidden + share_of(self.network, of_rays, columns, bias=True).index_select(0, rays)
         return torch.sigmoid(features[:, :3] + after_first_layer(self.network, hidden))
@@ -174,7 +174,7 @@ class DVGOField(nn.Module):
     def add_network(self) -> None:
         """Let the network join in, and give the colour grid what it reads; colours stay as they are."""
         grid = self.colour_grid.values
-        wider = grid.new_zeros(*grid.shape[:3], self.fine_width)
+        wider = grid.new_zeros(*grid.shape[:3], self.features)
         wider[..., :3] = grid.detach()
         self.colour_grid.values = nn.Parameter(wider)
         self.has_network.fill_(True)

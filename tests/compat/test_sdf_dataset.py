@@ -1,6 +1,7 @@
 """nerfstudio's data set for neus on a scene of nerfstudio-data."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
@@ -14,7 +15,14 @@ read_scenes_without_priors()
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
-    size = {"width": 8, "height": 6, "train_views": 8, "test_views": 1, "light_samples": 1, "supersampling": 1}
+    size: dict[str, Any] = {
+        "width": 8,
+        "height": 6,
+        "train_views": 8,
+        "test_views": 1,
+        "light_samples": 1,
+        "supersampling": 1,
+    }
     scene = write_scene(RoomConfig(**size), tmp_path_factory.mktemp("scenes") / "room")
     parser = NerfstudioDataParserConfig(data=Path(scene), load_3D_points=False).setup()
     return parser.get_dataparser_outputs("train")

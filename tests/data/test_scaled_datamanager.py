@@ -153,6 +153,7 @@ def test_joined_cameras_have_what_each_camera_has(parser):
     joined = joined_cameras([cameras, cameras])
     assert joined.shape == (2 * TRAINING,) and joined.metadata is not None
     assert list(joined.metadata) == ["own"] and joined.metadata["own"][:, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert joined.distortion_params is not None and cameras.distortion_params is not None
     assert torch.equal(joined.distortion_params[TRAINING:], cameras.distortion_params)
 
 

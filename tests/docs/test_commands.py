@@ -101,8 +101,9 @@ def known_methods() -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def programs(monkeypatch):
-    """ns-process-data looks for the programs that it needs as soon as it has parsed its flags."""
+def programs(monkeypatch, tmp_path):
+    """ns-process-data looks for programs and makes its output folder as soon as it has parsed its flags."""
+    monkeypatch.chdir(tmp_path)
     for name in ("check_ffmpeg_installed", "check_colmap_installed"):
         monkeypatch.setattr(install_checks, name, lambda *_: None)
 

@@ -1,6 +1,7 @@
 """Harmonics of rough mirrors: against scipy, against the distribution that they are means of, and at the pole."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,12 @@ def directions(count: int) -> torch.Tensor:
 def by_scipy(points: torch.Tensor, degrees: list[int]) -> torch.Tensor:
     polar, azimuth = torch.acos(points[:, 2]).numpy(), torch.atan2(points[:, 1], points[:, 0]).numpy()
 
-    def harmonic(degree: int, order: int) -> np.ndarray:
+    def harmonic(degree: int, order: int) -> Any:
         if hasattr(special, "sph_harm_y"):
             return special.sph_harm_y(degree, order, polar, azimuth)
-        return special.sph_harm(order, degree, azimuth, polar)
+        return special.sph_harm(order, degree, azimuth, polar)  # type: ignore[attr-defined]
 
-    found = np.stack([harmonic(degree, order) for degree in degrees for order in range(degree + 1)], axis=-1)
+    found: Any = np.stack([harmonic(degree, order) for degree in degrees for order in range(degree + 1)], axis=-1)
     return torch.from_numpy(np.concatenate([found.real, found.imag], axis=-1))
 
 

@@ -14,6 +14,12 @@ from s3im_methods.models.compared_colours import noted_colours
 class Model(nn.Module):
     """Has the parts that are given."""
 
+    rgb_loss: Any
+    renderer_rgb: Any
+    photometric: Any
+    of_normals: Any
+    of_depth: Any
+
     def __init__(self, **parts: Any) -> None:
         super().__init__()
         for name, part in parts.items():
@@ -51,10 +57,12 @@ def test_of_coarse_and_fine_it_is_the_fine_pair_which_comes_last_or_is_an_output
     model, coarse, fine = Model(rgb_loss=nn.MSELoss()), colours(0.1), colours(0.2)
 
     def fine_last():
-        model.rgb_loss(coarse, IMAGE), model.rgb_loss(fine, IMAGE)
+        model.rgb_loss(coarse, IMAGE)
+        model.rgb_loss(fine, IMAGE)
 
     def fine_first():
-        model.rgb_loss(fine, IMAGE), model.rgb_loss(coarse, IMAGE)
+        model.rgb_loss(fine, IMAGE)
+        model.rgb_loss(coarse, IMAGE)
 
     assert final(model, {}, fine_last).predicted is fine
     assert final(model, {"rgb_fine": fine, "rgb_coarse": coarse}, fine_first).predicted is fine

@@ -230,6 +230,13 @@ def test_kept_densities_are_the_same_under_the_fine_stages_shift():
     torch.testing.assert_close(model.field.density_at(points), before, rtol=1e-5, atol=0)
 
 
+def test_a_grid_of_colours_alone_has_a_coarse_stage_too():
+    run = Run(build(features=3))
+    assert not run.model.field.is_fine
+    run.steps(0, 7)
+    assert run.model.field.is_fine
+
+
 def test_a_coarse_stage_that_finds_nothing_keeps_the_box_and_says_so(capsys):
     run = Run(build(mask_threshold=0.999, coarse_alpha_init=1e-6))
     run.steps(0, 7)

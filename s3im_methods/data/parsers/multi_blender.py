@@ -105,12 +105,13 @@ def _read_split(path: Path, split: str) -> dict[str, list[Any]]:
 
 def _check_column(values: Any, count: int, shape: tuple[int, ...], what: str) -> None:
     kind = str if what.startswith("The column file_path") else (int, float)
+    found, fits = np.empty(0), False
     try:
         found = np.array(values)
         fits = found.shape == (count, *shape) and count > 0 and (kind is str) == (found.dtype.kind == "U")
         fits = fits and (kind is str or (found.dtype.kind in "iuf" and bool(np.isfinite(found).all())))
     except ValueError:
-        fits = False
+        pass
     if not fits:
         each = f"{shape[0]} x {shape[1]} numbers" if shape else "one name" if kind is str else "one number"
         raise InputError(f"{what} does not hold {each} for each of {count} images: convert the scene again.")

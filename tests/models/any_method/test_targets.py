@@ -35,7 +35,14 @@ def with_the_toy(monkeypatch):
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory) -> Path:
-    size = {"width": 24, "height": 18, "train_views": 8, "test_views": 2, "light_samples": 4, "supersampling": 1}
+    size: dict[str, Any] = {
+        "width": 24,
+        "height": 18,
+        "train_views": 8,
+        "test_views": 2,
+        "light_samples": 4,
+        "supersampling": 1,
+    }
     return write_scene(RoomConfig(**size), tmp_path_factory.mktemp("scenes") / "room")
 
 

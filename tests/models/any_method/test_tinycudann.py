@@ -1,5 +1,7 @@
 """What stands in for tinycudann: right numbers, the right sizes, and no trace when a model is built."""
 
+from typing import Any
+
 import pytest
 import torch
 import toy_plugin
@@ -22,6 +24,8 @@ from s3im_methods.models.any_method.tinycudann import (
 GRID = {"n_levels": 3, "n_features_per_level": 2, "log2_hashmap_size": 8, "base_resolution": 4, "per_level_scale": 2.0}
 
 pytestmark = pytest.mark.skipif(external.TCNN_EXISTS, reason="tinycudann is installed")
+
+FIELD: Any = sdf_field
 
 
 @pytest.mark.parametrize("kind", [{"otype": "HashGrid"}, {"otype": "Grid", "type": "Hash"}])
@@ -68,14 +72,14 @@ def test_what_nothing_stands_in_for_is_refused_in_a_sentence(what, ask):
 
 def test_other_names_of_the_module_are_refused_too():
     with stand_in_for_tinycudann(ToyModel), pytest.raises(InputError, match="'free_temporary_memory'"):
-        sdf_field.tcnn.free_temporary_memory()
+        FIELD.tcnn.free_temporary_memory()
 
 
 def test_names_are_as_before_when_the_model_is_built():
     raises = external.tcnn
     with stand_in_for_tinycudann(ToyModel):
-        assert sdf_field.tcnn is not raises and hasattr(toy_plugin, "tcnn")
-    assert sdf_field.tcnn is raises and external.tcnn is raises and not hasattr(toy_plugin, "tcnn")
+        assert FIELD.tcnn is not raises and hasattr(toy_plugin, "tcnn")
+    assert FIELD.tcnn is raises and external.tcnn is raises and not hasattr(toy_plugin, "tcnn")
 
 
 def test_a_plugin_that_has_not_even_the_name_is_built_and_one_line_says_so(capsys):

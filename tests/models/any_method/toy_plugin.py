@@ -62,9 +62,10 @@ class ToyModel(Model):
 
     def get_loss_dict(self, outputs: Any, batch: Any, metrics_dict: Any = None) -> dict[str, Any]:
         image = batch["image"][..., :3].to(self.device)
+        first: Any = next(self.net.children())
         return {
             "photo": 2 * self.photometric(outputs["colour"], image),
-            "smooth": 0.01 * self.smoothness(self.net[0].weight[:, :3], torch.zeros(self.config.width, 3)),
+            "smooth": 0.01 * self.smoothness(first.weight[:, :3], torch.zeros(self.config.width, 3)),
             "count": 3,
         }
 
@@ -107,10 +108,11 @@ class ToyPipeline(VanillaPipeline):
         self.datamanager = config.datamanager.setup(
             device=device, test_mode=test_mode, world_size=world_size, local_rank=local_rank
         )
+        dataset: Any = self.datamanager.train_dataset
         self._model = config.model.setup(
-            scene_box=self.datamanager.train_dataset.scene_box,
-            num_train_data=len(self.datamanager.train_dataset),
-            metadata=self.datamanager.train_dataset.metadata,
+            scene_box=dataset.scene_box,
+            num_train_data=len(dataset),
+            metadata=dataset.metadata,
             device=device,
             toy_argument="from the pipeline",
         )
