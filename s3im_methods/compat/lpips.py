@@ -41,8 +41,6 @@ class CachedLPIPS:
     def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:
         """LPIPS of two image batches ``[B, 3, H, W]``, or NaN where the backbone's weights are not at hand or the
         images have fewer than 32 pixels a side."""
-        if min(predicted.shape[-2:]) < _SMALLEST_SIDE:
-            return predicted.new_tensor(float("nan"))
         if self._metric is None:
             weights = weights_path(self.net_type)
             if not weights.exists():
@@ -53,6 +51,9 @@ class CachedLPIPS:
             from torchmetrics.image import lpip
 
             self._metric = lpip.LearnedPerceptualImagePatchSimilarity(net_type=self.net_type, **self.kwargs)  # type: ignore[arg-type]
+        if min(predicted.shape[-2:]) < _SMALLEST_SIDE:
+            _announce(f"LPIPS is left out for images of fewer than {_SMALLEST_SIDE} pixels a side.")
+            return predicted.new_tensor(float("nan"))
         return self._metric.to(predicted.device)(predicted, target)
 
 

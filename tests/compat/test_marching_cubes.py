@@ -121,7 +121,7 @@ def test_a_coarse_mask_is_refused():
 
 
 def test_a_pipeline_for_evaluation_puts_it_where_the_command_finds_it(stock, monkeypatch):
-    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
+    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_, **__: None)
     config = SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None))
     S3IMPipeline(config, "cpu", "inference")  # type: ignore[arg-type]
     for module in (marching_cubes, exporter):

@@ -133,7 +133,7 @@ def test_a_textured_mesh_shows_each_face_its_own_colour(stock, tmp_path):
 
 
 def test_a_pipeline_for_evaluation_applies_it_once(stock, monkeypatch):
-    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
+    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_, **__: None)
     config = SimpleNamespace(model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None))
     S3IMPipeline(config, "cpu", "inference")  # type: ignore[arg-type]
     once = getattr(texture_utils, NAME)

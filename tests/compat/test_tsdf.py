@@ -117,7 +117,7 @@ def test_it_is_applied_once(stock):
 
 
 def test_a_pipeline_for_evaluation_applies_it(stock, monkeypatch):
-    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
+    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_, **__: None)
     config: Any = SimpleNamespace(
         model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)
     )

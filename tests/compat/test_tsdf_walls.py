@@ -98,7 +98,7 @@ def test_vertices_on_voxels_and_beside_them():
 
 
 def test_it_is_applied_once_and_by_a_pipeline_for_evaluation(stock, monkeypatch):
-    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_: None)
+    monkeypatch.setattr(VanillaPipeline, "__init__", lambda *_, **__: None)
     config: Any = SimpleNamespace(
         model=SimpleNamespace(_target=S3IMMixin), datamanager=SimpleNamespace(dataparser=None)
     )

@@ -65,9 +65,10 @@ def fake_world() -> Iterator[FakeTensorMode]:
         torch.backends.cudnn.enabled, hash_grid.gpu_kernels = own[2:]
 
 
-def _some_places(values: torch.Tensor) -> torch.Tensor:
+def _some_places(values: torch.Tensor, as_tuple: bool = False) -> Any:
     """How many places are not 0 depends on values, which nobody has: half of them."""
-    return values.new_zeros(max(1, values.numel() // 2), values.dim(), dtype=torch.long)
+    places = values.new_zeros(max(1, values.numel() // 2), values.dim(), dtype=torch.long)
+    return places.unbind(1) if as_tuple else places
 
 
 def _gradients(outputs: Any, inputs: Any, *_: Any, **__: Any) -> tuple[torch.Tensor, ...]:

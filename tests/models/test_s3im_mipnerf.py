@@ -10,6 +10,7 @@ from short_training import losses_of_training
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
+from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.s3im_mipnerf import S3IMMipNeRFModel, S3IMMipNeRFModelConfig
 
 SMALL = {"num_coarse_samples": 16, "num_importance_samples": 16, "num_layers": 7, "hidden_dim": 32, "num_octaves": 6}
@@ -33,7 +34,7 @@ def batch(step: int) -> tuple[RayBundle, dict]:
 
 
 def test_it_trains_on_both_passes_and_with_s3im():
-    model = build()
+    model = build(s3im=S3IMConfig(balance="add"))
     history = losses_of_training(model, batch, 30, learning_rate=3e-3)
     assert history[0].keys() == {"rgb_loss", "rgb_loss_coarse", "s3im_loss"}
     assert history[-1]["rgb_loss"] < 0.5 * history[0]["rgb_loss"]

@@ -1,6 +1,7 @@
 """What dense grids take in memory, said and refused before they are made."""
 
-import psutil
+import math
+
 import torch
 
 from s3im_methods.errors import InputError
@@ -33,10 +34,19 @@ def check_memory(nodes: float, width: int, device: torch.device | str) -> None:
     """
     on_cpu = torch.device(device).type == "cpu"
     needed = grid_bytes(nodes, width, dense_gradient=not on_cpu)
-    free = psutil.virtual_memory().available if on_cpu else torch.cuda.mem_get_info(device)[0]
+    free = _free_on_cpu() if on_cpu else torch.cuda.mem_get_info(device)[0]
     if needed > free:
         side = int((nodes * free / needed) ** (1 / 3))
         raise InputError(
             f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB in training and {free / 1e9:.1f} GB "
             f"are free: give --pipeline.model.resolution {side} or less."
         )
+
+
+def _free_on_cpu() -> float:
+    try:
+        import psutil
+    except ImportError:
+        # A host with a GPU may have nothing but what a training needs.
+        return math.inf
+    return psutil.virtual_memory().available
