@@ -21,10 +21,6 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
     Args:
         options: More options of ``numba.njit``, such as ``fastmath`` and ``inline``.
-
-    Example:
-        >>> compiled()(lambda x: x + 1)(2)
-        3
     """
     options = {"nogil": True, "error_model": "numpy", **options}
 

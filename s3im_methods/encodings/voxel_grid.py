@@ -56,7 +56,7 @@ class VoxelGrid(ResampledGrid, nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Values ``[n, width]`` at points ``[n, 3]`` in [-1, 1]; 0 outside. The points get no gradient."""
-        if runs_kernels(self.values):
+        if runs_kernels(self.values) and points.device == self.values.device:
             return _Gather.apply(points.detach().contiguous(), self.values, self.slots())  # type: ignore[return-value]
         return interpolated(self.values, points.detach())
 
