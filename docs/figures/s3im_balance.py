@@ -29,7 +29,7 @@ def pulls(variance: float, weight: float) -> tuple[float, float, float]:
     colours = truth + ERROR * torch.randn(RAYS, 3, generator=random, dtype=torch.float64)
     colours.requires_grad_()
     own, added = (colours - truth).square().mean(), weight * S3IM()(colours, truth)
-    factor = balance_factor(own, added, colours)
+    factor = balance_factor(*(torch.autograd.grad(loss, colours, retain_graph=True)[0] for loss in (own, added)))
     losses = (own, own + added, factor * (own + added))
     alone, both, kept = (torch.autograd.grad(loss, colours, retain_graph=True)[0].flatten() for loss in losses)
     cosine = torch.dot(alone, kept) / (alone.norm() * kept.norm())

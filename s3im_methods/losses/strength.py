@@ -5,52 +5,69 @@ therefore does two things: it turns the direction of the pull, and it makes the 
 every regulariser counts that much less. The factors here take the two apart: the control has S3IM's strength without
 its direction, and S3IM in balance has its direction without its strength.
 
-Symbols: g is the gradient of the method's own loss with respect to the rendered colours, h that of the added one.
+Symbols: g is the gradient of the method's own loss with respect to the rendered colours, h that of the added one, which
+is weighted already.
 """
 
 import torch
 from torch import Tensor
 
 
-def control_factor(own: Tensor, added: Tensor, colours: Tensor) -> Tensor:
-    """By how much to multiply ``own`` so that it pulls as hard as ``own + added``: ``|g + h| / |g|``.
+def pull(loss: Tensor, colours: Tensor) -> Tensor | None:
+    """The gradient of a loss at the rendered colours; the graph stays, for the step's own backward pass.
 
     Args:
-        own: The method's own loss of the colours, a scalar.
-        added: The loss that a variant under test adds to it, weighted, a scalar.
-        colours: The rendered colours that both were computed from, of any shape; they need gradients.
+        loss: A scalar.
+        colours: Rendered colours of any shape; they need gradients.
 
     Returns:
-        The ratio of the Euclidean norms, a scalar without gradient, in float32 or float64; 1 where ``own`` has no
-        gradient, because no factor can help then.
+        A tensor of the colours' shape, or None where the loss does not depend on them.
 
     Example:
         >>> colours = torch.tensor([0.5], requires_grad=True)
-        >>> control_factor(colours.square().sum(), 3 * colours.sum(), colours).item()
+        >>> pull(colours.square().sum(), colours), pull(torch.ones(()), colours)
+        (tensor([1.]), None)
+    """
+    if not loss.requires_grad:
+        return None
+    return torch.autograd.grad(loss, colours, retain_graph=True, allow_unused=True)[0]
+
+
+def control_factor(own: Tensor, added: Tensor) -> Tensor:
+    """By how much to multiply the method's own loss so that it pulls as hard as with the added one: ``|g + h| / |g|``.
+
+    Args:
+        own: g, of any shape.
+        added: h, of the same shape.
+
+    Returns:
+        The ratio of the Euclidean norms, a scalar in float32 or float64; 1 where g is 0, because no factor can help
+        then.
+
+    Example:
+        >>> control_factor(torch.tensor([1.0]), torch.tensor([3.0])).item()
         4.0
     """
-    alone, both = _pulls(own, added, colours)
+    alone, both = _length(own), _length(own + added)
     return torch.where(alone > 0, both / alone, 1.0)
 
 
-def balance_factor(own: Tensor, added: Tensor, colours: Tensor) -> Tensor:
-    """By how much to multiply ``own + added`` so that it pulls no harder than ``own`` alone: ``|g| / |g + h|``.
+def balance_factor(own: Tensor, added: Tensor) -> Tensor:
+    """By how much to multiply both losses so that they pull no harder than the method's own alone: ``|g| / |g + h|``.
 
     Args:
-        own: The method's own loss of the colours, a scalar.
-        added: The loss that is added to it, weighted, a scalar.
-        colours: The rendered colours that both were computed from, of any shape; they need gradients.
+        own: g, of any shape.
+        added: h, of the same shape.
 
     Returns:
-        The ratio of the Euclidean norms, a scalar without gradient, in float32 or float64; 1 where the sum has no
-        gradient. Where the two cancel almost, the factor is at most :data:`MOST_BALANCE`.
+        The ratio of the Euclidean norms, a scalar in float32 or float64; 1 where g + h is 0. Where the two cancel
+        almost, the factor is at most :data:`MOST_BALANCE`.
 
     Example:
-        >>> colours = torch.tensor([0.5], requires_grad=True)
-        >>> balance_factor(colours.square().sum(), 3 * colours.sum(), colours).item()
+        >>> balance_factor(torch.tensor([1.0]), torch.tensor([3.0])).item()
         0.25
     """
-    alone, both = _pulls(own, added, colours)
+    alone, both = _length(own), _length(own + added)
     return torch.where(both > 0, alone / both, 1.0).clamp(max=MOST_BALANCE)
 
 
@@ -58,10 +75,5 @@ MOST_BALANCE = 10.0
 """Two gradients that nearly cancel leave a direction that is mostly rounding, which must not be made strong."""
 
 
-def _pulls(own: Tensor, added: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
-    """The lengths of g and of g + h, without gradient; the graph stays, for the step's own backward pass."""
-    lengths = []
-    for loss in (own, own + added):
-        (gradient,) = torch.autograd.grad(loss, colours, retain_graph=True)
-        lengths.append(torch.linalg.vector_norm(gradient, dtype=torch.promote_types(gradient.dtype, torch.float32)))
-    return lengths[0], lengths[1]
+def _length(gradient: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(gradient, dtype=torch.promote_types(gradient.dtype, torch.float32))

@@ -21,7 +21,7 @@ from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
-from s3im_methods.losses.strength import balance_factor, control_factor
+from s3im_methods.losses.strength import balance_factor, control_factor, pull
 from s3im_methods.models.compared_colours import noted_colours
 from s3im_methods.models.s3im_term import S3IMTerm
 
@@ -125,10 +125,13 @@ class S3IMLosses(_Base):
         settings = self.s3im.config
         if settings.role == "loss" and settings.balance == "add":
             return losses | {"s3im_loss": s3im_loss}
-        own = _terms_of(losses, pair.predicted)
+        own = _pulls_of(losses, pair.predicted)
+        added = pull(s3im_loss, pair.predicted)
         strength = control_factor if settings.role == "control" else balance_factor
-        factor = strength(functools.reduce(torch.add, own.values()), s3im_loss, pair.predicted)
-        losses = losses | {name: loss * factor for name, loss in own.items()}
+        factor = strength(
+            functools.reduce(torch.add, own.values()), torch.zeros_like(pair.predicted) if added is None else added
+        )
+        losses = losses | {name: losses[name] * factor for name in own}
         return losses if settings.role == "control" else losses | {"s3im_loss": s3im_loss * factor}
 
     def get_image_metrics_and_images(
@@ -139,14 +142,11 @@ class S3IMLosses(_Base):
         return {k: v for k, v in metrics.items() if not ("lpips" in k and math.isnan(v))}, images
 
 
-def _terms_of(losses: dict[str, Tensor], colours: Tensor) -> dict[str, Tensor]:
-    """The terms that have a gradient at the rendered colours."""
-    found = {}
-    for name, loss in losses.items():
-        if isinstance(loss, Tensor) and loss.requires_grad:
-            (gradient,) = torch.autograd.grad(loss, colours, retain_graph=True, allow_unused=True)
-            if gradient is not None:
-                found[name] = loss
+def _pulls_of(losses: dict[str, Tensor], colours: Tensor) -> dict[str, Tensor]:
+    """The gradients at the rendered colours of the terms that have one."""
+    # Losses of other methods may hold plain numbers.
+    pulls = {name: pull(loss, colours) for name, loss in losses.items() if isinstance(loss, Tensor)}
+    found = {name: gradient for name, gradient in pulls.items() if gradient is not None}
     if not found:
         raise InputError(
             "None of the model's losses has a gradient at the colours that S3IM compares, so that it cannot be weighed "
