@@ -1,7 +1,7 @@
 """``s3im-mipnerf``."""
 
-from s3im_methods.methods.common import adam, method, warm_adam
-from s3im_methods.methods.nerfacto import lite_nerfacto
+from s3im_methods.methods.common import method, warm_adam
+from s3im_methods.methods.nerfacto import LITE_RUN, lite_nerfacto, lite_optimizers
 from s3im_methods.models.s3im_mip_grid import S3IMMipGridModelConfig
 from s3im_methods.models.s3im_mipnerf import S3IMMipNeRFModelConfig
 
@@ -9,15 +9,8 @@ s3im_mipnerf_lite = method(
     "s3im-mipnerf-lite",
     "mip-NeRF on hash grids, sized for a laptop without a GPU, trained with S3IM: pictures without aliasing.",
     model=S3IMMipGridModelConfig(**lite_nerfacto()),
-    optimizers={
-        "proposal_networks": adam(1e-2, 2e-3, 4000),
-        "fields": adam(1e-2, 2e-3, 4000),
-        "camera_opt": adam(1e-3, 1e-4, 4000),
-    },
-    rays=1024,
-    max_num_iterations=4000,
-    steps_per_eval_image=500,
-    steps_per_save=500,
+    optimizers=lite_optimizers(),
+    **LITE_RUN,
 )
 
 s3im_mipnerf = method(

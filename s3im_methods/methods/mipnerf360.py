@@ -7,7 +7,7 @@ from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.methods.common import adam, method, warm_adam
-from s3im_methods.methods.nerfacto import lite_nerfacto
+from s3im_methods.methods.nerfacto import LITE_RUN, lite_nerfacto
 from s3im_methods.models.s3im_mipnerf360 import S3IMMipNeRF360ModelConfig
 
 _STEPS = 250_000
@@ -67,9 +67,6 @@ s3im_mipnerf360_lite = method(
         "camera_opt": adam(1e-3, 1e-4, 4000),
         "depth_alignment": adam(1e-3, 1e-4, 4000),
     },
-    rays=1024,
-    max_num_iterations=4000,
     data_manager=_depth_if_there,
-    steps_per_eval_image=500,
-    steps_per_save=500,
+    **LITE_RUN,
 )

@@ -40,6 +40,23 @@ def lite_nerfacto() -> dict[str, Any]:
     }
 
 
+def lite_optimizers() -> dict[str, dict]:
+    """Of the lite methods on nerfacto's hash grids that have no warm-up; each gets objects of its own."""
+    return {
+        "proposal_networks": adam(1e-2, 2e-3, 4000),
+        "fields": adam(1e-2, 2e-3, 4000),
+        "camera_opt": adam(1e-3, 1e-4, 4000),
+    }
+
+
+LITE_RUN: dict[str, int] = {
+    "rays": 1024,
+    "max_num_iterations": 4000,
+    "steps_per_eval_image": 500,
+    "steps_per_save": 500,
+}
+"""Length of a lite run on nerfacto's hash grids, and what happens at which of its steps."""
+
 s3im_nerfacto = method(
     "s3im-nerfacto",
     "Nerfacto at full size, trained with S3IM.",
@@ -59,15 +76,8 @@ s3im_nerfacto_lite = method(
     "s3im-nerfacto-lite",
     "Nerfacto sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
     model=S3IMNerfactoModelConfig(**lite_nerfacto()),
-    optimizers={
-        "proposal_networks": adam(1e-2, 2e-3, 4000),
-        "fields": adam(1e-2, 2e-3, 4000),
-        "camera_opt": adam(1e-3, 1e-4, 4000),
-    },
-    rays=1024,
-    max_num_iterations=4000,
-    steps_per_eval_image=500,
-    steps_per_save=500,
+    optimizers=lite_optimizers(),
+    **LITE_RUN,
 )
 
 s3im_depth_nerfacto = method(
@@ -97,9 +107,6 @@ s3im_depth_nerfacto_lite = method(
         "camera_opt": adam(1e-3, 1e-4, 4000),
         "depth_alignment": adam(1e-3, 1e-4, 4000),
     },
-    rays=1024,
-    max_num_iterations=4000,
     data_manager=DepthDataManagerConfig,
-    steps_per_eval_image=500,
-    steps_per_save=500,
+    **LITE_RUN,
 )
