@@ -49,7 +49,7 @@ def lite_optimizers() -> dict[str, dict]:
     }
 
 
-LITE_RUN: dict[str, int] = {
+LITE_RUN: dict[str, Any] = {
     "rays": 1024,
     "max_num_iterations": 4000,
     "steps_per_eval_image": 500,
