@@ -9,6 +9,7 @@ from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from short_runs import short_config, train
 from short_training import losses_of_training
+from surface_rays import batch
 
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts
@@ -36,24 +37,6 @@ def build(facts: SceneFacts | None = None, sdf_field: dict[str, Any] | None = No
         return config.setup(
             scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata={"scene_facts": facts}
         )
-
-
-def batch(step: int = 0, rays: int = 32, distance: float = 3.0) -> tuple[RayBundle, dict[str, Any]]:
-    """Rays from around the unit sphere towards its inside."""
-    random = torch.Generator().manual_seed(step)
-    origins = distance * torch.nn.functional.normalize(torch.randn(rays, 3, generator=random), dim=-1)
-    targets = 0.5 * torch.randn(rays, 3, generator=random)
-    images = torch.randint(0, 3, (rays, 1), generator=random)
-    bundle = RayBundle(
-        origins,
-        torch.nn.functional.normalize(targets - origins, dim=-1),
-        torch.full((rays, 1), 1e-4),
-        camera_indices=images,
-        metadata={"directions_norm": 1 + torch.rand(rays, 1, generator=random)},
-    )
-    found = {"image": torch.rand(rays, 3, generator=random), "fg_mask": torch.ones(rays, 1)}
-    found |= {"indices": torch.cat([images] * 3, dim=1), "depth_image": torch.full((rays, 1), 2.5)}
-    return bundle, found
 
 
 @pytest.mark.parametrize(("style", "kind"), KINDS)
