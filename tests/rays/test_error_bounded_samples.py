@@ -7,30 +7,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.model_components.ray_samplers import UniformLinDispPiecewiseSampler, UniformSampler
-from torch.nn.functional import normalize
+from rays_at_a_ball import ball, rays
 
 from s3im_methods.fields.laplace_opacity import laplace_density
 from s3im_methods.rays.error_bound import opacity_error
 from s3im_methods.rays.error_bounded_samples import ErrorBound, ErrorBoundedSampler
 from s3im_methods.rays.known_distances import KnownDistances
-from s3im_methods.rays.sphere_bounds import SphereBounds
 
 SMALL = ErrorBound(first=16, more=12, looks=3, eps=0.1, convergence="ray", drawn=24, extra=0)
-
-
-def ball(points: torch.Tensor, radius: float = 0.5) -> torch.Tensor:
-    return points.norm(dim=-1) - radius
-
-
-def rays(seed: int = 0, count: int = 20, distance: float = 3.0, spread: float = 0.6) -> RayBundle:
-    """Rays at the unit sphere, most of which hit the ball, and some of which miss even the sphere."""
-    random = torch.Generator().manual_seed(seed)
-    origins = distance * normalize(torch.randn(count, 3, generator=random), dim=-1)
-    targets = spread * torch.randn(count, 3, generator=random)
-    bundle = RayBundle(origins, normalize(targets - origins, dim=-1), torch.ones(count, 1))
-    return SphereBounds(torch.zeros(3), 1.0)(bundle)
 
 
 def sampler(chosen: ErrorBound = SMALL, training: bool = False, first: Any = UniformSampler) -> ErrorBoundedSampler:
