@@ -72,8 +72,9 @@ class ExportMeshCommand:
     resolution: int = 256
     """Cells along the longest side of the box."""
     level: float | None = None
-    """Value on the surface, per scene unit for densities. If not set: 0 for signed distances, 0.5 for occupancies; for
-    densities, the value that three quarters of the surface seen by the training cameras exceed."""
+    """Value on the surface, per scene unit for densities. If not set: 0 for signed distances, or where masks put the
+    outline of s3im-volsdf, which a line says; 0.5 for occupancies; for densities, the value that three quarters of
+    the surface seen by the training cameras exceed."""
     components: int = 1
     """Keep this many separate parts, the largest ones; 0 keeps all."""
     file_format: Literal["ply", "obj", "glb"] = "ply"
