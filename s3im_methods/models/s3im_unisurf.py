@@ -97,6 +97,8 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         for name, least in _LEAST.items():
             if getattr(config, name) < least:
                 refuse(name, getattr(config, name), f"give {least} or more")
+        if not 0 <= config.eikonal_points < float("inf"):
+            refuse("eikonal_points", config.eikonal_points, "give a number of points per ray, 0 or more")
         for name in ("interval_start", "interval_end", "smoothness_reach"):
             if not 0 < getattr(config, name) < float("inf"):
                 refuse(name, getattr(config, name), "give a length above 0, in radii of the scene's sphere")
