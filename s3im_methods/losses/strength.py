@@ -71,6 +71,36 @@ def balance_factor(own: Tensor, added: Tensor) -> Tensor:
     return torch.where(both > 0, alone / both, 1.0).clamp(max=MOST_BALANCE)
 
 
+def balanced(own: Tensor, added: Tensor, colours: Tensor) -> Tensor:
+    """Two losses of the rendered colours in balance: ``c (own + added)`` with c the :func:`balance_factor`.
+
+    This is the default of all methods, for a training loop of your own. Other terms, such as regularisers, are added
+    to the result.
+
+    Args:
+        own: The method's own loss of the colours, a scalar.
+        added: The weighted S3IM loss, a scalar.
+        colours: The rendered colours that both losses compare, of any shape; they need gradients.
+
+    Returns:
+        A scalar. Its gradient at the colours is as long as that of ``own``, and points as that of ``own + added``.
+
+    Raises:
+        ValueError: If one of the losses has no gradient at the colours.
+
+    Example:
+        >>> colours = torch.tensor([0.5], requires_grad=True)
+        >>> loss = balanced(colours.square().sum(), 3 * colours.sum(), colours)
+        >>> pull(loss, colours)
+        tensor([1.])
+    """
+    pulls = [pull(loss, colours) for loss in (own, added)]
+    if pulls[0] is None or pulls[1] is None:
+        name = "own" if pulls[0] is None else "added"
+        raise ValueError(f"The loss {name!r} has no gradient at the colours: give the tensor that both losses compare.")
+    return balance_factor(pulls[0], pulls[1]) * (own + added)
+
+
 MOST_BALANCE = 10.0
 """Two gradients that nearly cancel leave a direction that is mostly rounding, which must not be made strong."""
 
