@@ -50,24 +50,21 @@ def of_mesh(path: Path, camera: Cameras, to_world: Any) -> NDArray[np.uint8]:
     return np.repeat(shade.reshape(*rays.shape, 1), 3, axis=-1).astype(np.uint8)
 
 
-def of_run(config: Path, mesh: Path, only_mesh: bool) -> tuple[str, dict[str, NDArray]]:
-    """The method's name, and its pictures by their captions, ``[H, W, 3]`` of 0 to 255."""
+def of_run(config: Path, mesh: Path, only_mesh: bool) -> dict[str, NDArray[np.uint8]]:
+    """Pictures ``[H, W, 3]`` by their captions: of the mesh alone, by the method's name, or of all there is."""
     settings, pipeline, _ = load_run(config, test_mode="test")
     model: Any = pipeline.model
     data: Any = pipeline.datamanager.eval_dataset
-    camera = data.cameras[VIEW : VIEW + 1]
-    fine = data.cameras[VIEW : VIEW + 1]
+    camera, fine = (data.cameras[VIEW : VIEW + 1] for _ in range(2))
     fine.rescale_output_resolution(FINER * SIDE / float(fine.width.max()))
-    clay = of_mesh(mesh, fine, lambda points: world_frame(training_split(pipeline.datamanager)).to_world(points))
+    clay = of_mesh(mesh, fine, world_frame(training_split(pipeline.datamanager)).to_world)
     if only_mesh:
-        return settings.method_name, {settings.method_name: clay}
+        return {settings.method_name: clay}
     with torch.no_grad():
         found = model.get_outputs_for_camera(camera)
-    image = data.get_image_float32(VIEW)
-    truth = model.renderer_rgb.blend_background(image) if image.shape[-1] == 4 else image
+    truth = model.renderer_rgb.blend_background(data.get_image_float32(VIEW))
     tiles = {"truth": truth, "render": found["rgb"], "normals": found["normals"]}
-    pixels = {name: (255 * tile.clamp(0, 1)).byte().numpy() for name, tile in tiles.items()}
-    return settings.method_name, {**pixels, "mesh": clay}
+    return {name: (255 * tile.clamp(0, 1)).byte().numpy() for name, tile in tiles.items()} | {"mesh": clay}
 
 
 def draw(tiles: dict[str, NDArray]) -> Image.Image:
@@ -86,5 +83,5 @@ if __name__ == "__main__":
     runs = list(zip(rest[::2], rest[1::2], strict=True))
     shown: dict[str, NDArray] = {}
     for config, mesh in runs:
-        shown |= of_run(config, mesh, len(runs) > 1)[1]
+        shown |= of_run(config, mesh, only_mesh=len(runs) > 1)
     draw(shown).save(picture, quality=88)

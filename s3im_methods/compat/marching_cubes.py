@@ -6,8 +6,7 @@ and joins crops of 512 nodes without merging their vertices, so the mesh falls a
 and fails later. We replace nerfstudio's function by the pack's sparse marching cubes. The command itself still wants a
 resolution that is a multiple of 512; ``s3im export-mesh`` takes any.
 
-The command knows signed distances only. A threshold of 0 means the surface: of a model with an occupancy the level of
-one half, and of others their ``surface_level()``.
+The command knows signed distances only. For a model with an occupancy, a threshold of 0 means the level of one half.
 """
 
 import dataclasses
@@ -41,15 +40,11 @@ def replace_marching_cubes(device: torch.device | str, model: Any = None) -> Non
 
     Args:
         device: Where the model is; the one of the pipeline that was built last counts.
-        model: Itself; with a ``surface_kind`` of "occupancy" its field's opacity rule has the function. Others may have
-            a ``surface_level()``.
+        model: Itself; with a ``surface_kind`` of "occupancy" its field's opacity rule has the function.
     """
     keywords: dict[str, Any] = {"device": device}
     if getattr(model, "surface_kind", "sdf") == "occupancy":
         keywords["occupancy_of"] = model.field.opacity.occupancy
-    elif hasattr(model, "surface_level"):
-        # Asked later, because the checkpoint is not loaded yet.
-        keywords["zero_of"] = model.surface_level
     for name in _MODULES:
         module = sys.modules.get(name)
         if hasattr(module, _NAME):
@@ -66,7 +61,6 @@ def sparse_marching_cubes(
     coarse_mask: Tensor | None = None,
     device: torch.device | str = "cpu",
     occupancy_of: Callable[[Tensor], Tensor] | None = None,
-    zero_of: Callable[[], float] | None = None,
 ) -> "trimesh.Trimesh":
     """What nerfstudio's ``generate_mesh_with_multires_marching_cubes`` is for, with its arguments.
 
@@ -75,11 +69,10 @@ def sparse_marching_cubes(
         resolution: Cells along the longest side of the box; voxels are cubes.
         bounding_box_min: Lowest corner of the box, scene units.
         bounding_box_max: Its highest corner.
-        isosurface_threshold: Signed distance, or occupancy, on the surface; 0 stands for the default.
+        isosurface_threshold: Signed distance, or occupancy, on the surface; of an occupancy 0 stands for its default.
         coarse_mask: Not supported; no command of nerfstudio gives one.
         device: Where the points are made.
         occupancy_of: From what the field gives to occupancies, ``[N]``, of a model that has them; else None.
-        zero_of: Gives the default distance of a model that has another than 0.
 
     Returns:
         The surface in scene units, shared vertices merged, with normals that point outwards.
@@ -111,14 +104,10 @@ def sparse_marching_cubes(
         found = geometry_callable_field(points).float()
         return found if occupancy_of is None else occupancy_of(found)
 
-    zero = zero_of() if zero_of is not None else 0.0
-    field = ScalarField(value, "sdf" if occupancy_of is None else "occupancy", zero=zero)
+    field = ScalarField(value, "sdf" if occupancy_of is None else "occupancy")
     if field.kind == "occupancy" and isosurface_threshold == 0:
         isosurface_threshold = OCCUPANCY_LEVEL
         CONSOLE.print(f"This method has an occupancy: the mesh is its level of {OCCUPANCY_LEVEL}.")
-    elif isosurface_threshold == 0 and field.zero:
-        isosurface_threshold = field.zero
-        CONSOLE.print(field.zero_line("--isosurface-threshold"))
     field.check_level(isosurface_threshold, "--isosurface-threshold")
     grid = fit_grid(bounding_box_min, bounding_box_max, resolution)
     scene = WorldFrame(np.eye(3), np.zeros(3), 1.0)

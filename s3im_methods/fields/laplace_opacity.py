@@ -5,8 +5,6 @@ at one point of a bin times its length. Here the distance runs evenly through th
 the integral is exact: before a plane the transmittance is right with bins of several beta.
 """
 
-import math
-
 import torch
 from nerfstudio.cameras.rays import RaySamples
 from torch import Tensor, nn
@@ -56,26 +54,6 @@ def mean_density(first: Tensor, second: Tensor, beta: Tensor) -> Tensor:
 def _integral(scaled: Tensor) -> Tensor:
     """Integral of the density over sdf / beta, up to a constant."""
     return scaled.clamp(max=0) - 0.5 * torch.exp(-scaled.abs())
-
-
-def silhouette_distance(beta: float, radius: float) -> float:
-    """How far outside a sphere its silhouette lies: where a ray that only passes by becomes half opaque.
-
-    The ray runs through a long piece of the fog around the sphere, an opacity of 1/2 is reached at
-
-        beta ln(sqrt(2 pi radius / beta) / (2 ln 2))
-
-    for a small beta, and a foreground mask wants its outline there.
-
-    Args:
-        beta: The density's scale.
-        radius: Of the sphere, in the same unit.
-
-    Example:
-        >>> round(silhouette_distance(beta=0.01, radius=3.0), 4)  # nearly three and a half beta
-        0.0344
-    """
-    return beta * max(0.0, math.log(math.sqrt(2 * math.pi * radius / beta) / (2 * math.log(2))))
 
 
 _REACH = 4.0

@@ -14,7 +14,7 @@ from nerfstudio.models.base_surface_model import SurfaceModel, SurfaceModelConfi
 from torch import Tensor
 
 from s3im_methods.data.scene_facts import SceneFacts
-from s3im_methods.fields.laplace_opacity import MAX_SHARPNESS, LaplaceOpacity, silhouette_distance
+from s3im_methods.fields.laplace_opacity import MAX_SHARPNESS, LaplaceOpacity
 from s3im_methods.models.presets import Presets, refuse
 from s3im_methods.models.s3im_neus import NeuSFieldConfig
 from s3im_methods.models.s3im_term import ReadOnlyText
@@ -38,9 +38,6 @@ PRESETS: Presets = {
     for style, own in (("ours", _OURS), ("paper", _PAPER))
     for kind, base in (("object", _OBJECT), ("room", _ROOM))
 }
-
-# Radius of an object in its scene's sphere.
-_OBJECT_SHARE = 0.5
 
 _LEAST = dict.fromkeys(("sampling_rounds", "num_first_samples", "num_more_samples", "sharpness_steps"), 1)
 _LEAST |= dict.fromkeys(("num_opacity_samples", "num_extra_samples"), 0)
@@ -86,10 +83,12 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
 
 
 class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
-    """VolSDF trained with S3IM."""
+    """VolSDF trained with S3IM; by ``level_from_masks`` it asks mesh export for the level that masks have the outline
+    at."""
 
     config: S3IMVolSDFModelConfig
     presets = PRESETS
+    level_from_masks = True
 
     @classmethod
     def decided(cls, config: S3IMVolSDFModelConfig, facts: SceneFacts) -> S3IMVolSDFModelConfig:
@@ -134,15 +133,6 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
         """Unlock levels, and set beta where it follows a schedule."""
         super().schedule(step)
         self.field.opacity.progress = min(1.0, step / self.config.sharpness_steps)
-
-    def surface_level(self) -> float:
-        """Where foreground masks want the outline, a few beta outside the zero of the signed distance; 0 without them.
-
-        How far depends on the curvature by its logarithm alone: it is that of an object of half the scene's sphere.
-        """
-        if not (self.scene_facts.has_foreground_mask and self.config.fg_mask_loss_mult):
-            return 0.0
-        return silhouette_distance(1 / self.field.opacity.sharpness().item(), _OBJECT_SHARE * self.sphere_radius)
 
     def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
         """Samples by which the opacity is known well enough."""

@@ -67,19 +67,6 @@ def test_an_occupancy_has_no_level_above_1():
         sparse_marching_cubes(ball, 32, isosurface_threshold=2.0, occupancy_of=torch.sigmoid)
 
 
-@pytest.mark.parametrize(("threshold", "radius"), [(0.0, RADIUS + 0.1), (0.05, RADIUS + 0.05)])
-def test_a_threshold_of_0_is_where_the_model_has_its_surface(threshold, radius, capsys):
-    mesh = sparse_marching_cubes(ball, 64, isosurface_threshold=threshold, zero_of=lambda: 0.1)
-    assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(radius, abs=1e-3)
-    assert ("where the signed distance is 0.1" in capsys.readouterr().out) == (threshold == 0)
-
-
-def test_it_asks_a_model_with_a_distance_where_its_surface_is(stock):
-    model = SimpleNamespace(surface_level=lambda: 0.1)
-    replace_marching_cubes("cpu", model)
-    assert getattr(exporter, NAME).keywords["zero_of"]() == 0.1
-
-
 def test_it_asks_a_model_with_an_occupancy_for_it(stock):
     field = SimpleNamespace(opacity=SimpleNamespace(occupancy=torch.sigmoid))
     model = SimpleNamespace(surface_kind="occupancy", field=field)

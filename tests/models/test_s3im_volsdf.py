@@ -223,15 +223,3 @@ def test_the_callers_rays_stay_as_they_are():
     before = {name: getattr(rays, name).clone() for name in ("origins", "directions", "nears", "fars")}
     model.get_outputs(rays)
     assert all(torch.equal(getattr(rays, name), value) for name, value in before.items())
-
-
-def test_meshes_are_taken_where_masks_put_the_outline_and_nowhere_else():
-    model = build()
-    model.schedule(4)
-    # 1500 per radius of 2: the formula for a sphere of radius 1.
-    beta = 2 / 1500
-    assert model.surface_level() == pytest.approx(beta * math.log(math.sqrt(2 * math.pi / beta) / (2 * math.log(2))))
-    model.schedule(0)
-    assert model.surface_level() > 20 * beta
-    for other in (build(masks=False), build(fg_mask_loss_mult=0.0)):
-        assert other.surface_level() == 0.0

@@ -108,8 +108,6 @@ def extract_mesh(
     else:
         level = default_level(field, points) if settings.level is None else settings.level
         field.check_level(level, "--level")
-        if settings.level is None and field.zero:
-            say(field.zero_line("--level"))
     level_set = LevelSet(field, level, frame, grid.voxel, device)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:

@@ -78,8 +78,8 @@ def seen_box(points: Tensor, frame: WorldFrame) -> tuple[NDArray[np.float64], ND
 
 
 def default_level(field: ScalarField, points: Tensor) -> float:
-    """The level of the surface: for signed distances the field's ``zero``, 0.5 for occupancies; for densities, what
-    most of the seen surface reaches.
+    """The level of the surface: 0 for signed distances, 0.5 for occupancies; for densities, what most of the seen
+    surface reaches.
 
     Args:
         field: Whose level.
@@ -89,7 +89,7 @@ def default_level(field: ScalarField, points: Tensor) -> float:
         InputError: If the density is 0 on most of the surface.
     """
     if field.kind == "sdf":
-        return field.zero
+        return 0.0
     if field.kind == "occupancy":
         return OCCUPANCY_LEVEL
     level = float(torch.quantile(field.value(points), _LEVEL_QUANTILE))

@@ -20,29 +20,16 @@ class ScalarField:
         kind: "density" per scene unit, larger inside; "sdf", a signed distance in scene units, negative inside; or
             "occupancy", from 0 to 1, larger inside.
         bounds: Corners in scene units, ``[2, 3]``, outside which the model says nothing; None for everywhere.
-        zero: Signed distance at which the surface is, scene units; not 0 if the method has it elsewhere.
     """
 
     value: Callable[[Tensor], Tensor]
     kind: Literal["density", "sdf", "occupancy"]
     bounds: Tensor | None = None
-    zero: float = 0.0
 
     @property
     def name(self) -> str:
         """The quantity, as a message has it after "the" or "has"."""
         return "signed distance" if self.kind == "sdf" else self.kind
-
-    def zero_line(self, flag: str) -> str:
-        """A sentence about a surface that is not at 0.
-
-        Args:
-            flag: By which the user gives another level.
-        """
-        return (
-            f"The mesh is taken where the signed distance is {self.zero:.4g}, at the outlines that this method's masks "
-            f"have; {flag} takes another distance."
-        )
 
     def check_level(self, level: float, flag: str) -> None:
         """Refuse a level that the quantity never has.
@@ -65,9 +52,8 @@ def scalar_field(model: Any) -> ScalarField:
     """The field of a model.
 
     A model that has a signed distance offers ``surface_value(points)``: points ``[N, 3]`` in scene units to signed
-    distances ``[N]`` or ``[N, 1]``, negative inside, and perhaps ``surface_level()``, the distance at which the surface
-    is; with a ``surface_kind`` of "occupancy" it gives occupancies. Of others the density is taken: the field's
-    ``density_at`` or nerfstudio's ``density_fn``.
+    distances ``[N]`` or ``[N, 1]``, negative inside; with a ``surface_kind`` of "occupancy" it gives occupancies. Of
+    others the density is taken: the field's ``density_at`` or nerfstudio's ``density_fn``.
 
     Args:
         model: In evaluation mode.
@@ -77,9 +63,7 @@ def scalar_field(model: Any) -> ScalarField:
     """
     field = getattr(model, "field", None)
     if hasattr(model, "surface_value"):
-        kind = getattr(model, "surface_kind", "sdf")
-        zero = model.surface_level() if kind == "sdf" and hasattr(model, "surface_level") else 0.0
-        return ScalarField(_flat(model.surface_value), kind, _bounds(model), zero)
+        return ScalarField(_flat(model.surface_value), getattr(model, "surface_kind", "sdf"), _bounds(model))
     for name in ("density_at", "density_fn"):
         if field is not None and hasattr(field, name):
             return ScalarField(_flat(getattr(field, name)), "density", _bounds(model))

@@ -196,10 +196,6 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             return values
         return torch.where(self.field.space.unit(points).norm(dim=-1) <= 1, values, torch.nan)
 
-    def surface_level(self) -> float:
-        """The signed distance at which meshes have the surface, scene units: 0, unless a method knows better."""
-        return 0.0
-
     def evaluate(self, ray_bundle: RayBundle, samples: RaySamples, found_by: Sequence[Level] = ()) -> SurfaceSamples:
         """Evaluate the field at samples ``[R, S]``, and weigh them by the field's opacity rule.
 

@@ -128,20 +128,6 @@ def test_the_level_of_a_density_is_the_surfaces_unless_one_is_given():
     assert distance_from_ball(swollen, RADIUS + 0.06) == pytest.approx(0, abs=0.005)
 
 
-def test_a_method_may_have_its_surface_off_the_zero_of_its_distance_and_a_line_says_so():
-    class Shrunk(SignedBall):
-        def surface_level(self):
-            return 0.1
-
-    said = []
-    # Two world units to a scene unit.
-    assert distance_from_ball(extracted(Shrunk(), said), RADIUS + 0.1) == pytest.approx(0, abs=0.005)
-    assert "where the signed distance is 0.1, at the outlines" in said[1] and "--level takes another" in said[1]
-    said = []
-    assert distance_from_ball(extracted(Shrunk(), said, level=0.0)) == pytest.approx(0, abs=0.005)
-    assert not any("outlines" in line for line in said)
-
-
 def test_in_map_coordinates_the_ball_is_as_round(tmp_path):
     """Float32 has steps of half a metre there, a quarter of the ball's radius."""
     far = WorldFrame(TURN, np.array([5.0e5, -4.5e6, 120.0]), 0.25)
