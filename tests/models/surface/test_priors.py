@@ -53,7 +53,7 @@ def test_styles_of_others_leave_priors_to_the_user(method, style):
 
 def test_a_run_from_before_keeps_its_weights_and_the_files_unit():
     # As YAML makes objects: without their constructor.
-    config = method_configs.s3im_neus_facto_lite.config.pipeline.model
+    config: Any = method_configs.s3im_neus_facto_lite.config.pipeline.model
     old = yaml.load(yaml.dump(config), yaml.Loader)
     for name in ("monocular_priors", "mono_depth_unit", "mono_decay_steps"):
         del vars(old)[name]
