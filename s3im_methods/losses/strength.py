@@ -1,9 +1,9 @@
-"""How hard losses pull at the rendered colours, and factors that make two of them pull equally hard.
+"""Gradients of losses at the rendered colours, and factors that give two of them the same norm.
 
 S3IM is nearly the squared error divided by the batch's contrast. Added to a method's own loss of the colours it
-therefore does two things: it turns the direction of the pull, and it makes the pull several times as strong, so that
-every regulariser counts that much less. The factors here take the two apart: the control has S3IM's strength without
-its direction, and S3IM in balance has its direction without its strength.
+therefore does two things: it turns the direction of their gradient, and it makes it several times as large, so that
+every regulariser counts that much less. The factors here take the two apart: the control has the norm of the sum
+without S3IM's direction, and S3IM in balance has its direction at the norm of the method's own loss.
 
 Symbols: g is the gradient of the method's own loss with respect to the rendered colours, h that of the added one, which
 is weighted already.
@@ -34,7 +34,7 @@ def pull(loss: Tensor, colours: Tensor) -> Tensor | None:
 
 
 def control_factor(own: Tensor, added: Tensor) -> Tensor:
-    """By how much to multiply the method's own loss so that it pulls as hard as with the added one: ``|g + h| / |g|``.
+    """The factor that gives the method's own loss the gradient norm of the sum: ``|g + h| / |g|``.
 
     Args:
         own: g, of any shape.
@@ -53,7 +53,7 @@ def control_factor(own: Tensor, added: Tensor) -> Tensor:
 
 
 def balance_factor(own: Tensor, added: Tensor) -> Tensor:
-    """By how much to multiply both losses so that they pull no harder than the method's own alone: ``|g| / |g + h|``.
+    """The factor that gives the sum the gradient norm of the method's own loss: ``|g| / |g + h|``.
 
     Args:
         own: g, of any shape.
