@@ -118,7 +118,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
         """Let neighbouring pixels share proposals, where the settings and the machine allow it."""
         quick = quick_nerfacto(self)
-        return None if quick is None else quick.shared_proposals(rays, self.config.pixels_per_proposal)
+        return None if quick is None else quick.shared(rays, self.config.pixels_per_proposal)
 
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None

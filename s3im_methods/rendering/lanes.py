@@ -78,9 +78,9 @@ class _Code:
 
 def _product_of(rows: int) -> Any:
     @intrinsic
-    def add_product(_: Any, weights: Any, inputs: Any, outputs: Any, first: Any, count: Any, rectified: Any) -> Any:
-        """``outputs[first:first+rows, :count] += weights[:, first:first+rows].T @ inputs``, then ReLU if asked for."""
-        signature = types.void(weights, inputs, outputs, types.intp, types.intp, types.boolean)
+    def add_product(_: Any, weights: Any, inputs: Any, outputs: Any, first: Any, count: Any, least: Any) -> Any:
+        """``outputs[first:first+rows, :count] += weights[:, first:first+rows].T @ inputs``, then at ``least`` that."""
+        signature = types.void(weights, inputs, outputs, types.intp, types.intp, types.float32)
 
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
             code = _Code(context, builder)
@@ -88,7 +88,7 @@ def _product_of(rows: int) -> Any:
             (w, (depth, w_width)), (x, (_, x_width)), (y, (_, y_width)) = (
                 code.array(kinds[k], values[k]) for k in range(3)
             )
-            first, count, rectified = values[3:]
+            first, count, least = *values[3:5], code.spread(values[5], _FLOATS)
             with code.groups(count) as (column, _):
                 sums = [cgutils.alloca_once(builder, _FLOATS) for _ in range(rows)]
                 of_rows = [builder.add(first, code.number(row)) for row in range(rows)]
@@ -101,8 +101,8 @@ def _product_of(rows: int) -> Any:
                         builder.store(code.plus(builder.load(total), code.times(weight, own)), total)
                 for row, total in zip(of_rows, sums, strict=True):
                     value = builder.load(total)
-                    positive = builder.select(builder.fcmp_ordered(">", value, _same(_FLOATS, 0.0)), value, _same(_FLOATS, 0.0))
-                    code.store(builder.select(rectified, positive, value), code.at(y, row, y_width, column))
+                    value = builder.select(builder.fcmp_ordered(">", value, least), value, least)
+                    code.store(value, code.at(y, row, y_width, column))
             return context.get_dummy_value()
 
         return signature, emit

@@ -7,6 +7,8 @@ import numpy as np
 
 from s3im_methods.rendering.lanes import LANES
 from s3im_methods.rendering.tile_kernels import (
+    LINEAR,
+    RECTIFIED,
     add_layer,
     encode,
     evaluate,
@@ -69,23 +71,22 @@ def proposal_weights(network, origins, directions, edges, weights, depths, first
 
 
 @jit
-def resample(weights, bins, top, left_over, block, width, padding, anneal, found, first, last):
+def resample(weights, bins, start, side, width, padding, anneal, found, first, last):
     """Fill ``found[first:last]`` (``[R, N + 1]``) with bins of equal share of a histogram, as nerfstudio's PDFSampler.
 
-    Rays are those of an image's pixels, from pixel ``left_over`` on. Histograms are those of squares of ``block`` x
-    ``block`` pixels, seen from their middles: ``weights`` ``[rows, columns, S]``. A pixel takes the largest weights of
-    the up to four middles around it. ``bins`` ``[1 or R, S + 1]``; ``padding`` is added to each weight, which is
-    raised to the power ``anneal`` first; ``top`` is the square of the first row.
+    Rays are those of the pixels of an image ``width`` pixels wide, from pixel ``start`` on. Histograms are those of
+    squares of ``side`` x ``side`` pixels, seen from their middles: ``weights`` ``[rows, columns, S]``. A pixel takes
+    the largest weights of the up to four middles around it. ``bins`` ``[1 or R, S + 1]``; ``padding`` is added to each
+    weight, which is raised to the power ``anneal`` first.
     """
     rows, cols, samples = weights.shape
     count = found.shape[1]
     shares = np.empty(samples, np.float32)
-    offset = block // 2
     for ray in range(first, last):
-        row, column = (ray + left_over) // width - offset, (ray + left_over) % width - offset
-        above, left = row // block, column // block
-        below, right = above + (row % block > 0), left + (column % block > 0)
-        above, below = min(max(above - top, 0), rows - 1), min(max(below - top, 0), rows - 1)
+        row, column = (ray + start) // width - side // 2, (ray + start) % width - side // 2
+        above, left = row // side, column // side
+        below, right = above + (row % side > 0), left + (column % side > 0)
+        above, below = min(max(above, 0), rows - 1), min(max(below, 0), rows - 1)
         left, right = min(max(left, 0), cols - 1), min(max(right, 0), cols - 1)
         a, b, c, d = weights[above, left], weights[above, right], weights[below, left], weights[below, right]
         total = _ZERO
@@ -166,9 +167,9 @@ def radiance(network, head, of_rays, origins, directions, edges, with_last, colo
             of_row = hidden_1[row]
             for ray in range(begin, end):
                 of_row[bounds[ray - begin] : bounds[ray - begin + 1]] = of_rays[ray, row]
-        add_layer(own_weights, seen, hidden_1, count, True)
-        layer(second, second_bias, hidden_1, hidden_2, count, True)
-        layer(third, third_bias, hidden_2, shown, count, False)
+        add_layer(own_weights, seen, hidden_1, count, RECTIFIED)
+        layer(second, second_bias, hidden_1, hidden_2, count, RECTIFIED)
+        layer(third, third_bias, hidden_2, shown, count, LINEAR)
         to_colours(shown, count)
         for ray in range(begin, end):
             for channel in range(3):
@@ -197,13 +198,13 @@ def feature_slopes(network, first_transposed, points, units, slopes, first, last
             place(network, points[i, 0], points[i, 1], points[i, 2], tile, inside, i - begin)
         count = columns(end - begin)
         encode(network, tile, features, count)
-        layer(network.first, network.first_bias, features, hidden, count, True)
+        layer(network.first, network.first_bias, features, hidden, count, RECTIFIED)
         for row in range(len(hidden)):
             of_row, weight = hidden[row], network.second[row, 0]
             for i in range(count):
                 of_row[i] = weight if of_row[i] > _ZERO else _ZERO
         found[:, :count] = _ZERO
-        add_layer(first_transposed, hidden, found, count, False)
+        add_layer(first_transposed, hidden, found, count, LINEAR)
         for i in range(begin, end):
             for axis in range(3):
                 units[i, axis] = tile[axis, i - begin]

@@ -11,6 +11,9 @@ from s3im_methods.rendering.lanes import add_product_of_1, add_product_of_4, int
 jit = compiled(fastmath={"contract", "nsz"})
 inlined = compiled(fastmath={"contract", "nsz"}, inline="always")
 
+RECTIFIED, LINEAR = np.float32(0), np.float32(-np.inf)
+"""The least output of layers with and without a ReLU."""
+
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _LARGEST, _LEAST, _LOG2_E = np.float32(88), np.float32(-87), np.float32(1.44269504)
 # The logarithm of 2 in two parts, of which the first is exact, and a polynomial: expf of the Cephes library.
@@ -31,22 +34,22 @@ def exponential(x):
 
 
 @jit
-def add_layer(weights, inputs, outputs, count, rectified):
-    """``outputs += weights.T @ inputs`` of a tile's first ``count`` columns, then ReLU if asked for."""
+def add_layer(weights, inputs, outputs, count, least):
+    """``outputs += weights.T @ inputs`` in a tile's first ``count`` columns, then at ``least`` that."""
     rows = weights.shape[1]
     fours = rows - rows % 4
     for row in range(0, fours, 4):
-        add_product_of_4(weights, inputs, outputs, row, count, rectified)
+        add_product_of_4(weights, inputs, outputs, row, count, least)
     for row in range(fours, rows):
-        add_product_of_1(weights, inputs, outputs, row, count, rectified)
+        add_product_of_1(weights, inputs, outputs, row, count, least)
 
 
 @jit
-def layer(weights, bias, inputs, outputs, count, rectified):
-    """A layer: ``weights`` ``[inputs, outputs]``, ``bias`` ``[outputs]``, tiles ``[inputs or outputs, columns]``."""
+def layer(weights, bias, inputs, outputs, count, least):
+    """A layer with ``weights`` ``[inputs, outputs]`` and ``bias`` ``[outputs]``, whose outputs are at ``least`` that."""
     for row in range(len(bias)):
         outputs[row, :count] = bias[row]
-    add_layer(weights, inputs, outputs, count, rectified)
+    add_layer(weights, inputs, outputs, count, least)
 
 
 @jit
@@ -62,8 +65,8 @@ def encode(network, points, features, count):
 def evaluate(network, points, features, hidden, outputs, count):
     """A network's outputs ``[outputs, columns]`` at points ``[3, columns]`` in the unit cube; the others are scratch."""
     encode(network, points, features, count)
-    layer(network.first, network.first_bias, features, hidden, count, True)
-    layer(network.second, network.second_bias, hidden, outputs, count, False)
+    layer(network.first, network.first_bias, features, hidden, count, RECTIFIED)
+    layer(network.second, network.second_bias, hidden, outputs, count, LINEAR)
 
 
 @inlined

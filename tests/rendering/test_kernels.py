@@ -46,7 +46,8 @@ def test_a_layer_is_torchs(inputs, outputs, count, rectified):
     width = columns(count)
     weights, bias, tile = numbers(inputs, outputs), numbers(outputs, seed=1), numbers(inputs, width, seed=2)
     found = np.full((outputs, width), np.nan, np.float32)
-    tile_kernels.layer(weights, bias, tile, found, width, rectified)
+    least = tile_kernels.RECTIFIED if rectified else tile_kernels.LINEAR
+    tile_kernels.layer(weights, bias, tile, found, width, least)
     expected = torch.nn.functional.linear(*map(torch.from_numpy, (tile.T, weights.T, bias)))
     expected = (expected.relu() if rectified else expected).T.numpy()
     np.testing.assert_allclose(found[:, :count], expected[:, :count], rtol=1e-4, atol=1e-4)
@@ -98,7 +99,7 @@ def test_bins_are_those_of_nerfstudios_sampler(padding, anneal, samples):
     bins = np.linspace(0, 1, samples + 1, dtype=np.float32)[None]
     found = np.full((rays, count + 1), np.nan, np.float32)
     resample(
-        weights[:, None].numpy(), bins, 0, 0, 1, 1, np.float32(padding), np.float32(anneal), found, 0, rays
+        weights[:, None].numpy(), bins, 0, 1, 1, np.float32(padding), np.float32(anneal), found, 0, rays
     )
     assert expected.spacing_starts is not None
     np.testing.assert_allclose(found[:, :-1], expected.spacing_starts[..., 0].numpy(), atol=2e-5)
@@ -108,7 +109,7 @@ def test_bins_are_those_of_nerfstudios_sampler(padding, anneal, samples):
 def shared_bins(weights: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
     found = np.full((height * width, 5), np.nan, np.float32)
     bins = np.linspace(0, 1, weights.shape[-1] + 1, dtype=np.float32)[None]
-    resample(weights, bins, 0, 0, side, width, np.float32(0), np.float32(1), found, 0, height * width)
+    resample(weights, bins, 0, side, width, np.float32(0), np.float32(1), found, 0, height * width)
     return found.reshape(height, width, 5)
 
 
@@ -139,7 +140,7 @@ def test_a_chunk_of_an_image_gets_what_the_whole_image_does():
     weights = a_histogram(12, 8).view(3, 4, 8).numpy() + np.float32(0.01)
     bins = np.linspace(0, 1, 9, dtype=np.float32)[None]
     found = np.empty((20, 5), np.float32)
-    resample(weights, bins, 0, 31, 3, 12, np.float32(0), np.float32(1), found, 0, 20)
+    resample(weights, bins, 31, 3, 12, np.float32(0), np.float32(1), found, 0, 20)
     assert np.array_equal(found, shared_bins(weights, 9, 12, 3).reshape(-1, 5)[31:51])
 
 
