@@ -55,9 +55,9 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     opacity_loss_mult: float = 0.1
     """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
-    pixels_per_proposal: int = 3
-    """Side of the squares of pixels that share the first proposals, in images that our kernels render on a CPU. Rays then
-    take their samples where a neighbour expects something; 1 lets each pixel have its own proposals, as in training."""
+    shared_pixels: int = 3
+    """Side of the squares of pixels that share their first samples, in images that our kernels render on a CPU. Rays then
+    look closer where a neighbour expects something; 1 gives each pixel its own first samples, as in training."""
 
 
 HARMLESS_WEIGHT = 0.03
@@ -118,7 +118,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
         """Let neighbouring pixels share proposals, where the settings and the machine allow it."""
         quick = quick_nerfacto(self)
-        return None if quick is None else quick.shared(rays, self.config.pixels_per_proposal)
+        return None if quick is None else quick.shared(rays, self.config.shared_pixels)
 
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-LANES = 16
+from s3im_methods.rendering import LANES
 
 # Products may be fused with sums; NaN and the sign of 0 need not be kept.
 _MATHS = ("contract", "nnan", "nsz")
@@ -76,16 +76,19 @@ class _Code:
         return cgutils.for_range_slice(self.builder, self.number(0), count, self.number(LANES), self.intp)
 
 
-def _product_of(rows: int) -> Any:
+def _product_of(rows: int, by_rows: bool) -> Any:
     @intrinsic
     def add_product(_: Any, weights: Any, inputs: Any, outputs: Any, first: Any, count: Any, least: Any) -> Any:
-        """``outputs[first:first+rows, :count] += weights[:, first:first+rows].T @ inputs``, then at ``least`` that."""
+        """``outputs[first:first+rows, :count] += weights[:, first:first+rows].T @ inputs``, then at ``least`` that.
+
+        By rows it is ``weights[first:first+rows] @ inputs``.
+        """
         signature = types.void(weights, inputs, outputs, types.intp, types.intp, types.float32)
 
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
             code = _Code(context, builder)
             kinds = signature.args
-            (w, (depth, w_width)), (x, (_, x_width)), (y, (_, y_width)) = (
+            (w, (_, w_width)), (x, (depth, x_width)), (y, (_, y_width)) = (
                 code.array(kinds[k], values[k]) for k in range(3)
             )
             first, count, least = *values[3:5], code.spread(values[5], _FLOATS)
@@ -97,7 +100,8 @@ def _product_of(rows: int) -> Any:
                 with cgutils.for_range(builder, depth) as loop:
                     own = code.load(code.at(x, loop.index, x_width, column))
                     for row, total in zip(of_rows, sums, strict=True):
-                        weight = code.spread(builder.load(code.at(w, loop.index, w_width, row)), _FLOATS)
+                        place = (row, w_width, loop.index) if by_rows else (loop.index, w_width, row)
+                        weight = code.spread(builder.load(code.at(w, *place)), _FLOATS)
                         builder.store(code.plus(builder.load(total), code.times(weight, own)), total)
                 for row, total in zip(of_rows, sums, strict=True):
                     value = builder.load(total)
@@ -110,8 +114,9 @@ def _product_of(rows: int) -> Any:
     return add_product
 
 
-add_product_of_4 = _product_of(4)
-add_product_of_1 = _product_of(1)
+add_product_of_4 = _product_of(4, by_rows=False)
+add_product_of_1 = _product_of(1, by_rows=False)
+add_4_rows = _product_of(4, by_rows=True)
 
 
 @intrinsic

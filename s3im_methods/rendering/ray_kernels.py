@@ -5,7 +5,7 @@ A range is worked on tile by tile, see ``tile_kernels``: what lies between a ray
 
 import numpy as np
 
-from s3im_methods.rendering.lanes import LANES
+from s3im_methods.rendering import LANES
 from s3im_methods.rendering.tile_kernels import (
     LINEAR,
     RECTIFIED,

@@ -6,7 +6,7 @@ A network is a :class:`~s3im_methods.rendering.networks.DensityNetwork`.
 import numpy as np
 
 from s3im_methods.encodings.compiled import compiled
-from s3im_methods.rendering.lanes import add_product_of_1, add_product_of_4, interpolate
+from s3im_methods.rendering.lanes import add_4_rows, add_product_of_1, add_product_of_4, interpolate
 
 jit = compiled(fastmath={"contract", "nsz"})
 inlined = compiled(fastmath={"contract", "nsz"}, inline="always")
@@ -53,6 +53,18 @@ def layer(weights, bias, inputs, outputs, count, least):
 
 
 @jit
+def layer_of_rows(inputs, weights, bias, outputs, count, least):
+    """The same where a tile has a sample per row: ``inputs`` ``[rows, K]``, ``weights`` ``[K, outputs]``.
+
+    The layer has a multiple of 16 outputs, and ``count`` is one of 4.
+    """
+    for row in range(count):
+        outputs[row] = bias
+    for row in range(0, count, 4):
+        add_4_rows(inputs, weights, outputs, row, outputs.shape[1], least)
+
+
+@jit
 def encode(network, points, features, count):
     """A grid's features ``[2 * levels, columns]`` of points ``[3, columns]`` in the unit cube."""
     slots = network.mask + 1
@@ -70,15 +82,24 @@ def evaluate(network, points, features, hidden, outputs, count):
 
 
 @inlined
-def place(network, x, y, z, points, inside, column):
-    """Put a point of the world into a tile of points in the unit cube; what lies outside counts as 0."""
-    if network.contracted:
+def in_box(space, x, y, z):
+    """A point of the world with its coordinates in the box of a grid, from 0 to 1; others lie outside of it.
+
+    ``space`` says whether space is ``contracted`` first, where the box begins (``low``), and one over its sides.
+    """
+    if space.contracted:
         norm = max(max(abs(x), abs(y)), abs(z))
         if norm >= _ONE:
             factor = (_ONE + _ONE - _ONE / norm) / norm
             x, y, z = x * factor, y * factor, z * factor
-    low, per_size = network.low, network.per_size
-    x, y, z = (x - low[0]) * per_size[0], (y - low[1]) * per_size[1], (z - low[2]) * per_size[2]
+    low, per_size = space.low, space.per_size
+    return (x - low[0]) * per_size[0], (y - low[1]) * per_size[1], (z - low[2]) * per_size[2]
+
+
+@inlined
+def place(network, x, y, z, points, inside, column):
+    """Put a point of the world into a tile of points in the unit cube; what lies outside counts as 0."""
+    x, y, z = in_box(network, x, y, z)
     within = x > _ZERO and x < _ONE and y > _ZERO and y < _ONE and z > _ZERO and z < _ONE
     points[0, column] = x if within else _ZERO
     points[1, column] = y if within else _ZERO

@@ -174,7 +174,7 @@ def test_training_and_gradients_are_left_to_torch():
 
 
 def image(built: Any, side: int, view: Cameras | RayBundle) -> dict[str, torch.Tensor]:
-    built.config.pixels_per_proposal = side
+    built.config.shared_pixels = side
     if isinstance(view, RayBundle):
         return built.get_outputs_for_camera_ray_bundle(view)
     return built.get_outputs_for_camera(view)
