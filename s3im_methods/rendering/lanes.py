@@ -60,7 +60,9 @@ class _Code:
         """A vector that has one number in all its lanes."""
         nothing = ir.Constant(kind, ir.Undefined)
         first = self.builder.insert_element(nothing, value, ir.Constant(_INT, 0))
-        return self.builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, kind.count), [0] * kind.count))
+        return self.builder.shuffle_vector(
+            first, nothing, ir.Constant(ir.VectorType(_INT, kind.count), [0] * kind.count)
+        )
 
     def times(self, one: Any, other: Any) -> Any:
         return self.builder.fmul(one, other, flags=_MATHS)

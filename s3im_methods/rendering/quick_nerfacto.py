@@ -94,7 +94,9 @@ class QuickNerfacto(QuickViews):
         colours, last_colours, sums = torch.zeros(3, len(rays), 3).unbind()
         given = [array(values) for values in (of_rays, rays.origins, rays.directions, edges)]
         found = [array(values) for values in (colours, last_colours, sums)]
-        in_ranges(len(rays), lambda first, last: radiance(self.field, self.head, *given, with_last, *found, first, last))
+        in_ranges(
+            len(rays), lambda first, last: radiance(self.field, self.head, *given, with_last, *found, first, last)
+        )
         opacity, depth, weighted = (sums[:, k : k + 1] for k in range(3))
         middles = (edges[:, :-1] + edges[:, 1:]) / 2
         return {

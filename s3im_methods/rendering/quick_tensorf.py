@@ -92,12 +92,9 @@ class QuickTensoRF(QuickViews):
         super().__init__(model, counts, model.sampler_uniform, model.sampler_pdf)
         self.density, self.colour = (_grids(field, grid) for grid in (field.density_encoding, field.color_encoding))
         appearance, last = field.B.weight.shape[0], field.field_output_rgb.net
-        of_samples = [slice(0, appearance), slice(appearance + 3, 5 * appearance + 3)]
-        first = np.concatenate([head[0][0][columns] for columns in of_samples])
         self._head = (
             _wide(array(field.B.weight.t())),
-            appearance,
-            _wide(first),
+            _wide(_of_samples(head[0][0], appearance)),
             _wide(_tall(head[1][0])),
             _wide(head[1][1]),
             _wide(_tall(array(last.weight.t()))),
@@ -126,6 +123,7 @@ class QuickTensoRF(QuickViews):
         appearance = field.B.weight.shape[0]
         of_rays = [rays.directions, field.direction_encoding(rays.directions)]
         of_rays = share_of(field.mlp_head, of_rays, [appearance, 5 * appearance + 3], bias=True)
+        of_rays = nn.functional.pad(of_rays, (0, -of_rays.shape[1] % LANES))
         colours, last_colours = torch.zeros(2, len(rays), 3).unbind()
         given = [array(values) for values in (of_rays, rays.origins, rays.directions, edges, weights)]
         how = np.float32(self.model.config.color_weight_threshold or 0.0), with_last
@@ -165,6 +163,14 @@ def _grids(field: S3IMTensoRFField, grid: AxisVM) -> Grids:
         low=array(box[0]),
         per_size=array(1 / (box[1] - box[0])),
     )
+
+
+def _of_samples(weights: np.ndarray, appearance: int) -> np.ndarray:
+    """The first layer's weights for appearance, sines, cosines, and those of the double, ``[5, appearance, width]``."""
+    own, encoded = weights[:appearance], weights[appearance + 3 : 5 * appearance + 3]
+    # The encoding has all sines first, of each number both octaves side by side.
+    by_octave = encoded.reshape(2, appearance, 2, -1)
+    return np.stack([own, by_octave[0, :, 0], by_octave[1, :, 0], by_octave[0, :, 1], by_octave[1, :, 1]])
 
 
 def _wide(matrix: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What the quick views of several methods have in common: samples drawn from the weights of first samples.
 
 In images neighbouring pixels can share the first samples, which are most of all samples: a ray through the middle of a
-small square is asked for weights, and a pixel takes the largest weights of the middles around it, so that an edge beside
-it is not missed.
+small square is asked for weights, and a pixel takes the largest weights of the middles around it, so that an edge
+beside it is not missed.
 """
 
 from abc import ABC, abstractmethod
@@ -143,7 +143,10 @@ class QuickViews(ABC):
     def _resampled(
         self, level: int, weights: Tensor, bins: Tensor, rays: int, pixels: tuple[int, int, int] = (0, 1, 1)
     ) -> Tensor:
-        """Bins ``[R, N + 1]`` for the next level; ``pixels`` are the first ray's, the squares' side, the image's width."""
+        """Bins ``[R, N + 1]`` for the next level.
+
+        ``pixels`` are the first ray's index, the side of the squares, and the width of the image.
+        """
         from s3im_methods.rendering.ray_kernels import resample
 
         found = torch.empty(rays, self.counts[level + 1] + 1)

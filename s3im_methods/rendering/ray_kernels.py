@@ -91,7 +91,7 @@ def resample(weights, bins, start, side, width, padding, anneal, found, first, l
         a, b, c, d = weights[above, left], weights[above, right], weights[below, left], weights[below, right]
         total = _ZERO
         for sample in range(samples):
-            shares[sample] = max(max(a[sample], b[sample]), max(c[sample], d[sample]))
+            shares[sample] = max(a[sample], b[sample], c[sample], d[sample])
         if anneal != _ONE:
             shares **= anneal
         shares += padding

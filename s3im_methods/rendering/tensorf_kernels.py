@@ -7,11 +7,13 @@ from s3im_methods.rendering.ray_kernels import rays_in_tile
 from s3im_methods.rendering.tile_kernels import (
     LINEAR,
     RECTIFIED,
+    add_rows,
     exponential,
     in_box,
     inlined,
     jit,
     layer_of_rows,
+    to_colours,
     to_weights,
 )
 
@@ -105,41 +107,37 @@ def grid_weights(grids, origins, directions, edges, weights, depths, first, last
 
 
 @jit
-def encode_octaves(features, width, encoded, count):
-    """Fill ``encoded`` with features ``[rows, width]``, their sines at octaves 1 and 2, and the cosines, in that order.
-
-    The order is that of ``OctaveEncoding``: of each feature both octaves side by side.
-    """
-    for row in range(count):
-        own, target = features[row], encoded[row]
-        for k in range(width):
-            target[k] = own[k]
-        for k in range(width):
-            s, c = sine(own[k]), sine(own[k] + _PI * _HALF)
-            target[width + 2 * k], target[width + 2 * k + 1] = s, _TWO * s * c
-            target[3 * width + 2 * k], target[3 * width + 2 * k + 1] = c, _ONE - _TWO * s * s
+def octaves(features, sines, cosines, double_sines, double_cosines, count):
+    """Sines and cosines of ``count`` features and of their doubles."""
+    for i in range(count):
+        s, c = sine(features[i]), sine(features[i] + _PI * _HALF)
+        sines[i], cosines[i] = s, c
+        double_sines[i], double_cosines[i] = _TWO * s * c, _ONE - _TWO * s * s
 
 
 @jit
-def grid_colours(grids, head, of_rays, origins, directions, edges, weights, threshold, with_last, colours, lasts, first, last):
+def grid_colours(
+    grids, head, of_rays, origins, directions, edges, weights, threshold, with_last, colours, lasts, first, last
+):
     """Fill ``colours[first:last]`` (``[R, 3]``, sums of weighted colours) of rays whose samples weigh ``weights``.
 
     Only samples that weigh more than ``threshold`` have one, and the last if ``with_last``, which goes into ``lasts``
-    (``[R, 3]``) too. ``head``: the matrix that makes appearance of features ``[features, 16 k]``, how many of its
-    columns count, and three times weights and bias, ``of_rays`` (``[R, width]``) being what rays share of the first.
+    (``[R, 3]``) too. ``head``: the matrix that makes appearance of features ``[features, 16 k]``; weights for
+    appearance, its sines, cosines, and those of its double ``[5, appearance, width]``, and two times weights and bias;
+    ``of_rays`` (``[R, width]``) is what rays share of the first layer.
     """
     samples = edges.shape[1] - 1
     rays = rays_in_tile(samples)
-    basis, appearance, own_weights, second, second_bias, third, third_bias = head
+    basis, own_weights, second, second_bias, third, third_bias = head
     # Layers work on four rows at a time.
     rows = (rays * samples + 3) // 4 * 4
     points = np.zeros((rows, 3), np.float32)
     features = np.zeros((rows, basis.shape[0]), np.float32)
-    appearances = np.zeros((rows, basis.shape[1]), np.float32)
-    encoded = np.zeros((rows, own_weights.shape[0]), np.float32)
+    # Appearance, and its sines and cosines.
+    encoded = np.zeros((5, rows, basis.shape[1]), np.float32)
+    flat = encoded.reshape(5, -1)
     hidden_1, hidden_2 = np.zeros((rows, second.shape[0]), np.float32), np.zeros((rows, second.shape[1]), np.float32)
     shown, nothing = np.zeros((rows, third.shape[1]), np.float32), np.zeros(basis.shape[1], np.float32)
-    no_bias = np.zeros(own_weights.shape[1], np.float32)
     ray_of, sample_of = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
     components = grids.planes[0].shape[2]
     for begin in range(first, last, rays):
@@ -165,28 +163,29 @@ def grid_colours(grids, head, of_rays, origins, directions, edges, weights, thre
             plane, line = grids.planes[pair], grids.lines[pair]
             multiply(points, column, row, along, plane, line, features, pair * components, 0, picked)
         count = (picked + 3) // 4 * 4
-        layer_of_rows(features, basis, nothing, appearances, count, LINEAR)
-        encode_octaves(appearances, appearance, encoded, picked)
-        layer_of_rows(encoded, own_weights, no_bias, hidden_1, count, LINEAR)
+        layer_of_rows(features, basis, nothing, encoded[0], count, LINEAR)
+        octaves(flat[0], flat[1], flat[2], flat[3], flat[4], count * basis.shape[1])
         for row in range(picked):
-            own_hidden, shared = hidden_1[row], of_rays[ray_of[row]]
-            for k in range(len(shared)):
-                own_hidden[k] = max(own_hidden[k] + shared[k], _ZERO)
+            hidden_1[row] = of_rays[ray_of[row]]
+        for part in range(5):
+            add_rows(encoded[part], own_weights[part], hidden_1, count, RECTIFIED if part == 4 else LINEAR)
         layer_of_rows(hidden_1, second, second_bias, hidden_2, count, RECTIFIED)
         layer_of_rows(hidden_2, third, third_bias, shown, count, LINEAR)
+        to_colours(shown[:count], shown.shape[1])
         colours[begin:end] = _ZERO
         for row in range(picked):
-            ray = ray_of[row]
+            ray, of_row = ray_of[row], shown[row]
+            weight = weights[ray, sample_of[row]]
             for channel in range(3):
-                colour = _ONE / (_ONE + exponential(-shown[row, channel]))
-                colours[ray, channel] += weights[ray, sample_of[row]] * colour
-                if with_last and sample_of[row] == samples - 1:
-                    lasts[ray, channel] = colour
+                colours[ray, channel] += weight * of_row[channel]
+            if with_last and sample_of[row] == samples - 1:
+                for channel in range(3):
+                    lasts[ray, channel] = of_row[channel]
 
 
 @jit
 def density_falls(grids, points, step, falls, first, last):
-    """Fill ``falls[first:last]`` (``[n, 3]``): the density one ``step`` before, less that one step behind, along x, y, z."""
+    """Fill ``falls[first:last]`` (``[n, 3]``): density a ``step`` before points, less that a step behind, by axis."""
     around, sums, inside = np.zeros((6, 3), np.float32), np.zeros(6, np.float32), np.zeros(6, np.bool_)
     for i in range(first, last):
         for k in range(6):

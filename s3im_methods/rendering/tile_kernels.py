@@ -46,22 +46,28 @@ def add_layer(weights, inputs, outputs, count, least):
 
 @jit
 def layer(weights, bias, inputs, outputs, count, least):
-    """A layer with ``weights`` ``[inputs, outputs]`` and ``bias`` ``[outputs]``, whose outputs are at ``least`` that."""
+    """A layer with ``weights`` ``[inputs, outputs]`` and ``bias`` ``[outputs]``; outputs are at ``least`` that."""
     for row in range(len(bias)):
         outputs[row, :count] = bias[row]
     add_layer(weights, inputs, outputs, count, least)
 
 
 @jit
-def layer_of_rows(inputs, weights, bias, outputs, count, least):
-    """The same where a tile has a sample per row: ``inputs`` ``[rows, K]``, ``weights`` ``[K, outputs]``.
+def add_rows(inputs, weights, outputs, count, least):
+    """``outputs += inputs @ weights``, where tiles have a sample per row, then at ``least`` that.
 
-    The layer has a multiple of 16 outputs, and ``count`` is one of 4.
+    There are a multiple of 16 outputs, and ``count`` is one of 4.
     """
-    for row in range(count):
-        outputs[row] = bias
     for row in range(0, count, 4):
         add_4_rows(inputs, weights, outputs, row, outputs.shape[1], least)
+
+
+@jit
+def layer_of_rows(inputs, weights, bias, outputs, count, least):
+    """A layer with ``weights`` ``[inputs, outputs]`` and ``bias`` ``[outputs]``, as :func:`add_rows` has it."""
+    for row in range(count):
+        outputs[row] = bias
+    add_rows(inputs, weights, outputs, count, least)
 
 
 @jit
@@ -75,7 +81,7 @@ def encode(network, points, features, count):
 
 @jit
 def evaluate(network, points, features, hidden, outputs, count):
-    """A network's outputs ``[outputs, columns]`` at points ``[3, columns]`` in the unit cube; the others are scratch."""
+    """A network's outputs ``[outputs, columns]`` at points ``[3, columns]`` in the unit cube, by way of the others."""
     encode(network, points, features, count)
     layer(network.first, network.first_bias, features, hidden, count, RECTIFIED)
     layer(network.second, network.second_bias, hidden, outputs, count, LINEAR)
@@ -88,7 +94,7 @@ def in_box(space, x, y, z):
     ``space`` says whether space is ``contracted`` first, where the box begins (``low``), and one over its sides.
     """
     if space.contracted:
-        norm = max(max(abs(x), abs(y)), abs(z))
+        norm = max(abs(x), abs(y), abs(z))
         if norm >= _ONE:
             factor = (_ONE + _ONE - _ONE / norm) / norm
             x, y, z = x * factor, y * factor, z * factor

@@ -14,9 +14,7 @@ def cameras(kind: CameraType = CameraType.PERSPECTIVE, distorted: bool = True, *
     turn, _ = torch.linalg.qr(torch.randn(3, 3, 3, generator=random))
     poses = torch.cat([turn, torch.randn(3, 3, 1, generator=random)], dim=-1)
     lens = torch.tensor([0.05, -0.02, 0.0, 0.0, 0.001, -0.001]) if distorted else None
-    return Cameras(
-        poses, 20.0, 21.0, 8.3, 6.1, 16, 12, distortion_params=lens, camera_type=kind, **settings
-    )
+    return Cameras(poses, 20.0, 21.0, 8.3, 6.1, 16, 12, distortion_params=lens, camera_type=kind, **settings)
 
 
 def assert_same(found, expected):

@@ -11,6 +11,7 @@ from nerfstudio.field_components.spatial_distortions import SceneContraction
 from nerfstudio.model_components.ray_samplers import PDFSampler, UniformSampler
 
 from s3im_methods.rendering import tile_kernels
+from s3im_methods.rendering.networks import DensityNetwork
 from s3im_methods.rendering.ray_kernels import columns, rays_in_tile, resample, world_slopes
 
 
@@ -39,9 +40,7 @@ def test_the_exponential_of_what_is_too_large_is_finite_and_of_what_is_too_small
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    inputs=st.integers(1, 40), outputs=st.integers(1, 40), count=st.integers(1, 70), rectified=st.booleans()
-)
+@given(inputs=st.integers(1, 40), outputs=st.integers(1, 40), count=st.integers(1, 70), rectified=st.booleans())
 def test_a_layer_is_torchs(inputs, outputs, count, rectified):
     width = columns(count)
     weights, bias, tile = numbers(inputs, outputs), numbers(outputs, seed=1), numbers(inputs, width, seed=2)
@@ -64,14 +63,12 @@ def test_features_are_those_of_nerfstudios_hash_grid(levels, log2_size, count, s
     width = columns(count)
     tile, found = np.zeros((3, width), np.float32), np.full((2 * levels, width), np.nan, np.float32)
     tile[:, :count] = points.T.numpy()
-    network = SimpleGrid(grid.hash_table.detach().numpy(), grid.scalings.float().numpy(), grid.hash_table_size - 1)
+    network = a_grid(grid.hash_table.detach().numpy(), grid.scalings.float().numpy(), grid.hash_table_size - 1)
     tile_kernels.encode(network, tile, found, width)
     np.testing.assert_allclose(found[:, :count], grid(points).detach().numpy().T, atol=2e-6)
 
 
-def SimpleGrid(table, scalings, mask):  # noqa: N802
-    from s3im_methods.rendering.networks import DensityNetwork
-
+def a_grid(table, scalings, mask):
     none, one = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
     corner = np.zeros(3, np.float32)
     return DensityNetwork(table, scalings, mask, none, one, none, one, np.float32(1), True, corner, corner)
@@ -91,16 +88,18 @@ def test_bins_are_those_of_nerfstudios_sampler(padding, anneal, samples):
     rays, count = 9, 24
     weights = a_histogram(rays, samples)
     bundle = RayBundle(
-        torch.zeros(rays, 3), torch.ones(rays, 3), torch.ones(rays, 1), nears=torch.zeros(rays, 1), fars=torch.ones(rays, 1)
+        torch.zeros(rays, 3),
+        torch.ones(rays, 3),
+        torch.ones(rays, 1),
+        nears=torch.zeros(rays, 1),
+        fars=torch.ones(rays, 1),
     )
     first = UniformSampler(num_samples=samples).eval()(bundle)
     sampler = PDFSampler(include_original=False, histogram_padding=padding).eval()
     expected = sampler(bundle, first, (weights**anneal)[..., None], num_samples=count)
     bins = np.linspace(0, 1, samples + 1, dtype=np.float32)[None]
     found = np.full((rays, count + 1), np.nan, np.float32)
-    resample(
-        weights[:, None].numpy(), bins, 0, 1, 1, np.float32(padding), np.float32(anneal), found, 0, rays
-    )
+    resample(weights[:, None].numpy(), bins, 0, 1, 1, np.float32(padding), np.float32(anneal), found, 0, rays)
     assert expected.spacing_starts is not None
     np.testing.assert_allclose(found[:, :-1], expected.spacing_starts[..., 0].numpy(), atol=2e-5)
     assert (np.diff(found) >= 0).all()
@@ -152,7 +151,7 @@ def test_slopes_go_through_the_contraction_as_in_autograd():
     units = (SceneContraction(order=float("inf"))(points) + 2) / 4
     (expected,) = torch.autograd.grad((units * of_units).sum(), points)
     found = of_units.clone()
-    network = SimpleGrid(*[np.zeros(1, np.float32)] * 2, 1)._replace(per_size=np.full(3, 0.25, np.float32))
+    network = a_grid(*[np.zeros(1, np.float32)] * 2, 1)._replace(per_size=np.full(3, 0.25, np.float32))
     world_slopes(network, points.detach().numpy(), found.numpy(), 0, 4)
     torch.testing.assert_close(found, expected)
 

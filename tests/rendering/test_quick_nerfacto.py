@@ -1,5 +1,6 @@
 """Quick views of nerfacto against the model's own outputs."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from s3im_methods.models import s3im_nerfacto
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_mip_grid import S3IMMipGridModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
+from s3im_methods.rendering import ray_kernels
 from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
 
 SMALL: dict[str, Any] = {
@@ -154,7 +156,10 @@ def test_no_threads_and_two_give_the_same(monkeypatch):
         (S3IMNerfactoModelConfig, {"predict_normals": True}),
         (S3IMNerfactoModelConfig, {"implementation": "torch"}),
         (S3IMNerfactoModelConfig, {"features_per_level": 4}),
-        (S3IMNerfactoModelConfig, {"proposal_net_args_list": [{**SMALL["proposal_net_args_list"][0], "use_linear": True}]}),
+        (
+            S3IMNerfactoModelConfig,
+            {"proposal_net_args_list": [{**SMALL["proposal_net_args_list"][0], "use_linear": True}]},
+        ),
         (S3IMMipGridModelConfig, {}),
     ],
 )
@@ -224,3 +229,19 @@ def test_pixels_of_one_view_share():
     built = model()
     own, shared = (image(built, side, camera())["rgb"] for side in (1, 3))
     assert not torch.equal(own, shared)
+
+
+def test_an_image_asks_for_a_ninth_of_the_proposals(monkeypatch):
+    asked = Counter()
+
+    def counting(name: str, kernel: Any) -> Any:
+        def counted(*given: Any) -> None:
+            asked[name] += given[-1] - given[-2]
+            kernel(*given)
+
+        return counted
+
+    for name in ("proposal_weights", "radiance"):
+        monkeypatch.setattr(ray_kernels, name, counting(name, getattr(ray_kernels, name)))
+    image(model(), 3, camera(30, 21))
+    assert asked == {"proposal_weights": 10 * 7, "radiance": 30 * 21}
