@@ -35,7 +35,9 @@ class _Code:
     """
 
     def __init__(self, context: Any, builder: ir.IRBuilder) -> None:
-        self.context, self.builder = context, builder
+        self.context = context
+        # llvmlite's annotations know neither flags of operations nor loops.
+        self.builder: Any = builder
         self.intp = context.get_value_type(types.intp)
 
     def number(self, value: int) -> ir.Constant:
@@ -121,8 +123,9 @@ add_product_of_1 = _product_of(1, by_rows=False)
 add_4_rows = _product_of(4, by_rows=True)
 
 
-@intrinsic
-def interpolate(_: Any, level: Any, points: Any, scaling: Any, mask: Any, features: Any, first: Any, count: Any) -> Any:
+def _interpolate(
+    _: Any, level: Any, points: Any, scaling: Any, mask: Any, features: Any, first: Any, count: Any
+) -> Any:
     """Features of points in a level of a hash grid, by trilinear interpolation.
 
     ``features[first:first+2, :count]`` of points ``[3, columns]`` in [0, 1], from the level's slots ``level``
@@ -149,14 +152,18 @@ def interpolate(_: Any, level: Any, points: Any, scaling: Any, mask: Any, featur
             upper = code.at(y, builder.add(first, code.number(1)), y_width, column)
             # One lane at a time, both features at once: gathers of whole vectors take longer on many processors.
             of_lane = [builder.bitcast(slots, _INT.as_pointer()), builder.bitcast(shares, _FLOAT.as_pointer())]
+            pairs = builder.bitcast(table, _PAIR.as_pointer())
             with cgutils.for_range(builder, code.number(LANES)) as lane:
-                sums = _of_corners(code, builder.bitcast(table, _PAIR.as_pointer()), *of_lane, lane.index)
+                sums = _of_corners(code, pairs, of_lane[0], of_lane[1], lane.index)
                 for feature, row in enumerate((code.at(y, first, y_width, column), upper)):
                     value = builder.extract_element(sums, ir.Constant(_INT, feature))
                     builder.store(value, builder.gep(row, [lane.index]))
         return context.get_dummy_value()
 
     return signature, emit
+
+
+interpolate: Any = intrinsic(_interpolate)
 
 
 def _along_axis(code: _Code, coordinates: Any, scaling: Any, prime: int) -> list[tuple[Any, Any]]:

@@ -63,7 +63,8 @@ def layers(network: Any, hidden_layers: int) -> list[tuple[np.ndarray, np.ndarra
     )
     if not suits:
         return None
-    return [(array(linear.weight.t()), array(linear.bias)) for linear in network.layers]
+    linears: Any = network.layers
+    return [(array(linear.weight.t()), array(linear.bias)) for linear in linears]
 
 
 def density_network(field: Any, grid: Any, network: Any) -> DensityNetwork | None:

@@ -33,7 +33,7 @@ def test_the_exponential_is_right_to_a_part_in_five_million():
 
 
 def test_the_exponential_of_what_is_too_large_is_finite_and_of_what_is_too_small_is_nearly_0():
-    large, small = exponentials(np.float32([1e4, -1e4]))
+    large, small = exponentials(np.array([1e4, -1e4], np.float32))
     assert np.isfinite(large)
     assert large > 1e38
     assert 0 <= small < 1e-37
@@ -151,7 +151,9 @@ def test_slopes_go_through_the_contraction_as_in_autograd():
     units = (SceneContraction(order=float("inf"))(points) + 2) / 4
     (expected,) = torch.autograd.grad((units * of_units).sum(), points)
     found = of_units.clone()
-    network = a_grid(*[np.zeros(1, np.float32)] * 2, 1)._replace(per_size=np.full(3, 0.25, np.float32))
+    network = a_grid(np.zeros(1, np.float32), np.zeros(1, np.float32), 1)._replace(
+        per_size=np.full(3, 0.25, np.float32)
+    )
     world_slopes(network, points.detach().numpy(), found.numpy(), 0, 4)
     torch.testing.assert_close(found, expected)
 

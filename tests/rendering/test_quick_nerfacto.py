@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
     "camera_optimizer": CameraOptimizerConfig(mode="off"),
 }
 # Samples that weigh less than 1e-4 have no colour, and sums are in another order.
-CLOSE = {"atol": 2e-3, "rtol": 2e-4}
+CLOSE: dict[str, Any] = {"atol": 2e-3, "rtol": 2e-4}
 
 
 def model(config_class: type = S3IMNerfactoModelConfig, **settings: Any) -> Any:

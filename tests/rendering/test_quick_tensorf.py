@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {
 }
 BOX = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
 # Sums are in another order.
-CLOSE = {"atol": 5e-4, "rtol": 1e-4}
+CLOSE: dict[str, Any] = {"atol": 5e-4, "rtol": 1e-4}
 
 
 def model(**settings: Any) -> Any:
