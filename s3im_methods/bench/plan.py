@@ -35,7 +35,7 @@ BENCHMARKS = (
     _of_method("s3im-nerfacto-lite", "nerfacto-lite-step", "nerfacto-lite-view", "s3im-share"),
     Benchmark(("nerfacto-lite-memory",), "memory.py", on_scene=True),
     _of_method("s3im-nerfacto", "nerfacto-step"),
-    _of_method("s3im-tensorf-lite", "tensorf-lite-step"),
+    _of_method("s3im-tensorf-lite", "tensorf-lite-step", "tensorf-lite-view"),
     _of_method("s3im-neus-facto-lite", "neus-facto-lite-step"),
     Benchmark(("s3im",), "s3im_cost.py"),
     Benchmark(("depth-loss",), "depth_cost.py", on_scene=True),

@@ -17,7 +17,7 @@ MOST_PIXELS = 1 << 20
 """Of all lenses' tables together, 20 MB. Filling such ones takes a CPU seconds, which a training wins back."""
 
 # The rays of the others do not begin at the camera, or the camera has more settings than are looked at here.
-_TYPES = (CameraType.PERSPECTIVE.value, CameraType.FISHEYE.value)
+TABULATED_TYPES = (CameraType.PERSPECTIVE.value, CameraType.FISHEYE.value)
 
 
 class TabulatedRayGenerator(RayGenerator):
@@ -35,7 +35,7 @@ class TabulatedRayGenerator(RayGenerator):
         super().__init__(cameras)
         lenses, lens_of_camera = _lenses(cameras)
         # Direction, its length before it was normalised, and the pixel's area: as nerfstudio has them.
-        views = [_seen_from_the_origin(lens) for lens in lenses]
+        views = [seen_from_the_origin(lens) for lens in lenses]
         tables = [torch.cat([v.directions, v.metadata["directions_norm"], v.pixel_area], dim=-1) for v in views]
         ends = torch.tensor([0, *(len(table) for table in tables)]).cumsum(0)
         self.register_buffer("table", torch.cat(tables), persistent=False)
@@ -59,7 +59,7 @@ class TabulatedRayGenerator(RayGenerator):
 
 def can_be_tabulated(cameras: Cameras) -> bool:
     """Whether rays can come from a table: of perspective and fisheye cameras, whose lenses have few pixels in all."""
-    if cameras.metadata or not all(kind in _TYPES for kind in cameras.camera_type.unique().tolist()):
+    if cameras.metadata or not all(kind in TABULATED_TYPES for kind in cameras.camera_type.unique().tolist()):
         return False
     lenses, _ = _lenses(cameras)
     return sum(int(lens.width * lens.height) for lens in lenses) <= MOST_PIXELS
@@ -77,7 +77,7 @@ def _lenses(cameras: Cameras) -> tuple[list[Cameras], Tensor]:
     return [cameras[place : place + 1] for place in places], lens_of_camera
 
 
-def _seen_from_the_origin(lens: Cameras) -> RayBundle:
-    """The rays of all pixels, row by row, with the camera's own axes for the world's."""
+def seen_from_the_origin(lens: Cameras) -> RayBundle:
+    """The rays of all pixels of one camera, row by row, with its own axes for the world's."""
     pose = torch.eye(4, device=lens.device)[:3]
     return replace(lens, camera_to_worlds=pose[None]).generate_rays(camera_indices=0).flatten()

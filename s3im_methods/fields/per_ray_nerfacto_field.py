@@ -29,20 +29,31 @@ class PerRayNerfactoField(NerfactoField):
         others = self.use_transient_embedding or self.use_semantics or self.use_pred_normals
         if others or density_embedding is None or not along_rays(directions):
             return super().get_outputs(ray_samples, density_embedding)
-        harmonics = self.direction_encoding(get_normalized_directions(directions[:, 0]))
-        of_rays = [harmonics, *self._appearance(ray_samples)]
-        before = harmonics.shape[-1]
-        ray_share = share_of(self.mlp_head, of_rays, [0, before + self.geo_feat_dim][: len(of_rays)], bias=True)
-        own_share = share_of(self.mlp_head, [density_embedding], [before], bias=False)
-        colours = after_first_layer(self.mlp_head, own_share + ray_share[:, None])
+        assert ray_samples.camera_indices is not None
+        of_rays = self.share_of_rays(directions[:, 0], ray_samples.camera_indices[:, 0, 0])
+        own_share = share_of(self.mlp_head, [density_embedding], [self.own_columns().start], bias=False)
+        colours = after_first_layer(self.mlp_head, own_share + of_rays[:, None])
         return {FieldHeadNames.RGB: colours.to(directions)}
 
-    def _appearance(self, samples: RaySamples) -> list[Tensor]:
+    def own_columns(self) -> slice:
+        """Where the samples' own features are among the colour network's inputs."""
+        before = self.direction_encoding.get_out_dim()
+        return slice(before, before + self.geo_feat_dim)
+
+    def share_of_rays(self, directions: Tensor, cameras: Tensor) -> Tensor:
+        """What rays share of the colour network's first layer, ``[R, width]``, its bias included.
+
+        Args:
+            directions: ``[R, 3]``.
+            cameras: Indices of the training images that the rays belong to, ``[R]``; they count in training only.
+        """
+        inputs = [self.direction_encoding(get_normalized_directions(directions)), *self._appearance(cameras)]
+        return share_of(self.mlp_head, inputs, [0, self.own_columns().stop][: len(inputs)], bias=True)
+
+    def _appearance(self, cameras: Tensor) -> list[Tensor]:
         table = self.embedding_appearance
         if table is None:
             return []
-        assert samples.camera_indices is not None
-        cameras = samples.camera_indices[:, 0, 0]
         if self.training:
             return [table(cameras)]
         if self.use_average_appearance_embedding:

@@ -7,16 +7,20 @@ mixin leaves every number of the base model as it is. Beside S3IM, a model of th
 the machine, and renders in bounded memory and inside a crop's box.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.model_components.renderers import RGBRenderer
 from torch import Tensor
 
 from s3im_methods.compat.camera_optimizer import make_poses_precise
 from s3im_methods.compat.chunks import render_in_chunks
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.view_rays import ViewRays
 from s3im_methods.models.crop import cut_to_crop, empty_where_missed
 from s3im_methods.models.s3im_losses import S3IMLosses
 
@@ -50,10 +54,24 @@ class S3IMMixin(S3IMLosses):
         """Build the base model and the S3IM term, with camera poses that are precise where they are learned."""
         super().populate_modules()
         make_poses_precise(self)
+        self.view_rays = ViewRays()
 
     def rays_at_once(self) -> int:
         """How many rays of an image are rendered together."""
         return self.config.eval_num_rays_per_chunk
+
+    @torch.no_grad()
+    def get_outputs_for_camera(self, camera: Cameras, obb_box: OrientedBox | None = None) -> dict[str, Tensor]:
+        """The base model's outputs for a camera, ``[H, W, C]`` each; its lens is looked at once only."""
+        return self.get_outputs_for_camera_ray_bundle(self.view_rays.of(camera, obb_box))
+
+    def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
+        """What :func:`~s3im_methods.compat.chunks.render_in_chunks` does to each chunk of an image's rays first.
+
+        Args:
+            rays: ``[H, W]``, without bounds.
+        """
+        return None
 
     def get_outputs_for_camera_ray_bundle(self, camera_ray_bundle: RayBundle) -> dict[str, Tensor]:
         """The base model's outputs for an image's rays, ``[H, W, C]`` each, in bounded memory.
@@ -61,7 +79,8 @@ class S3IMMixin(S3IMLosses):
         Rays that have bounds already, which are those of a crop's box, show nothing outside of them.
         """
         if camera_ray_bundle.nears is None or camera_ray_bundle.fars is None:
-            return render_in_chunks(self, camera_ray_bundle, self.rays_at_once())
+            prepare = self.chunk_preparation(camera_ray_bundle)
+            return render_in_chunks(self, camera_ray_bundle, self.rays_at_once(), prepare)
         rays, hits = cut_to_crop(camera_ray_bundle, self.collider)
         outputs = render_in_chunks(self, rays, self.rays_at_once())
         empty_where_missed(outputs, hits, rays.fars, self.renderer_rgb.background_color)  # type: ignore[arg-type]

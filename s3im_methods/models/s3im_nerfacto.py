@@ -9,6 +9,7 @@ Differences to nerfacto:
 * watching or stopping a run does not change its result (see ``compat.proposals``).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ from s3im_methods.losses.opacity import opacity_loss
 from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.presets import filled
 from s3im_methods.models.s3im_mixin import S3IMMixin
+from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
 
 
 @dataclass
@@ -53,6 +55,9 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     opacity_loss_mult: float = 0.1
     """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
+    shared_pixels: int = 3
+    """Side of the squares of pixels that share their first samples, in images that our kernels render on a CPU. Rays
+    then look closer where a neighbour expects something; 1 gives each pixel its own first samples, as in training."""
 
 
 HARMLESS_WEIGHT = 0.03
@@ -100,12 +105,20 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         Nerfacto has normals only when it was trained to predict them, so that its exports of point clouds and Poisson
         meshes stop with an error at their default settings.
         """
+        quick = quick_nerfacto(self)
+        if quick is not None:
+            return quick.outputs(ray_bundle)
         outputs = super().get_outputs(ray_bundle)
         if not self.training and "normals" not in outputs:
             points = ray_bundle.origins + ray_bundle.directions * outputs["depth"]
             with point_gradients(self.field):
                 outputs["normals"] = self.normals_shader(density_normals(self.field.density_fn, points))
         return outputs
+
+    def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
+        """Let neighbouring pixels share proposals, where the settings and the machine allow it."""
+        quick = quick_nerfacto(self)
+        return None if quick is None else quick.shared(rays, self.config.shared_pixels)
 
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None

@@ -6,7 +6,7 @@ after an upsampling; normals outside training. With style nerfstudio and weight 
 nerfstudio's to the last bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.tensorf_presets import with_preset
 from s3im_methods.models.tensorf_settings import TensoRFSettings
 from s3im_methods.rays.equal_steps import StepSampler, step_count, step_length
+from s3im_methods.rendering.quick_tensorf import quick_tensorf
 
 
 @dataclass
@@ -173,12 +174,25 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
             self.renderer_rgb.background_color = "white" if torch.rand(()) < 0.5 else "black"
         elif self.config.background_color == "coin":
             self.renderer_rgb.background_color = "black"
-        outputs = super().get_outputs(ray_bundle) if self._renders_like_nerfstudio() else self._render(ray_bundle)
+        quick = quick_tensorf(self)
+        if quick is not None:
+            outputs = quick.outputs(ray_bundle)
+        else:
+            outputs = super().get_outputs(ray_bundle) if self._renders_like_nerfstudio() else self._render(ray_bundle)
         if not self.training:
             points = ray_bundle.origins + ray_bundle.directions * outputs["depth"]
             voxel = step_length(self.field.aabb, self.resolution, 1.0)
-            outputs["normals"] = (difference_normals(self.field.density_at, points, voxel) + 1) / 2
+            if quick is None:
+                normals = difference_normals(self.field.density_at, points, voxel)
+            else:
+                normals = quick.normals(points, voxel)
+            outputs["normals"] = (normals + 1) / 2
         return outputs
+
+    def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
+        """Let neighbouring pixels share first samples, where the settings and the machine allow it."""
+        quick = quick_tensorf(self)
+        return None if quick is None else quick.shared(rays, self.config.shared_pixels)
 
     def _renders_like_nerfstudio(self) -> bool:
         config = self.config

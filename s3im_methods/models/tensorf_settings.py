@@ -54,6 +54,9 @@ class TensoRFSettings:
     """What the density is multiplied by: how many of the density's units of length one scene unit has."""
     color_weight_threshold: float | None = None
     """Colour is computed only for samples that weigh more than this in their pixel; 0 computes it everywhere."""
+    shared_pixels: int = 3
+    """Side of the squares of pixels that share their first samples, with sampling uniform-pdf and space contraction, in
+    images that our kernels render on a CPU; 1 gives each pixel its own first samples, as in training."""
     resolution_by_axis: bool | None = None
     """Whether voxels are cubes, as many as a cube of init-resolution (later final-resolution) nodes has, with the nodes
     along each axis following the box. If not, each axis has that many nodes."""

@@ -26,6 +26,9 @@ class Painter:
     def rays_at_once(self) -> int:
         return self.config.eval_num_rays_per_chunk
 
+    def chunk_preparation(self, rays: RayBundle) -> None:
+        """Nothing is done to chunks."""
+
     def __call__(self, ray_bundle: RayBundle) -> dict[str, Any]:
         self.alive.append(sum(ref() is not None for ref in self.given))
         outputs = {

@@ -1,4 +1,4 @@
-"""What a training step of each lite method asks of torch: operators called and bytes allocated, against stored counts.
+"""What a training step and a view of lite methods ask of torch: operators called and bytes allocated, as stored.
 
 Unlike times these hardly depend on the machine: what fails here has become wasteful. ``s3im bench`` measures times.
 """
@@ -49,6 +49,14 @@ STORED = {
 """Measured with torch 2.15 and Python 3.11; who makes a step cheaper lowers them, so that it stays so."""
 
 
+VIEWS = {
+    "s3im-nerfacto-lite": Cost(811, 18.6),
+    "s3im-depth-nerfacto-lite": Cost(817, 18.7),
+    "s3im-tensorf-lite": Cost(746, 17.0),
+}
+"""The same for a view of 96 x 72 pixels after these steps."""
+
+
 class Counter(TorchDispatchMode):
     """Adds up the cost of what happens while it is open, backward passes included."""
 
@@ -70,27 +78,41 @@ def _storage(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def cost_of_step(config: Any) -> Cost:
-    """The cost of the last of a few steps of a training."""
+def trained(config: Any, steps: int) -> Any:
+    """The trainer after so many steps."""
     from nerfstudio.scripts.train import _set_random_seed
 
     config.vis = "none"
     _set_random_seed(0)
     trainer = config.setup(local_rank=0, world_size=1)
     trainer.setup()
-    counter = Counter()
-    for step in range(STEPS):
-        trainer.step = step
-        trainer.pipeline.train()
-        if step == STEPS - 1:
-            with counter:
-                run_step(trainer, step)
-        else:
-            run_step(trainer, step)
+    for step in range(steps):
+        run_step(trainer, step)
+    return trainer
+
+
+def cost_of_step(config: Any) -> Cost:
+    """The cost of the last of a few steps of a training."""
+    trainer, counter = trained(config, STEPS - 1), Counter()
+    with counter:
+        run_step(trainer, STEPS - 1)
+    return counter.cost
+
+
+def cost_of_view(config: Any) -> Cost:
+    """The cost of a view after these steps, whose lens has been looked at before."""
+    pipeline, counter = trained(config, STEPS).pipeline.eval(), Counter()
+    camera = pipeline.datamanager.train_dataset.cameras[0:1]
+    camera.rescale_output_resolution(4)
+    pipeline.model.get_outputs_for_camera(camera)
+    with counter:
+        pipeline.model.get_outputs_for_camera(camera)
     return counter.cost
 
 
 def run_step(trainer: Any, step: int) -> None:
+    trainer.step = step
+    trainer.pipeline.train()
     for callback in trainer.callbacks:
         callback.run_callback_at_location(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
     trainer.train_iteration(step)
@@ -119,6 +141,11 @@ def test_a_step_costs_hardly_more_than_is_stored(method, scene, tmp_path):
     assert cost.exceeds(STORED[method]) == []
 
 
+@pytest.mark.parametrize("method", list(VIEWS))
+def test_a_view_costs_hardly_more_than_is_stored(method, scene, tmp_path):
+    assert cost_of_view(lite(method, scene, tmp_path)).exceeds(VIEWS[method]) == []
+
+
 def unfused_grids(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     config.pipeline.model.implementation = "torch"
 
@@ -144,3 +171,15 @@ def test_a_wasteful_step_is_noticed(method, waste, scene, tmp_path, monkeypatch)
     waste(config, monkeypatch)
     cost = cost_of_step(config)
     assert cost.exceeds(STORED[method])
+
+
+def not_quick(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for family in ("nerfacto", "tensorf"):
+        monkeypatch.setattr(f"s3im_methods.models.s3im_{family}.quick_{family}", lambda model: None)
+
+
+@pytest.mark.parametrize("method", ["s3im-nerfacto-lite", "s3im-tensorf-lite"])
+def test_a_wasteful_view_is_noticed(method, scene, tmp_path, monkeypatch):
+    config = lite(method, scene, tmp_path)
+    not_quick(config, monkeypatch)
+    assert cost_of_view(config).exceeds(VIEWS[method])
