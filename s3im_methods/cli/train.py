@@ -5,6 +5,8 @@ from typing import ClassVar
 
 import tyro
 
+from s3im_methods.cli.start_up import imports_that_stay
+
 
 @dataclass(frozen=True)
 class TrainCommand:
@@ -35,11 +37,12 @@ class TrainCommand:
         method, *flags = self.arguments
         if method.startswith("-"):
             raise InputError(f"'{method}' is given before the method: s3im train METHOD, then its flags.")
-        from s3im_methods.models.any_method.configs import with_s3im
+        with imports_that_stay():
+            from nerfstudio.scripts import train
 
-        config = with_s3im(method, flags)
-        from nerfstudio.scripts import train
+            from s3im_methods.models.any_method.configs import with_s3im
 
+            config = with_s3im(method, flags)
         train.main(config)
 
 
