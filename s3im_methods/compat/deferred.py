@@ -20,7 +20,7 @@ _waiting: dict[str, "_Later"] = {}
 
 # What imports read, and who walks through all modules.
 _OF_IMPORT = frozenset(
-    "__cached__ __class__ __dict__ __doc__ __file__ __loader__ __name__ __package__ __path__ __spec__".split()
+    f"__{name}__" for name in ("cached", "class", "dict", "doc", "file", "loader", "name", "package", "path", "spec")
 )
 
 
