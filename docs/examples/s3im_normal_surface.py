@@ -26,7 +26,7 @@ from s3im_methods.models.surface.settings import SurfaceSettings
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
-# --8<-- [start:config]
+# region config
 @dataclass
 class S3IMNormalSurfaceConfig(SurfaceSettings, SurfaceModelConfig):
     """The settings that all surface methods share, and one of this method."""
@@ -39,8 +39,8 @@ class S3IMNormalSurfaceConfig(SurfaceSettings, SurfaceModelConfig):
     """Samples per ray."""
 
 
-# --8<-- [end:config]
-# --8<-- [start:opacity]
+# endregion
+# region opacity
 class NormalOpacity(OpacityRule):
     """How much the normal distribution function of s times the signed distance falls within a bin."""
 
@@ -61,8 +61,8 @@ class NormalOpacity(OpacityRule):
         return (at_start - at_end + 1e-5) / (at_start + 1e-5)
 
 
-# --8<-- [end:opacity]
-# --8<-- [start:model]
+# endregion
+# region model
 class S3IMNormalSurface(SurfaceMixin, SurfaceModel):
     """The method."""
 
@@ -83,8 +83,8 @@ class S3IMNormalSurface(SurfaceMixin, SurfaceModel):
         return self.evaluate(ray_bundle, self.sampler(ray_bundle, num_samples=self.config.num_samples))
 
 
-# --8<-- [end:model]
-# --8<-- [start:method]
+# endregion
+# region method
 def _adam(lr: float) -> dict[str, Any]:
     return {"optimizer": AdamOptimizerConfig(lr=lr, eps=1e-15), "scheduler": None}
 
@@ -121,4 +121,4 @@ s3im_normal_surface = MethodSpecification(
     ),
     description="Surfaces by the normal distribution, trained with S3IM.",
 )
-# --8<-- [end:method]
+# endregion

@@ -21,7 +21,7 @@ from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
-# --8<-- [start:config]
+# region config
 @dataclass
 class S3IMVanillaNeRFConfig(VanillaModelConfig):
     """Vanilla NeRF's settings, and S3IM's."""
@@ -32,8 +32,8 @@ class S3IMVanillaNeRFConfig(VanillaModelConfig):
     """Settings of the S3IM loss."""
 
 
-# --8<-- [end:config]
-# --8<-- [start:names]
+# endregion
+# region names
 class _WithUsualNames(NeRFModel):
     """Vanilla NeRF with the names of outputs and losses that most of nerfstudio's models share."""
 
@@ -47,8 +47,8 @@ class _WithUsualNames(NeRFModel):
         return losses
 
 
-# --8<-- [end:names]
-# --8<-- [start:model]
+# endregion
+# region model
 class S3IMVanillaNeRF(S3IMMixin, _WithUsualNames):
     """Vanilla NeRF trained with S3IM."""
 
@@ -59,8 +59,8 @@ class S3IMVanillaNeRF(S3IMMixin, _WithUsualNames):
         return "networks by torch"
 
 
-# --8<-- [end:model]
-# --8<-- [start:method]
+# endregion
+# region method
 s3im_vanilla_nerf = MethodSpecification(
     config=TrainerConfig(
         _target=S3IMTrainer,
@@ -82,4 +82,4 @@ s3im_vanilla_nerf = MethodSpecification(
     ),
     description="Vanilla NeRF, trained with S3IM.",
 )
-# --8<-- [end:method]
+# endregion

@@ -46,7 +46,7 @@ def losses(method, room, out, **s3im):
     return pipeline.train().get_train_loss_dict(step=0)[1]
 
 
-# --8<-- [start:tests]
+# region tests
 def test_the_term_is_there_and_can_be_switched_off(method, room, tmp_path):
     with_s3im = losses(method, room, tmp_path)
     assert with_s3im.keys() == {"rgb_loss", "rgb_loss_coarse", "s3im_loss"}
@@ -71,4 +71,4 @@ def test_it_trains_and_a_resumed_run_repeats_the_straight_one(method, room, tmp_
         torch.testing.assert_close(resumed["pipeline"][key], value, rtol=0, atol=0, msg=lambda m, k=key: f"{k}: {m}")
 
 
-# --8<-- [end:tests]
+# endregion

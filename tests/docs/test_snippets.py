@@ -1,4 +1,4 @@
-"""What the documentation's pages take from other files is there, and is marked as the site's builder reads it."""
+"""The code that a page shows is that of the file that it names, because GitHub shows pages as they are."""
 
 import re
 from pathlib import Path
@@ -6,20 +6,32 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
-MARK = re.compile(r'^\s*--8<-- "([^":]+)(?::([\w-]+))?"$')
+SNIPPET = re.compile(r"^<!-- ([\w./-]+), region ([\w-]+) -->\n```python\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+SNIPPETS = [
+    pytest.param(*found, id=f"{page.stem}-{Path(found[0]).stem}-{found[1]}")
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    for found in SNIPPET.findall(page.read_text(encoding="utf-8"))
+]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_snippets_are_marked_as_the_builder_reads_them_and_exist(page):
-    """A mark that is written differently is shown as it stands; a formatter once did that."""
-    for line in page.read_text().splitlines():
-        if "--8" not in line:
-            continue
-        found = MARK.match(line)
-        assert found, line
-        source = ROOT / found[1]
-        assert source.is_file(), line
-        if found[2]:
-            for end in ("start", "end"):
-                assert source.read_text().count(f"--8<-- [{end}:{found[2]}]") == 1, line
+@pytest.mark.parametrize(("source", "region", "shown"), SNIPPETS)
+def test_a_page_shows_the_code_of_its_file(source, region, shown):
+    text = (ROOT / source).read_text(encoding="utf-8")
+    (code,) = re.findall(rf"^# region {region}\n(.*?)^# endregion$", text, re.MULTILINE | re.DOTALL)
+    assert shown == code.strip("\n")
+
+
+def test_every_region_is_shown():
+    examples = [*(ROOT / "docs" / "examples").glob("*.py"), *(ROOT / "tests" / "docs").glob("test_s3im_*.py")]
+    regions = {
+        (str(path.relative_to(ROOT)), region)
+        for path in examples
+        for region in re.findall(r"^# region (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(regions) > 8
+    assert regions == {(snippet.values[0], snippet.values[1]) for snippet in SNIPPETS}
+
+
+def test_no_page_needs_the_site_to_be_read():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    assert [page.name for page in pages if re.search(r"^\s*--8<--", page.read_text(encoding="utf-8"), re.M)] == []
