@@ -6,10 +6,7 @@ single modules; here a package waits too, while its submodules are imported.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib import (
-    _bootstrap,  # type: ignore[attr-defined]
-    import_module,
-)
+from importlib import _bootstrap, import_module  # type: ignore[attr-defined]
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -17,6 +14,9 @@ from typing import Any
 
 _deferred: dict[str, tuple[Sequence[str], Mapping[str, Callable[..., Any]]]] = {}
 _waiting: dict[str, "_Later"] = {}
+
+# Of the imports themselves: their locks find two threads that wait for each other.
+_locks: Any = _bootstrap
 
 # What imports read, and who walks through all modules.
 _OF_IMPORT = frozenset(
@@ -134,11 +134,10 @@ class _Deferred(ModuleType):
 
 def _execute(module: ModuleType) -> None:
     name = module.__name__
-    # Of the imports themselves, which find two threads that wait for each other.
-    lock = _bootstrap._get_module_lock(name)
+    lock = _locks._get_module_lock(name)
     try:
         lock.acquire()
-    except _bootstrap._DeadlockError:
+    except _locks._DeadlockError:
         return
     try:
         # Nothing waits where another thread has executed it, or where it is being executed further up.

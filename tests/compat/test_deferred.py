@@ -75,7 +75,7 @@ def test_a_submodule_can_wait_too(package):
 def test_functions_that_set_something_are_called_again(package):
     (package / "other.py").write_text("chosen = None\ndef choose(name):\n    global chosen\n    chosen = name\n")
     defer("later_package.other", kept=["choose"])
-    from later_package import other
+    from later_package import other  # type: ignore[import-not-found]
 
     other.choose("torch")
     assert is_waiting("later_package.other")
@@ -87,7 +87,7 @@ def test_functions_that_set_something_are_called_again(package):
 def test_functions_for_the_meantime(package):
     defer("later_package.other", meanwhile={"work": lambda: "in the meantime"})
     (package / "other.py").write_text("def work():\n    return 'itself'\n")
-    from later_package import other
+    from later_package import other  # type: ignore[import-not-found]
 
     assert other.work() == "in the meantime"
     assert is_waiting("later_package.other")
@@ -98,7 +98,7 @@ def test_functions_for_the_meantime(package):
 def test_what_fails_fails_where_it_is_used_and_can_be_tried_again(package):
     (package / "other.py").write_text("raise RuntimeError('broken')\n")
     defer("later_package.other")
-    from later_package import other
+    from later_package import other  # type: ignore[import-not-found]
 
     for _ in range(2):
         with pytest.raises(RuntimeError, match="broken"):
@@ -113,7 +113,7 @@ def test_a_module_that_does_not_exist_is_missing_at_once():
 
 
 def test_a_module_that_is_there_is_left_alone(package):
-    import later_package
+    import later_package  # type: ignore[import-not-found]
 
     defer("later_package")
     assert later_package.value == 1 and not is_waiting("later_package")
@@ -156,7 +156,7 @@ def test_threads_wait_for_each_other_and_not_for_ever(package):
 def test_a_thread_gets_a_module_when_it_is_complete(package):
     (package / "other.py").write_text("import time\nfirst = 1\ntime.sleep(0.3)\nlast = 2\n")
     defer("later_package.other")
-    from later_package import other
+    from later_package import other  # type: ignore[import-not-found]
 
     found = []
     threads = [threading.Thread(target=lambda: found.append((other.first, other.last))) for _ in range(3)]

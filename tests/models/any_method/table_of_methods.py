@@ -37,7 +37,7 @@ def _row(name: str) -> tuple[str, str, str, str]:
         return f"`{name}`", "not tried", "no", sentence.partition(",")[0].replace(f"'{name}' ", "")
     stock, ours = _failure(base(name)), _failure(small(with_s3im(name)))
     assert ours is None or ours == stock, f"{name}: {ours}"
-    return f"`{name}`", *("yes" if failure is None else "no" for failure in (stock, ours)), stock or ""
+    return f"`{name}`", "yes" if stock is None else "no", "yes" if ours is None else "no", stock or ""
 
 
 def _failure(config: Any) -> str | None:
