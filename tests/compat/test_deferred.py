@@ -129,9 +129,10 @@ found = []
 def read():
     found.append(later_package.value)
 def of_part():
+    time.sleep(0.2)
     import later_package.part
     found.append(later_package.part.value)
-threads = [threading.Thread(target=target) for target in (read, of_part, read, of_part)]
+threads = [threading.Thread(target=target, daemon=True) for target in (read, of_part, read, of_part)]
 [thread.start() for thread in threads]
 [thread.join(20) for thread in threads]
 print([sorted(found), any(thread.is_alive() for thread in threads)])
@@ -139,15 +140,15 @@ print([sorted(found), any(thread.is_alive() for thread in threads)])
 
 
 def test_threads_wait_for_each_other_and_not_for_ever(package):
-    """One executes the package, which imports a submodule; others import that submodule, which needs the package."""
-    slow = "import time\ntime.sleep(0.3)\n"
-    (package / "__init__.py").write_text(f"{slow}from . import part\nvalue = 1\n")
-    (package / "part.py").write_text(f"{slow}value = 2\n")
+    """One executes the package, which imports a submodule. Another imports that, which reads a name of the package."""
+    (package / "__init__.py").write_text("import time\ntime.sleep(0.6)\nfrom . import part\nvalue = 1\n")
+    reads = "import later_package\nseen = getattr(later_package, 'value', None)\n"
+    (package / "part.py").write_text(f"import time\ntime.sleep(1.2)\n{reads}value = 2\n")
     finished = subprocess.run(
         [sys.executable, "-c", THREADS.format(folder=str(package.parent))],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=120,
         check=True,
     )
     assert ast.literal_eval(finished.stdout) == [[1, 1, 2, 2], False], finished.stderr
