@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import tyro
 
+from s3im_methods.cli.start_up import imports_that_stay
+
 
 @dataclass(frozen=True)
 class CheckCommand:
@@ -51,7 +53,8 @@ class CheckCommand:
             parser = self.dataparser or which_parser(self.scene)
             found["dataparser"] = parser
             settings = [parse_setting(text) for text in self.set]
-            config = read_arguments(train_arguments(self.method, self.scene, 42, None, settings, parser))
+            with imports_that_stay():
+                config = read_arguments(train_arguments(self.method, self.scene, 42, None, settings, parser))
             config.pipeline.datamanager.dataparser.data = self.scene
             report = self._report(config)
         except InputError as error:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from s3im_methods.cli.start_up import imports_that_stay
+
 
 def load_run(load_config: Path, test_mode: Literal["test", "inference"]) -> tuple[Any, Any, int]:
     """A run's configuration, its pipeline and the last step that it was trained for.
@@ -18,7 +20,8 @@ def load_run(load_config: Path, test_mode: Literal["test", "inference"]) -> tupl
 
     # Before nerfstudio is imported, which takes seconds.
     path = find_config(load_config)
-    from nerfstudio.utils.eval_utils import eval_setup
+    with imports_that_stay():
+        from nerfstudio.utils.eval_utils import eval_setup
 
     config, pipeline, _, step = eval_setup(path, test_mode=test_mode)
     return config, pipeline, step

@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar
 
 import tyro
 
+from s3im_methods.cli.start_up import imports_that_stay
+
 
 @dataclass(frozen=True)
 class TrainCommand:
@@ -37,11 +39,12 @@ class TrainCommand:
         method, *flags = self.arguments
         if method.startswith("-"):
             raise InputError(f"'{method}' is given before the method: s3im train METHOD, then its flags.")
-        from s3im_methods.models.any_method.configs import with_s3im
+        with imports_that_stay():
+            from nerfstudio.scripts import train
 
-        config = with_s3im(method, flags)
-        from nerfstudio.scripts import train
+            from s3im_methods.models.any_method.configs import with_s3im
 
+            config = with_s3im(method, flags)
         train.main(config)
 
 
@@ -49,7 +52,9 @@ def _list_of_methods() -> str:
     from s3im_methods.models.any_method.methods import SUFFIX, is_ours, known_methods, refusal
 
     lines = ["s3im train METHOD [flags of ns-train METHOD] [--pipeline.model.s3im.*]", ""]
-    installed = {name: config for name, config in known_methods().items() if hasattr(config, "pipeline")}
+    with imports_that_stay():
+        methods = known_methods()
+    installed = {name: config for name, config in methods.items() if hasattr(config, "pipeline")}
     for name, config in installed.items():
         if not name.endswith(SUFFIX):
             lines.append(f"{name:26} {'as by ns-train' if is_ours(config) else refusal(name) or 'with S3IM'}")

@@ -22,10 +22,11 @@
 | `camera_paths`     | ns-render camera-path opens its file when the run is loaded: a traceback  | none filed |
 | `stack`            | every ns-* command reads the source of all its callers, 26 times          | none filed |
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
+| `lazy_imports`     | every ns-* command imports libraries that few runs use: half of its start | none filed |
 | `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
 | `library_warnings` | warnings about nerfstudio's own code come before what users must read     | none filed |
 
-``early`` puts the last four in place before nerfstudio is imported, with ``on_import``.
+``early`` puts the last five in place before nerfstudio is imported, with ``on_import`` and ``deferred``.
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),

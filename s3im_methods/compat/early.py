@@ -23,12 +23,14 @@ def prepare() -> None:
 def start() -> None:
     """Leave out other libraries' warnings, and watch for the modules that take long."""
     from s3im_methods.compat.lazy_compile import compile_at_first_call
+    from s3im_methods.compat.lazy_imports import defer_what_few_use
     from s3im_methods.compat.library_warnings import leave_out_library_warnings
     from s3im_methods.compat.on_import import when_imported
     from s3im_methods.compat.stack import read_no_source
     from s3im_methods.compat.viewer_icons import find_icons_once
 
     leave_out_library_warnings()
+    defer_what_few_use()
     when_imported("nerfstudio.utils.misc", compile_at_first_call)
     when_imported("nerfstudio.configs.external_methods", read_no_source)
     when_imported("viser._icons", find_icons_once)

@@ -1,11 +1,16 @@
 """Methods that are not of this pack, trained with S3IM and used by the commands that a user types, offline."""
 
+import contextlib
 import json
 import os
+import socket
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from ns_commands import run
+from headless_browser import needs_browser, open_browser
+from ns_commands import free_port, program, run
 
 pytestmark = pytest.mark.slow
 
@@ -52,10 +57,44 @@ def test_train_resume_evaluate_and_render_in_fresh_processes(method, room, tmp_p
     elif method == "vanilla-nerf":
         # Its outputs have names of their own.
         run("s3im", "render-depth", *config, "--output-dir", str(tmp_path / "depth"))
+        points = ["--num-points", "100", "--num-rays-per-batch", "256", "--normal-method", "open3d"]
+        run("ns-export", "pointcloud", *config, "--output-dir", str(tmp_path), *points, "--save-world-frame", "False")
+        assert b"element vertex 100" in (tmp_path / "point_cloud.ply").read_bytes()
     else:
         said = run("s3im", "train", method, "--load-config", str(folder / "config.yml"), "--max-num-iterations", "12")
         assert "Done loading" in said and "no effect" not in said
         assert (folder / "nerfstudio_models" / "step-000000011.ckpt").exists()
+
+
+@needs_browser
+def test_the_viewer_shows_a_run_in_a_browser(room, tmp_path):
+    train("nerfacto", room, tmp_path, 2)
+    config, port = tmp_path / "run" / "nerfacto+s3im" / "one" / "config.yml", free_port()
+    command = [str(program("ns-viewer")), "--load-config", str(config), "--viewer.websocket-port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) as viewer:
+        browser = open_browser("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--window-size=400,300")
+        try:
+            _wait_for_server(port, viewer)
+            browser.get(f"http://localhost:{port}")
+            values = "return [...document.querySelectorAll('input')].map(each => each.value)"
+            deadline = time.monotonic() + 300
+            # The panel offers a model's outputs when a first picture has been rendered.
+            while "rgb" not in browser.execute_script(values):
+                assert time.monotonic() < deadline, "no picture was rendered"
+                time.sleep(0.5)
+            assert "Output type" in browser.find_element("tag name", "body").text
+        finally:
+            browser.quit()
+            viewer.kill()
+
+
+def _wait_for_server(port: int, viewer: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 300
+    while True:
+        assert viewer.poll() is None and time.monotonic() < deadline, "the viewer does not start"
+        with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+            return
+        time.sleep(0.5)
 
 
 def test_a_broken_plugin_is_named(monkeypatch, tmp_path):

@@ -36,7 +36,9 @@ def small(config: Any) -> Any:
         for name, value in _SMALL.items():
             if hasattr(part, name):
                 setattr(part, name, value)
-    if hasattr(config.pipeline.model, "proposal_net_args_list"):
+    proposals = getattr(config.pipeline.model, "proposal_net_args_list", None)
+    # Those of K-Planes are planes.
+    if proposals and "max_res" in proposals[0]:
         config.pipeline.model.proposal_net_args_list = [_PROPOSALS, _PROPOSALS]
     return config
 

@@ -1,0 +1,64 @@
+"""Libraries that nerfstudio imports at every start, and that few of its runs use, wait until they are used.
+
+- torchvision, with torch's compiler: to save test images. torchmetrics asks it for boxes, which no run measures.
+- tensorly, with SciPy's optimisers: for an option of splatfacto.
+- SciPy's interpolation: for camera paths in the viewer. Its signals: torchmetrics looks for one function there.
+- matplotlib: for its colour tables, and for torchmetrics' plots.
+- requests: for a download.
+- torch's compiler: torch's optimisers import it to tell it what not to compile, even where nothing is compiled.
+
+Together they took longer than torch itself.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from s3im_methods.compat.deferred import defer, executed, is_waiting
+
+_COMPILER = "torch._dynamo"
+_PLAIN = (
+    *("torchvision", "torchvision.utils", "scipy.interpolate"),
+    *("matplotlib", "matplotlib.pyplot", "requests"),
+)
+
+
+def defer_what_few_use() -> None:
+    """Let these libraries wait, each unless it has been imported."""
+    for name in _PLAIN:
+        defer(name)
+    defer("tensorly", kept=["set_backend"])
+    defer("scipy.signal", meanwhile={"hamming": _hamming})
+    defer(_COMPILER, meanwhile={"graph_break": _no_graph_to_break, "disable": _not_compiled})
+    defer(f"{_COMPILER}.utils", meanwhile={"is_compile_supported": _is_compile_supported})
+
+
+def _hamming(*args: Any, **options: Any) -> Any:
+    """``scipy.signal.hamming`` of old, which torchmetrics puts in its place again."""
+    return executed("scipy.signal").windows.hamming(*args, **options)
+
+
+def _no_graph_to_break(msg: str = "") -> None:
+    """``torch._dynamo.graph_break``, which does nothing where nothing is compiled."""
+
+
+def _not_compiled(fn: Any = None, *args: Any, **options: Any) -> Any:
+    """``torch._dynamo.disable``: a function that is not to be compiled, once there is a compiler."""
+
+    @functools.cache
+    def disabled() -> Callable[..., Any]:
+        return executed(_COMPILER).disable(fn, *args, **options)
+
+    if not callable(fn):
+        return disabled()
+
+    @functools.wraps(fn)
+    def not_compiled(*inputs: Any, **named: Any) -> Any:
+        return (fn if is_waiting(_COMPILER) else disabled())(*inputs, **named)
+
+    return not_compiled
+
+
+def _is_compile_supported(device_type: Any) -> Any:
+    """``torch._dynamo.utils.is_compile_supported``, which torchvision imports by name."""
+    return executed(f"{_COMPILER}.utils").is_compile_supported(device_type)
