@@ -21,8 +21,9 @@ from s3im_methods.losses.depth import DepthLossConfig
 class SurfaceSettings:
     """What S3IM, depth, presets, the scene's sphere and the background add to any surface model's settings."""
 
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
-    """Settings of the S3IM loss."""
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
+    """Settings of the S3IM loss; with more weight its direction replaces that of the absolute error, which surfaces
+    need."""
     depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto"))
     """Settings of the depth loss. By default rooms learn from a sensor's depth, objects do not."""
     style: str = "ours"
