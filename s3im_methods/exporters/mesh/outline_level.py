@@ -32,8 +32,11 @@ def mask_level(pipeline: Any, say: Callable[[str], None] = print) -> float | Non
         pipeline: The run's, in evaluation mode.
         say: Takes a line about what was found.
     """
-    model, data = pipeline.model, pipeline.datamanager.train_dataset
-    if not getattr(model, "level_from_masks", False) or not getattr(data, "has_foreground_mask", False):
+    model = pipeline.model
+    if not getattr(model, "level_from_masks", False):
+        return None
+    data = pipeline.datamanager.train_dataset
+    if not data.has_foreground_mask:
         return None
     value = scalar_field(model).value
     random = torch.Generator().manual_seed(0)
