@@ -19,7 +19,7 @@ from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 class ModelFlags:
     """What the model's configuration has beside its own fields."""
 
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
     """Settings of the S3IM loss."""
     hash_grids: HashGrids = "base"
     """Who computes the method's hash grids: base is the method itself, fused are this pack's kernels for CPUs and GPUs,
