@@ -40,11 +40,11 @@ class TrainCommand:
         if method.startswith("-"):
             raise InputError(f"'{method}' is given before the method: s3im train METHOD, then its flags.")
         with imports_that_stay():
-            from nerfstudio.scripts import train
-
             from s3im_methods.models.any_method.configs import with_s3im
 
+            # First, because it names a plugin that cannot be imported.
             config = with_s3im(method, flags)
+            from nerfstudio.scripts import train
         train.main(config)
 
 

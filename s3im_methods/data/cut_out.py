@@ -26,8 +26,7 @@ def add_cut_out_facts(dataset: InputDataset) -> None:
             ``object_box_scale`` and ``object_sphere``. Where its parser names a colour to blend transparent images
             with, they count as opaque, and so do images that are gone.
     """
-    blended = dataset._dataparser_outputs.alpha_color is not None
-    transparent = not blended and _are_cut_out(dataset.image_filenames)
+    transparent = has_transparent_background(dataset)
     add_facts(dataset.metadata, has_transparent_background=transparent)
     sphere = fit_scene_sphere(dataset.cameras) if transparent else None
     if sphere is not None and sphere.kind == "object":
@@ -35,6 +34,15 @@ def add_cut_out_facts(dataset: InputDataset) -> None:
         add_facts(
             dataset.metadata, object_box_scale=_box_scale(dataset.scene_box, sphere), object_sphere=known or sphere
         )
+
+
+def has_transparent_background(dataset: InputDataset) -> bool:
+    """Whether the images were cut out of their surroundings, and no colour is put behind them.
+
+    Args:
+        dataset: The training set.
+    """
+    return dataset._dataparser_outputs.alpha_color is None and _are_cut_out(dataset.image_filenames)
 
 
 def _are_cut_out(images: Sequence[Path]) -> bool:

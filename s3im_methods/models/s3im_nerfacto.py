@@ -60,11 +60,6 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     then look closer where a neighbour expects something; 1 gives each pixel its own first samples, as in training."""
 
 
-HARMLESS_WEIGHT = 0.03
-"""With this weight of S3IM an object on black whose alpha is not learned was as good as without. With ten times as much
-it was a decibel worse."""
-
-
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     """Nerfacto trained with S3IM.
 
@@ -134,15 +129,14 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     def data_warnings(self, dataset: InputDataset) -> list[str]:
         """Warn about objects on black, if nerfacto was told to composite over black and to ignore the alpha."""
         config = self.config
-        too_strong = config.s3im.role == "loss" and config.s3im.loss_mult > HARMLESS_WEIGHT
         before_black = self.transparent and config.background_color in ("last_sample", "black")
-        if not (before_black and too_strong and config.opacity_loss_mult == 0):
+        if not (before_black and self.s3im.harms_objects_on_black() and config.opacity_loss_mult == 0):
             return []
         return [
             "The images have a transparent background, which becomes black, and their alpha is not learned: there S3IM "
             "can make nerfacto's objects dark or leave out parts of them. Leave --pipeline.model.opacity-loss-mult "
             "above 0, or give --pipeline.model.background-color white, or "
-            f"--pipeline.model.s3im.loss-mult {HARMLESS_WEIGHT:g}."
+            "--pipeline.model.s3im.loss-mult 0."
         ]
 
     def far_plane(self) -> float:

@@ -39,7 +39,7 @@ def with_the_toy(monkeypatch):
 @pytest.mark.parametrize("method", FLAGS)
 def test_train_resume_evaluate_and_render_in_fresh_processes(method, room, tmp_path, with_the_toy):
     said = train(method, room, tmp_path, 6)
-    assert "Training on the CPU; S3IM's weight: 1" in said and "wandb" not in said.split("Config File")[-1]
+    assert "Training on the CPU; S3IM's weight: 0.1" in said and "wandb" not in said.split("Config File")[-1]
     folder = tmp_path / "run" / f"{method}+s3im" / "one"
     assert "Done loading" in train(method, room, tmp_path, 9, "--load-dir", str(folder / "nerfstudio_models"))
     (checkpoint,) = (folder / "nerfstudio_models").glob("*.ckpt")

@@ -7,6 +7,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.field_components.encodings import HashEncoding
 from torch import Tensor, nn
 
+from s3im_methods.data.cut_out import has_transparent_background
 from s3im_methods.encodings import fuse_hash_encodings, fused_available
 from s3im_methods.encodings.hash_grid import FusedHashEncoding
 from s3im_methods.errors import InputError
@@ -87,14 +88,20 @@ class AnyMethod(S3IMLosses):
         return f"{weight}; hash grids: {self.hash_grids}" if grids else weight
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """Refuse what cannot be trained on this device; there are no warnings.
+        """Warn about objects on black, and refuse what cannot be trained on this device.
 
         Raises:
             InputError: If the model marches through nerfacc's occupancy grid without CUDA.
         """
         if self.device.type != "cuda" and marches_through_a_grid(self):
             raise InputError(NO_GRID_WITHOUT_CUDA.format(name=type(self).__name__))
-        return []
+        on_black = getattr(self.config, "background_color", None) in ("last_sample", "black")
+        if not (on_black and self.s3im.harms_objects_on_black() and has_transparent_background(dataset)):
+            return []
+        return [
+            "The images have a transparent background, which becomes black: there S3IM can make objects dark or leave "
+            "out parts of them. Give --pipeline.model.background-color white, or --pipeline.model.s3im.loss-mult 0."
+        ]
 
 
 NO_GRID_WITHOUT_CUDA = (

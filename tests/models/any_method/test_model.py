@@ -52,6 +52,25 @@ def test_an_occupancy_grid_is_refused_without_cuda():
         model.data_warnings(None)
 
 
+@pytest.mark.parametrize(
+    ("background", "weight", "cut_out", "warned"),
+    [
+        ("last_sample", 0.1, True, True),
+        ("black", 0.1, True, True),
+        ("white", 0.1, True, False),
+        ("last_sample", 0.0, True, False),
+        ("last_sample", 0.1, False, False),
+    ],
+)
+def test_it_warns_of_objects_on_black(monkeypatch, background, weight, cut_out, warned):
+    monkeypatch.setattr("s3im_methods.models.any_method.model.has_transparent_background", lambda dataset: cut_out)
+    config = wrapped("nerfacto")
+    config.pipeline.model.background_color = background
+    config.pipeline.model.s3im.loss_mult = weight
+    sentences = build(config).data_warnings(None)
+    assert len(sentences) == warned and all("--pipeline.model.background-color white" in text for text in sentences)
+
+
 def test_a_fine_rendering_has_the_usual_names_too():
     model = build(wrapped("vanilla-nerf"))
     rays, pixels = batch(0)
