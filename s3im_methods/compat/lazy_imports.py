@@ -11,7 +11,6 @@ Together they took longer than torch itself.
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from s3im_methods.compat.deferred import defer, executed, is_waiting
@@ -42,19 +41,23 @@ def _no_graph_to_break(msg: str = "") -> None:
     """``torch._dynamo.graph_break``, which does nothing where nothing is compiled."""
 
 
-def _not_compiled(fn: Any = None, *args: Any, **options: Any) -> Any:
+def _not_compiled(fn: Any = None, recursive: bool = True, **options: Any) -> Any:
     """``torch._dynamo.disable``: a function that is not to be compiled, once there is a compiler."""
 
-    @functools.cache
-    def disabled() -> Callable[..., Any]:
-        return executed(_COMPILER).disable(fn, *args, **options)
+    disabled: Any = None
+
+    def by_the_compiler() -> Any:
+        nonlocal disabled
+        if disabled is None:
+            disabled = executed(_COMPILER).disable(fn, recursive, **options)
+        return disabled
 
     if not callable(fn):
-        return disabled()
+        return by_the_compiler()
 
     @functools.wraps(fn)
     def not_compiled(*inputs: Any, **named: Any) -> Any:
-        return (fn if is_waiting(_COMPILER) else disabled())(*inputs, **named)
+        return (fn if is_waiting(_COMPILER) else by_the_compiler())(*inputs, **named)
 
     return not_compiled
 

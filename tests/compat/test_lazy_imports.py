@@ -103,6 +103,22 @@ def test_a_function_is_kept_from_the_compiler_once_there_is_one(calls, monkeypat
     assert calls == [(False, {"wrapping": False})]
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_the_compiler_leaves_such_a_function_alone():
+    compiling = []
+
+    def double(x):
+        compiling.append(torch.compiler.is_compiling())
+        return 2 * x
+
+    kept = lazy_imports._not_compiled(double)
+    compiled = torch.compile(lambda x: kept(x + 1) + 1, backend="eager")
+    assert compiled(torch.ones(2)).tolist() == [5.0, 5.0]
+    assert compiling == [False]
+    with pytest.raises(Exception, match="disable"):
+        torch.compile(lambda x: kept(x + 1), backend="eager", fullgraph=True)(torch.ones(2))
+
+
 def test_an_optimizer_steps_as_ever():
     weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
     optimizer = torch.optim.SGD([weight], lr=0.5)

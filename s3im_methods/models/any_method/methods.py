@@ -36,9 +36,12 @@ def known_methods() -> dict[str, Any]:
             raise
         point, reason = broken
         package = point.dist.name if point.dist is not None else point.module
+        # As in nerfstudio's template for methods: Python 3.11 refuses what 3.10 accepts.
+        older = "mutable default" in str(reason)
+        repair = "use Python 3.10, which accepts it, repair it" if older else "repair it"
         raise InputError(
             f"The plugin {package} cannot be imported ({point.name} = {point.value}: {type(reason).__name__}: "
-            f"{reason}), which stops every command of nerfstudio: repair it, or run pip uninstall {package}."
+            f"{reason}), which stops every command of nerfstudio: {repair}, or run pip uninstall {package}."
         ) from error
     return all_methods
 

@@ -82,3 +82,18 @@ def test_nerfstudios_own_failure_is_not_blamed_on_a_plugin(monkeypatch):
     monkeypatch.setattr(methods, "entry_points", lambda group: [])
     with pytest.raises(ImportError):
         known_methods()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 accepts it")
+def test_a_plugin_for_older_pythons_is_told_which(monkeypatch, tmp_path):
+    (tmp_path / "older_plugin.py").write_text(
+        "from dataclasses import dataclass\n"
+        "@dataclass\nclass Settings:\n    width: int = 1\n"
+        "@dataclass\nclass Config:\n    settings: Settings = Settings()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "nerfstudio.configs.method_configs", None)
+    point = EntryPoint("older", "older_plugin:Config", "nerfstudio.method_configs")
+    monkeypatch.setattr(methods, "entry_points", lambda group: [point] if group == point.group else [])
+    with pytest.raises(InputError, match=r"mutable default .* use Python 3\.10, which accepts it"):
+        known_methods()
