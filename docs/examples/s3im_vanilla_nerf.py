@@ -1,5 +1,6 @@
 """The NeRF of 2020 (Mildenhall et al., ECCV 2020) as nerfstudio has it, trained with S3IM: a method in one file."""
 
+# region imports
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
+
+# endregion
 
 
 # region config

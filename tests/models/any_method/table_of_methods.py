@@ -27,17 +27,21 @@ def installed() -> list[str]:
 
 
 def markdown(names: list[str]) -> list[str]:
-    """Lines of a table: method, whether it trains as it is, whether it does with S3IM, and what is in the way."""
+    """Lines of a table: method, whether it trains as it is, and whether it does with S3IM; a no with its reason."""
     return [f"| {' | '.join(_row(name))} |" for name in names]
 
 
-def _row(name: str) -> tuple[str, str, str, str]:
+def _row(name: str) -> tuple[str, str, str]:
     sentence = refusal(name)
     if sentence is not None:
-        return f"`{name}`", "not tried", "no", sentence.partition(",")[0].replace(f"'{name}' ", "")
+        return f"`{name}`", "not tried", _answer(sentence.partition(",")[0].replace(f"'{name}' ", ""))
     stock, ours = _failure(base(name)), _failure(small(with_s3im(name)))
     assert ours is None or ours == stock, f"{name}: {ours}"
-    return f"`{name}`", "yes" if stock is None else "no", "yes" if ours is None else "no", stock or ""
+    return f"`{name}`", _answer(stock), _answer(ours)
+
+
+def _answer(failure: str | None) -> str:
+    return "yes" if failure is None else f"no: {failure}"
 
 
 def _failure(config: Any) -> str | None:
@@ -48,7 +52,7 @@ def _failure(config: Any) -> str | None:
         except (AttributeError, NameError) as error:
             # nerfstudio's stand-in for tinycudann raises this, whatever is asked for.
             assert "_LazyError" in str(error) or "tcnn" in str(error), error
-            return "asks for tinycudann by itself"
+            return "needs tinycudann"
         except RuntimeError as error:
             return f"its own error: {error}"
     return None
