@@ -118,6 +118,9 @@ class DVGOField(nn.Module):
         self.base_side, self.is_fine = float(self.base_voxel), bool(self.has_network)
         self.fallen = float(self.shift_fall)
         self.sides = (self.aabb[1] - self.aabb[0]).tolist()
+        # Of contracted spaces, where cameras lie within one radius: no ray meets the box farther away.
+        farthest = float(self.space.inverse(self.aabb.abs().amax(dim=0)).norm())
+        self.reach = farthest + 3**0.5 * (self.space.scale or 0.0)
 
     @property
     def shift(self) -> float:

@@ -160,7 +160,7 @@ class DVGOModel(Model):
         else:
             # As many as a grid over all of space would have nodes.
             nodes = round(2 * (1 + field.space.rim) / field.voxel()) + 1
-            edges = outward_edges(field.space, nodes, ratio, field.aabb.device)
+            edges = outward_edges(field.space, nodes, ratio, field.aabb.device, field.reach)
         return March(edges, field.shift, interval_of(config, field), config.least_transmittance)
 
     def _composite(self, colours: Tensor, weights: Tensor, ray: Tensor, rays: int) -> Tensor:
