@@ -159,7 +159,7 @@ def set_coarse_rates(config: Any, field: DVGOField, optimizers: Optimizers, came
         optimizers: The run's, whose ``grids`` are a :class:`~s3im_methods.engine.voxel_adam.VoxelAdam`'s.
         cameras: Of the training views; None where nobody needs them.
     """
-    nodes = torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1)
+    nodes = field.space.inverse(torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1))
     rates = torch.full_like(nodes[..., :1], config.coarse_rate)
     if config.coarse_view_counts:
         counts = view_counts(nodes.reshape(-1, 3), cameras)

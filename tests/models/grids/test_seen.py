@@ -12,6 +12,7 @@ from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 from s3im_methods.engine.voxel_adam import VoxelAdamConfig
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.grids.seen import note_weights, spread_rays
+from s3im_methods.models.grids.stages import set_coarse_rates
 from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
 
 
@@ -45,6 +46,14 @@ def room(**settings: Any) -> Any:
     away = torch.stack(axes, dim=-1).abs().amax(-1, keepdim=True)
     model.field.density_grid.values.data = torch.where(away * model.field.space.scale > 0.5, 9.0, -9.0)
     return model
+
+
+def optimizers_of(model: Any) -> Optimizers:
+    scheduler = ExponentialDecaySchedulerConfig(lr_final=0.01, max_steps=20)
+    settings = {
+        name: {"optimizer": VoxelAdamConfig(lr=0.1, eps=1e-8), "scheduler": scheduler} for name in ("grids", "fields")
+    }
+    return Optimizers(settings, model.get_param_groups())
 
 
 def test_rays_cover_all_views_evenly():
@@ -81,11 +90,7 @@ def test_a_wall_weighs_and_fog_behind_it_does_not():
 @pytest.mark.parametrize(("mask_by", "tightens", "where"), [("weight", True, 0.6), ("alpha", False, 0.72)])
 def test_the_box_of_a_room_shrinks_to_what_is_seen(mask_by, tightens, where):
     model = room(mask_by=mask_by)
-    scheduler = ExponentialDecaySchedulerConfig(lr_final=0.01, max_steps=20)
-    settings = {
-        name: {"optimizer": VoxelAdamConfig(lr=0.1, eps=1e-8), "scheduler": scheduler} for name in ("grids", "fields")
-    }
-    optimizers = Optimizers(settings, model.get_param_groups())
+    optimizers = optimizers_of(model)
     point, whole = torch.tensor([[where, 0.0, 0.0]]), model.field.sides
     before = model.field.density_at(point)
     model.after_step(optimizers, 3)
@@ -98,3 +103,17 @@ def test_the_box_of_a_room_shrinks_to_what_is_seen(mask_by, tightens, where):
     model.after_step(optimizers, 5)
     assert max(model.field.sides) <= sides
     torch.testing.assert_close(model.field.density_at(point), kept, rtol=0.2, atol=0)
+
+
+def test_a_rooms_nodes_learn_by_how_many_views_see_them_in_space_as_it_is():
+    """Of half a unit's cube in a rim: a camera at 0.6, that looks along x, has 0.8 behind it and 1.2 before it."""
+    model = room(coarse_view_counts=True, box_scale=0.5, rim=0.5)
+    optimizers = optimizers_of(model)
+    camera = three_cameras()[0:1]
+    camera.camera_to_worlds[0, 0, 3] = 0.6
+    set_coarse_rates(model.config, model.field, optimizers, camera)
+    rates = optimizers.optimizers["grids"].state[model.field.density_grid.values]["rates"][..., 0]
+    along_x = rates[:, 12, 12]
+    places = model.field.node_axes()[0]
+    assert (along_x[(places > 0.6) & (places < 0.9)] == 0).all()
+    assert (along_x[(places > 1.1) & (places < 1.45)] == model.config.coarse_rate).all()
