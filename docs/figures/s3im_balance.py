@@ -1,4 +1,4 @@
-"""How hard and in which direction the colours are pulled over the weight of S3IM: its sum with MSE, and in balance."""
+"""Norm and direction of the gradient at the colours over the weight of S3IM: its sum with MSE, and in balance."""
 
 import matplotlib.pyplot as plt
 import numpy as np

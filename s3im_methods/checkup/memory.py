@@ -49,7 +49,7 @@ class MemoryEstimate:
             return []
         return [
             f"Training takes {self.line()}: use smaller images (`nerfstudio-data --downscale-factor 2` at the end of "
-            "the command), fewer of them, or the method's -lite twin."
+            "the command), fewer of them, or the -lite variant of the method."
         ]
 
 

@@ -1,5 +1,6 @@
 """What training would make of a scene: its views, cameras, masks and depth, what the method decides, and a verdict."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,10 +148,13 @@ def _lenses(cameras: Cameras) -> str:
 def _places(read: ReadScene) -> str:
     frame = world_frame(read.splits["train"])
     origins = frame.to_world(read.train.cameras.camera_to_worlds[:, :, 3].double().numpy())
-    extent = " x ".join(f"{side:.3g}" for side in np.ptp(origins, axis=0))
-    middle = ", ".join(f"{value:.6g}" for value in origins.mean(0))
+    sides = np.ptp(origins, axis=0)
+    extent = " x ".join(f"{side:.3g}" for side in sides)
+    # As exact as the extent needs, also far from the origin.
+    places = max(0, 2 - math.floor(math.log10(sides.max()))) if sides.max() > 0 else 3
+    middle = ", ".join(f"{value:.{places}f}" for value in origins.mean(0))
     kind = "all round one object" if read.facts.scene_kind == "object" else "in a room or along a path"
-    return f"within {extent} units of the file around ({middle}), {kind}"
+    return f"within {extent} units of the data around ({middle}), {kind}"
 
 
 def _placement(read: ReadScene) -> Placement:

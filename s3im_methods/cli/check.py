@@ -13,16 +13,16 @@ import tyro
 class CheckCommand:
     """Check a scene as training would, and say which method suits it.
 
-    The table tells of views, cameras, masks, depth and what the method decides. Ends with status 1
-    if training would refuse the scene.
+    The table lists views, cameras, masks, depth and what the method decides. Give the method that you will train,
+    because masks mean the foreground to surface methods only. Ends with status 1 if training would refuse the scene.
     """
 
-    example: ClassVar[str] = "s3im check my-scene --picture my-scene.png"
+    example: ClassVar[str] = "s3im check my-scene --method s3im-neus-facto-lite --picture my-scene.png"
 
     scene: tyro.conf.Positional[Path]
     """Folder of the scene, or its JSON file."""
     method: str = "s3im-nerfacto-lite"
-    """Method whose training is looked at; see ns-train --help."""
+    """Method that you will train; see ns-train --help."""
     dataparser: str | None = None
     """Data parser, such as blender-data; if not set, the one that reads what is in the folder."""
     set: tuple[str, ...] = ()

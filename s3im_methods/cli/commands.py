@@ -12,7 +12,7 @@ TASKS = {
     "make": ("demo", "scene"),
     "check": ("doctor", "check", "depth-report"),
     "train": ("ns-train", "train", "compare"),
-    "judge": ("ns-eval", "eval-mesh", "bench"),
+    "measure": ("ns-eval", "eval-mesh", "bench"),
     "export": ("export", "export-mesh", "render-depth"),
 }
 """Which commands belong to which task, in the order in which they are listed."""

@@ -52,7 +52,7 @@ class CompareCommand:
     - patch-share: share of the rays that come as patches, as patch-share=0,0.5
     - views: how many training views, as views=10,all
     - corruption: none, noise, blur, exposure, or with a strength, as noise:0.2
-    - scales: of the training images, joined by +, as 1,1+2+4; all are judged at each
+    - scales: of the training images, joined by +, as 1,1+2+4; all are evaluated at each
     - FIELD.PATH: any field of the configuration, as pipeline.model.depth.kind=none,bounded"""
     seeds: int = 3
     """How many seeds: 0, 1 and so on."""
@@ -64,8 +64,10 @@ class CompareCommand:
     """Settings of all runs, each as FIELD.PATH=VALUE."""
     dataparser: str | None = None
     """Data parser for all scenes, such as blender-data; if not set, the method's own."""
-    judging: tyro.conf.OmitArgPrefixes[Judging] = field(default_factory=Judging)
-    """How each run is judged."""
+    judging: Annotated[tyro.conf.OmitArgPrefixes[Judging], tyro.conf.arg(name="evaluation")] = field(
+        default_factory=Judging
+    )
+    """How each run is evaluated."""
     machine: tyro.conf.OmitArgPrefixes[MachineOptions] = field(default_factory=MachineOptions)
     """Where the runs are made."""
 

@@ -22,7 +22,7 @@ class EvalMeshCommand:
     example: ClassVar[str] = "s3im eval-mesh mesh.ply true-mesh.ply --unit m --thresholds 0.01 0.05"
 
     predicted: tyro.conf.Positional[Path]
-    """The mesh to judge: PLY, OBJ, GLB, STL or OFF."""
+    """The mesh to measure: PLY, OBJ, GLB, STL or OFF."""
     reference: tyro.conf.Positional[Path]
     """The mesh that is taken to be true."""
     thresholds: tuple[float, ...] = (0.01, 0.02, 0.05)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoxOptions:
-    """What part of the scene becomes the mesh, in world units."""
+    """What becomes the mesh, in units of the data: those of the poses in the scene's file."""
 
     crop_min: tuple[float, float, float] | None = None
     """Lowest corner of the box; if not set, around what the training cameras see."""
@@ -79,7 +79,7 @@ class ExportMeshCommand:
     file_format: Literal["ply", "obj", "glb"] = "ply"
     """Format of the mesh."""
     box: tyro.conf.OmitArgPrefixes[BoxOptions] = field(default_factory=BoxOptions)
-    """What part of the scene becomes the mesh, in world units."""
+    """What becomes the mesh, in units of the data: those of the poses in the scene's file."""
     texturing: tyro.conf.OmitArgPrefixes[TexturingOptions] = field(default_factory=TexturingOptions)
     """A second mesh with an image as its colours."""
     depth_fusion: tyro.conf.OmitArgPrefixes[DepthFusionOptions] = field(default_factory=DepthFusionOptions)

@@ -1,7 +1,7 @@
 """``s3im train``: nerfstudio's training of any method that renders rays, with S3IM."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -18,7 +18,9 @@ class TrainCommand:
 
     example: ClassVar[str] = "s3im train nerfacto --data my-photos --pipeline.model.s3im.loss-mult 0.3"
 
-    arguments: tyro.conf.Positional[tuple[str, ...]] = ()
+    arguments: Annotated[
+        tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="METHOD [FLAGS OF ns-train METHOD]")
+    ] = ()
     """The method and its flags."""
 
     def run(self) -> None:

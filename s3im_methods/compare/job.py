@@ -7,18 +7,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Judging:
-    """How a trained run is judged."""
+    """How a trained run is evaluated."""
 
     held_out_views: int | None = None
-    """Judge only this many of the held-out views, evenly spread; if not set, all of them."""
+    """Evaluate only this many of the held-out views, evenly spread; if not set, all of them."""
     curve_points: int = 4
     """At how many steps, evenly spread, two held-out views are looked at for the curve over time."""
     meshes: bool = True
-    """Make and judge a mesh if the method has a surface and the scene's folder a true mesh.ply."""
+    """Make and measure a mesh if the method has a surface and the scene's folder a true mesh.ply."""
     mesh_resolution: int = 192
     """Cells along the longest side of a mesh's box."""
     mesh_thresholds: tuple[float, ...] = (0.01, 0.02, 0.05)
-    """Distances of the meshes' F-scores, in the units of the scene's file."""
+    """Distances of the meshes' F-scores, in units of the data."""
 
 
 @dataclass(frozen=True)

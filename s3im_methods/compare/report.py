@@ -128,7 +128,7 @@ def _alternatives(texts: Iterable[str]) -> str:
 
 def _how_to_read(results: Results, table: Table) -> Node:
     lines = [
-        "The variants of a method were trained under the same conditions and are judged on the same held-out views"
+        "The variants of a method were trained under the same conditions and evaluated on the same held-out views"
         f"{'' if any(results.trained_on.values()) else ', which no run has trained on'}. Every number is a mean over "
         "those views."
     ]
@@ -136,14 +136,14 @@ def _how_to_read(results: Results, table: Table) -> Node:
     if {"s3im", "keep"} & set(losses):
         lines.append(
             "By default (s3im) and in the variant keep, S3IM and the method's own colour loss are scaled together at "
-            "every step. Together they pull at the rendered colours as hard as the method alone, so none is their fair "
-            "opponent."
+            "every step. Their joint gradient at the rendered colours has the norm of the method's own, so compare "
+            "them with none."
         )
     if "control" in losses:
         lines.append(
             "The control is the method alone. At every step its colour loss is scaled to the gradient norm, at the "
-            "rendered colours, that it has with S3IM added. It is the fair opponent of add, because with add the "
-            "colours count more against everything else in the loss."
+            "rendered colours, that it has with S3IM added. Compare add with it, because with add the colours count "
+            "more against everything else in the loss."
         )
     elif "add" in losses:
         lines.append(

@@ -199,7 +199,7 @@ def pairs(variants: Sequence[Variant], axes: Mapping[str, Sequence[str]]) -> lis
     """Which variants to compare: those that differ in one axis only, with that axis's first value.
 
     On the axis ``loss`` that is ``none`` where it was run, whatever call brought it. There S3IM and ``add`` have the
-    control as a second reference, because the gain of a stronger pull is no gain of S3IM, and S3IM has SSIM on real
+    control as a second reference, because the gain of a stronger loss is no gain of S3IM, and S3IM has SSIM on real
     patches (``patch``) as a third; ``both`` together are compared with each of the two.
 
     Args:

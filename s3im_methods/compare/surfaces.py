@@ -28,7 +28,7 @@ def mesh_metrics(
         scene: The scene as it was given: what its training cameras see is what counts, for every variant.
         folder: Where ``mesh.ply`` is written.
         resolution: Cells along the longest side of its box.
-        thresholds: Distances of the F-scores, in the units of the scene's file.
+        thresholds: Distances of the F-scores, in units of the data.
 
     Returns:
         Nothing where the model has no signed distance or the scene no true mesh.

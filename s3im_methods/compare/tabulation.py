@@ -127,8 +127,8 @@ def remarks(results: Results) -> list[str]:
 
 def _trained_on(results: Results) -> list[str]:
     return [
-        f"{scene}: {count} of the views that runs are judged by are trained on too, so that its numbers say how well "
-        "views are fitted, not how new ones are seen."
+        f"{scene}: {count} of the evaluated views are trained on too, so its numbers say how well views are fitted, "
+        "not how new ones are seen."
         for scene, count in results.trained_on.items()
         if count
     ]
@@ -188,7 +188,9 @@ def what_a_mark_says(seeds: int) -> str:
         seeds: Over how many seeds the differences go that have the fewest.
     """
     if seeds < 2:
-        return "With one seed nothing can be said about the noise: no number is marked, no difference judged."
+        return (
+            "With one seed nothing can be said about the noise: no number is marked and no difference is called clear."
+        )
     return (
         "A difference is called clear where its mean over the seeds, taken at equal seeds, is larger than twice its "
         f"standard error. With {seeds} seeds that also happens to {100 * chance_of_clear(seeds):.0f} of 100 "

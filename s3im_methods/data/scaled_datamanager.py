@@ -42,7 +42,7 @@ class ScaledDataManagerConfig(VanillaDataManagerConfig):
     """By how much the images are made smaller, such as 1 2 4 8: each training batch has equally many rays of each of
     these scales, whose pixels are means over larger areas. Suits methods that know how large a pixel is."""
     eval_scales: tuple[int, ...] | None = None
-    """At which scales held-out views are judged, each also by itself, as psnr_scale_4; if not set, those of
+    """At which scales held-out views are evaluated, each also by itself, as psnr_scale_4; if not set, those of
     training."""
 
 

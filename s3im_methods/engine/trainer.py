@@ -52,8 +52,8 @@ class S3IMTrainerConfig(TrainerConfig):
     keep_checkpoints: int | None = None
     """How many of the latest checkpoints stay; if not set, save-only-latest-checkpoint decides between one and all."""
     eval_at_save: bool = False
-    """Whether to judge all held-out views at each checkpoint; metrics are printed and added to evaluations.jsonl in the
-    run's folder."""
+    """Whether to evaluate all held-out views at each checkpoint; metrics are printed and added to evaluations.jsonl in
+    the run's folder."""
     warm_start: Path | None = None
     """A checkpoint, or a run's folder, whose weights the training begins with, at step 0 and with new optimisers; to
     resume a run give load-dir in its place."""

@@ -25,21 +25,21 @@ class S3IMConfig:
     patch_height: int = 64
     """Height of the image into which mode official writes the shuffled rays, in pixels; other modes ignore it."""
     patch_width: int = 64
-    """It changes nothing: the width of that image follows from the number of rays. The reference module has this
-    setting."""
+    """No effect: the width of that image follows from the number of rays. It exists because the reference module has
+    it."""
     mode: Mode = "grouped"
     """Which rays form a window: grouped takes random groups of rays; official lays the shuffled rays out as an image,
     exactly as the reference module does; patch takes neighbouring pixels, for which the pixel sampler must be set to
     sample patches; both adds up grouped and patch."""
     role: Literal["loss", "control"] = "loss"
-    """What S3IM does. loss: it is added to the method's losses. control: it is left out, and the method's own colour
-    loss is scaled at every step to the gradient norm at the rendered colours that it has with S3IM. What S3IM gains
-    over the control is not due to a stronger loss."""
+    """What S3IM does. loss: it is a term of the total loss. control: it is left out, and the method's own colour loss
+    is scaled at every step to the gradient norm at the rendered colours that it has with S3IM. What S3IM gains over
+    the control is not due to a stronger loss. control needs balance add."""
     # A factory, because what the class itself holds is for old runs; see below.
     balance: Literal["add", "keep"] = field(default_factory=lambda: "keep")
-    """How hard S3IM and the method's own colour loss pull together. keep: both are scaled at every step to the method's
-    own gradient norm at the rendered colours; regularisers count as much as without S3IM, and the weight only turns the
-    direction. add: their sum as in the paper, which pulls several times as hard."""
+    """How S3IM and the method's own colour loss are combined. keep: both are scaled at every step so that their joint
+    gradient at the rendered colours has the norm of the method's own; regularisers count as much as without S3IM, and
+    the weight only turns the direction. add: their sum as in the paper, whose gradient is several times as large."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0
@@ -59,8 +59,8 @@ class S3IMConfig:
                 raise InputError(f"S3IM's {name} ({flag}) is {getattr(self, name)}: give 0 or more steps.")
         if self.role == "control" and self.balance == "keep":
             raise InputError(
-                f"The control of S3IM in balance is the method without S3IM: set {_FLAG}.loss-mult 0 for that, or "
-                f"{_FLAG}.balance add for the control of the sum."
+                f"{_FLAG}.role control needs {_FLAG}.balance add. Compare {_FLAG}.balance keep with the method without "
+                f"S3IM: {_FLAG}.loss-mult 0."
             )
         return S3IM(
             kernel_size=self.kernel_size,

@@ -1,9 +1,9 @@
-"""How hard losses pull at the rendered colours, and factors that make two of them pull equally hard.
+"""Gradients of losses at the rendered colours, and factors that give two of them the same norm.
 
 S3IM is nearly the squared error divided by the batch's contrast. Added to a method's own loss of the colours it
-therefore does two things: it turns the direction of the pull, and it makes the pull several times as strong, so that
-every regulariser counts that much less. The factors here take the two apart: the control has S3IM's strength without
-its direction, and S3IM in balance has its direction without its strength.
+therefore does two things: it turns the direction of their gradient, and it makes it several times as large, so that
+every regulariser counts that much less. The factors here take the two apart: the control has the norm of the sum
+without S3IM's direction, and S3IM in balance has its direction at the norm of the method's own loss.
 
 Symbols: g is the gradient of the method's own loss with respect to the rendered colours, h that of the added one, which
 is weighted already.
@@ -34,7 +34,7 @@ def pull(loss: Tensor, colours: Tensor) -> Tensor | None:
 
 
 def control_factor(own: Tensor, added: Tensor) -> Tensor:
-    """By how much to multiply the method's own loss so that it pulls as hard as with the added one: ``|g + h| / |g|``.
+    """The factor that gives the method's own loss the gradient norm of the sum: ``|g + h| / |g|``.
 
     Args:
         own: g, of any shape.
@@ -53,7 +53,7 @@ def control_factor(own: Tensor, added: Tensor) -> Tensor:
 
 
 def balance_factor(own: Tensor, added: Tensor) -> Tensor:
-    """By how much to multiply both losses so that they pull no harder than the method's own alone: ``|g| / |g + h|``.
+    """The factor that gives the sum the gradient norm of the method's own loss: ``|g| / |g + h|``.
 
     Args:
         own: g, of any shape.
@@ -69,6 +69,36 @@ def balance_factor(own: Tensor, added: Tensor) -> Tensor:
     """
     alone, both = _length(own), _length(own + added)
     return torch.where(both > 0, alone / both, 1.0).clamp(max=MOST_BALANCE)
+
+
+def balanced(own: Tensor, added: Tensor, colours: Tensor) -> Tensor:
+    """Two losses of the rendered colours in balance: ``c (own + added)`` with c the :func:`balance_factor`.
+
+    This is the default of all methods, for a training loop of your own. Other terms, such as regularisers, are added
+    to the result.
+
+    Args:
+        own: The method's own loss of the colours, a scalar.
+        added: The weighted S3IM loss, a scalar.
+        colours: The rendered colours that both losses compare, of any shape; they need gradients.
+
+    Returns:
+        A scalar. Its gradient at the colours is as long as that of ``own``, and points as that of ``own + added``.
+
+    Raises:
+        ValueError: If one of the losses has no gradient at the colours.
+
+    Example:
+        >>> colours = torch.tensor([0.5], requires_grad=True)
+        >>> loss = balanced(colours.square().sum(), 3 * colours.sum(), colours)
+        >>> pull(loss, colours)
+        tensor([1.])
+    """
+    pulls = [pull(loss, colours) for loss in (own, added)]
+    if pulls[0] is None or pulls[1] is None:
+        name = "own" if pulls[0] is None else "added"
+        raise ValueError(f"The loss {name!r} has no gradient at the colours: give the tensor that both losses compare.")
+    return balance_factor(pulls[0], pulls[1]) * (own + added)
 
 
 MOST_BALANCE = 10.0

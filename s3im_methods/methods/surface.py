@@ -52,7 +52,7 @@ def full_method(
 
 
 def lite_method(method_name: str, description: str, *, model: ModelConfig, **optimizers: dict) -> MethodSpecification:
-    """Its twin for a laptop without a GPU."""
+    """Its lite variant for a laptop without a GPU."""
     return method(
         method_name,
         description,

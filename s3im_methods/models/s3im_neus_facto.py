@@ -7,7 +7,7 @@ foreground masks; a background that begins at the sphere; depth as the distance 
 supervision at any batch size; schedules that end within the run.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from nerfstudio.cameras.rays import RayBundle
@@ -80,7 +80,11 @@ class S3IMNeuSFactoModel(SurfaceMixin, NeuSFactoModel):
         check_weights(config, ["interlevel_loss_mult"])
         if config.proposal_update_every < 1:
             refuse("proposal_update_every", config.proposal_update_every, "give a number of steps, 1 or more")
-        return super().decided(config, facts)
+        config = super().decided(config, facts)
+        # nerfstudio takes tinycudann wherever it is installed, and then a checkpoint made without it would not fit.
+        by = "tcnn" if config.sdf_field.implementation == "tcnn" else "torch"
+        networks = [{"implementation": by, **arguments} for arguments in config.proposal_net_args_list]
+        return replace(config, proposal_net_args_list=networks)
 
     def populate_modules(self) -> None:
         """Build nerfstudio's model in the scene's sphere, and put its proposal networks there too."""

@@ -62,21 +62,21 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     sharpness_steps: int = 16000
     """Training steps that the schedule takes; for a shorter run give fewer, about 80 % of the run."""
     convergence: Literal["ray", "batch"] | None = None
-    """Who is looked at again: ray stops at each ray whose opacity is known well enough, batch looks at all rays while
-    there is one whose opacity is not, as the original does."""
+    """Which rays get another sampling round: ray, only those whose opacity is not known well enough yet; batch, all
+    while there is one such ray, as in the original."""
     opacity_error: float = 0.1
     """Error of the opacity that is good enough, above 0."""
     sampling_rounds: int | None = None
-    """How often signed distances are looked at along a ray, the first look included."""
+    """Most sampling rounds along a ray, the first included; each evaluates signed distances alone."""
     num_first_samples: int | None = None
-    """Samples of the first look, signed distances alone."""
+    """Samples of the first round."""
     num_more_samples: int | None = None
-    """Samples that each further look adds."""
+    """Samples that each further round adds."""
     num_opacity_samples: int | None = None
-    """Samples per ray that are drawn from the opacity and evaluated; 0 takes the bins between all that was looked at,
-    and num-more-samples further ones."""
+    """Samples per ray that are drawn from the opacity and evaluated; 0 takes the bins between the samples of all
+    rounds, and num-more-samples further ones."""
     num_extra_samples: int | None = None
-    """Samples of the search that are evaluated in full beside them."""
+    """Samples of the rounds that are evaluated in full beside them."""
     eikonal_points: float | None = None
     """Points of the eikonal loss that are drawn evenly from the cube around the scene's sphere, per ray; as many
     samples as there are rays are drawn beside them. 0 takes the gradients of all samples alone."""

@@ -109,7 +109,7 @@ def test_piped_help_fits_100_columns():
 
 def test_options_of_one_subject_stand_together(capsys):
     for name, groups in {
-        "compare": ("judging", "machine"),
+        "compare": ("evaluation", "machine"),
         "export-mesh": ("box", "texturing", "depth-fusion"),
     }.items():
         with pytest.raises(SystemExit):

@@ -84,5 +84,5 @@ def test_a_config_from_before_the_setting_goes_on_with_the_sum():
 
 
 def test_a_control_of_s3im_in_balance_is_refused():
-    with pytest.raises(InputError, match="is the method without S3IM: set"):
+    with pytest.raises(InputError, match=r"role control needs .*balance add"):
         S3IMConfig(role="control", balance="keep").build()

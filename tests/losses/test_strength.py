@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3im_methods.losses.strength import MOST_BALANCE, balance_factor, control_factor, pull
+from s3im_methods.losses import S3IM
+from s3im_methods.losses.strength import MOST_BALANCE, balance_factor, balanced, control_factor, pull
 
 
 def pulls(own: torch.Tensor, added: torch.Tensor, colours: torch.Tensor) -> list[torch.Tensor]:
@@ -72,3 +73,21 @@ def test_gradients_that_nearly_cancel_are_not_blown_up():
     colours = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
     own = colours.sum()
     assert balance_factor(*pulls(own, -(1 - 1e-6) * own, colours)).item() == MOST_BALANCE
+
+
+def test_balanced_is_as_long_as_the_own_loss_and_points_as_the_sum():
+    random = torch.Generator().manual_seed(0)
+    colours = torch.rand(64, 3, dtype=torch.float64, generator=random).requires_grad_()
+    target = torch.rand(64, 3, dtype=torch.float64, generator=random)
+    own, added = (colours - target).square().mean(), S3IM()(colours, target)
+    g, both = (torch.autograd.grad(loss, colours, retain_graph=True)[0] for loss in (own, own + added))
+    (found,) = torch.autograd.grad(balanced(own, added, colours), colours)
+    torch.testing.assert_close(found, both * g.norm() / both.norm())
+
+
+@pytest.mark.parametrize("detached", ["own", "added"])
+def test_balanced_names_the_loss_that_has_no_gradient(detached):
+    colours = torch.rand(16, 3).requires_grad_()
+    losses = {"own": colours.square().mean(), "added": colours.mean()} | {detached: torch.ones(())}
+    with pytest.raises(ValueError, match=f"'{detached}' has no gradient"):
+        balanced(**losses, colours=colours)

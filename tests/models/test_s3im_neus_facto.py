@@ -23,7 +23,7 @@ from s3im_methods.errors import InputError
 from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig
-from s3im_methods.models.s3im_neus_facto import S3IMNeuSFactoModelConfig
+from s3im_methods.models.s3im_neus_facto import S3IMNeuSFactoModel, S3IMNeuSFactoModelConfig
 
 SMALL: dict[str, Any] = {
     "num_proposal_iterations": 1,
@@ -392,3 +392,12 @@ def test_it_says_what_of_its_sphere_does_not_suit_the_cameras():
 def test_a_batch_without_depth_is_refused_where_depth_is_to_be_learned():
     with pytest.raises(InputError, match="no depth to train on"):
         training(ours(SceneFacts(depth_source="none"), depth=DepthLossConfig(kind="l1")), steps=1)
+
+
+@pytest.mark.parametrize(("implementation", "networks"), [("tcnn", "tcnn"), ("fused", "torch"), ("torch", "torch")])
+def test_proposal_networks_are_computed_by_what_computes_the_field(implementation, networks):
+    """So a checkpoint without tinycudann fits a machine that has it."""
+    given = S3IMNeuSFactoModelConfig(**SMALL, sdf_field=S3IMSDFFieldConfig(**FIELD, implementation=implementation))
+    decided = S3IMNeuSFactoModel.decided(given, SceneFacts())
+    assert [arguments["implementation"] for arguments in decided.proposal_net_args_list] == [networks]
+    assert "implementation" not in given.proposal_net_args_list[0]
