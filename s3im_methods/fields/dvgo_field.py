@@ -98,8 +98,13 @@ class DVGOField(nn.Module):
         return math.prod(parts) ** (1 / 3)
 
     def occupied_share(self) -> float:
-        """Share of cells in which something may be seen."""
-        return float(self.alpha_mask.cells.float().mean()) if self.alpha_mask.exists else 1.0
+        """Share of the grids' box in which something may be seen."""
+        mask = self.alpha_mask
+        if not mask.exists:
+            return 1.0
+        # The first mask spans the box from before it was tightened.
+        volume = float(mask.cells.float().mean() * (mask.box[1] - mask.box[0]).prod())
+        return min(1.0, volume / math.prod(self.sides))
 
     def node_axes(self) -> list[Tensor]:
         """Coordinates of the nodes along x, y and z, ``[X]``, ``[Y]`` and ``[Z]``."""

@@ -178,8 +178,14 @@ def test_what_is_occupied_only_shrinks():
     points = 2 * torch.rand(4000, 3) - 1
     before = run.model.field.alpha_mask(points)
     assert 0.02 < before.float().mean() < 0.9
-    resolution = run.model.field.resolution
+    field = run.model.field
+    resolution, share = field.resolution, field.occupied_share()
+    # Of the tightened box, though the mask still spans the first.
+    low, high = field.aabb
+    inside = field.alpha_mask(low + torch.rand(20000, 3) * (high - low))
+    assert abs(share - inside.float().mean()) < 0.02 and max(field.sides) < 1.9
     run.steps(20, 26)
+    assert field.occupied_share() < share
     after = run.model.field.alpha_mask(points)
     assert run.model.field.resolution > resolution
     # A finer cell may stick out of the old mask by less than itself.

@@ -120,7 +120,10 @@ def _scale(
 
 def _evidence(config: Any, field: DVGOField, node_weights: Callable[[], Tensor]) -> Tensor:
     """What is compared with the mask's thresholds, ``[X, Y, Z]``."""
-    return node_weights() if config.mask_by == "weight" else field.node_opacities(interval_of(config, field))
+    if config.mask_by == "alpha":
+        return field.node_opacities(interval_of(config, field))
+    # A surface that is a little off its place needs room to move.
+    return functional.max_pool3d(node_weights()[None, None], kernel_size=3, stride=1, padding=1)[0, 0]
 
 
 def _tighten(config: Any, field: DVGOField, density: Tensor, floor: float = 1e-12) -> Window:
