@@ -103,8 +103,10 @@ class DVGOField(nn.Module):
         if not mask.exists:
             return 1.0
         # The first mask spans the box from before it was tightened.
-        volume = float(mask.cells.float().mean() * (mask.box[1] - mask.box[0]).prod())
-        return min(1.0, volume / math.prod(self.sides))
+        counts = torch.tensor(mask.cells.shape, device=self.aabb.device)
+        ends = ((self.aabb - mask.box[0]) / (mask.box[1] - mask.box[0]) * counts).round().long()
+        x, y, z = (slice(int(first), int(last)) for first, last in ends.clamp(min=0).T)
+        return float(mask.cells[x, y, z].float().mean())
 
     def node_axes(self) -> list[Tensor]:
         """Coordinates of the nodes along x, y and z, ``[X]``, ``[Y]`` and ``[Z]``."""
