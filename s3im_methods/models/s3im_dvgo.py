@@ -154,12 +154,12 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
         )
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That other methods are better where cameras look outwards."""
-        if self.config.space != "contraction":
+        """That other methods are better where cameras look outwards and nothing tells how far."""
+        if self.config.space != "contraction" or self.config.depth.weight() > 0:
             return []
         return [
-            "DVGO is made for objects: in rooms and open scenes its grid is coarse, and s3im-nerfacto gives better "
-            "pictures in the same time."
+            "DVGO is made for objects: in rooms and open scenes without depth maps s3im-nerfacto gives better pictures "
+            "in the same time."
         ]
 
     def after_step(self, optimizers: Any, step: int) -> None:

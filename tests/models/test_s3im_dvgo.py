@@ -342,6 +342,8 @@ def test_a_room_is_told_that_others_do_better():
     assert not build().data_warnings(None)
     (sentence,) = build(scene_kind="room", scaling_steps=(3,)).data_warnings(None)
     assert "s3im-nerfacto" in sentence
+    depth = {"scene_facts": SceneFacts(depth_source="sensor")}
+    assert not build(facts=depth, scene_kind="room", scaling_steps=(3,)).data_warnings(None)
 
 
 @pytest.mark.parametrize(("style", "fall"), [("original", 1.0), ("ours", 0.0)])
