@@ -152,7 +152,7 @@ def _places(read: ReadScene) -> str:
     extent = " x ".join(f"{side:.3g}" for side in sides)
     # As exact as the extent needs, also far from the origin.
     places = max(0, 2 - math.floor(math.log10(sides.max()))) if sides.max() > 0 else 3
-    middle = ", ".join(f"{value:.{places}f}" for value in origins.mean(0))
+    middle = ", ".join(f"{round(value, places) + 0.0:.{places}f}" for value in origins.mean(0))
     kind = "all round one object" if read.facts.scene_kind == "object" else "in a room or along a path"
     return f"within {extent} units of the data around ({middle}), {kind}"
 

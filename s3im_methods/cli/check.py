@@ -60,7 +60,9 @@ class CheckCommand:
             raise SystemExit(1) from None
         found |= {"accepted": True, "rows": report.rows, "warnings": list(report.warnings)}
         found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
-        command = ["ns-train", report.advice.pictures, "--data", str(self.scene)]
+        # A method that was asked for is the one to train.
+        method = report.advice.pictures if self.method == type(self).method else self.method
+        command = ["ns-train", method, "--data", str(self.scene)]
         found["command"] = shlex.join(command if parser == "nerfstudio-data" else [*command, parser])
         if picture is not None:
             with written(picture) as place:

@@ -29,6 +29,11 @@ def test_a_good_scene(scene, tmp_path, capsys):
     assert Image.open(tmp_path / "scene.png").size[0] > 800
 
 
+def test_a_method_that_is_asked_for_is_the_next_to_train(scene, capsys):
+    main(["check", str(scene), "--method", "s3im-neus-facto-lite"])
+    assert capsys.readouterr().out.splitlines()[-1] == f"Next: ns-train s3im-neus-facto-lite --data {scene}"
+
+
 def test_json(scene, capsys):
     main(["check", str(scene), "--json"])
     found = json.loads(capsys.readouterr().out)
