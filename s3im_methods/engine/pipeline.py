@@ -182,12 +182,14 @@ def check_complete(stored: Collection[str], model: nn.Module) -> None:
 
     Args:
         stored: The names in the checkpoint.
-        model: The model that it is loaded into.
+        model: The model that it is loaded into. What a module of it lists as ``may_be_missing`` is newer than some
+            checkpoints, and the module knows what to do without it.
 
     Raises:
         InputError: If the checkpoint lacks parameters or buffers of the model.
     """
-    missing = [name for name in model.state_dict() if name not in stored and not name.startswith("lpips.")]
+    newer = {f"{of}.{name}" for of, part in model.named_modules() for name in getattr(part, "may_be_missing", ())}
+    missing = [name for name in model.state_dict() if name not in {*stored, *newer} and not name.startswith("lpips.")]
     if not missing:
         return
     by_tcnn = [any("tcnn" in name for name in names) for names in (stored, missing)]

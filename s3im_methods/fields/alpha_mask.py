@@ -47,26 +47,6 @@ class AlphaMask(nn.Module):
         self.box = box.detach().clone()
         self._make_cells()
 
-    def narrow(self, alphas: Tensor, box: Tensor, threshold: float) -> None:
-        """Make the mask again from nodes that may lie more closely, such that what it calls empty stays empty.
-
-        A node is occupied if it is itself opaque enough and lies in a cell that is occupied now. The cells around such
-        nodes are all in which an interpolated value can be as opaque.
-
-        Args:
-            alphas: Opacity of one sampling step at nodes on a regular grid over ``box``, ``[X, Y, Z]``.
-            box: The corners of that grid, ``[2, 3]``.
-            threshold: From which opacity on a node is occupied.
-        """
-        shares = [torch.linspace(0, 1, count, device=box.device) for count in alphas.shape]
-        axes = [box[0, axis] + share * (box[1] - box[0])[axis] for axis, share in enumerate(shares)]
-        # A slab at a time: the points of a whole grid would take more memory than the grid.
-        inside = torch.cat(
-            [self(torch.stack(torch.meshgrid(x[None], axes[1], axes[2], indexing="ij"), dim=-1)) for x in axes[0]]
-        )
-        self.volume, self.box = (alphas >= threshold) & inside, box.detach().clone()
-        self._make_cells()
-
     def _make_cells(self) -> None:
         # A cell counts as occupied if any of its eight corners is: where trilinear interpolation would be above 0.
         corners = self.volume[None, None].to(torch.float32)

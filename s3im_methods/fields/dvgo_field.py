@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from s3im_methods.encodings.octaves import OctaveEncoding
 from s3im_methods.encodings.voxel_grid import VoxelGrid
-from s3im_methods.fields.alpha_mask import AlphaMask
+from s3im_methods.fields.narrowing_mask import NarrowingMask
 from s3im_methods.fields.ray_share import after_first_layer, share_of
 from s3im_methods.rays.voxel_march import GridSpace, opacity, shift_of
 
@@ -40,8 +40,11 @@ class DVGOField(nn.Module):
         direction_octaves: Octaves in which the network sees directions.
     """
 
+    may_be_missing = ("shift_fall",)
+
     base_voxel: Tensor
     has_network: Tensor
+    shift_fall: Tensor
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class DVGOField(nn.Module):
         self.aabb = nn.Parameter(box.clone(), requires_grad=False)
         self.register_buffer("base_voxel", _side(box, base_voxels))
         self.register_buffer("has_network", torch.tensor(not coarse))
+        self.register_buffer("shift_fall", torch.tensor(0.0))
         self._read_back()
         self.density_grid = VoxelGrid(resolution, 1)
         self.colour_grid = VoxelGrid(resolution, 3 if coarse else features)
@@ -81,7 +85,7 @@ class DVGOField(nn.Module):
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.alpha_mask = AlphaMask()
+        self.alpha_mask = NarrowingMask()
 
     @property
     def resolution(self) -> tuple[int, int, int]:
@@ -94,8 +98,15 @@ class DVGOField(nn.Module):
         return math.prod(parts) ** (1 / 3)
 
     def occupied_share(self) -> float:
-        """Share of cells in which something may be seen."""
-        return float(self.alpha_mask.cells.float().mean()) if self.alpha_mask.exists else 1.0
+        """Share of the grids' box in which something may be seen."""
+        mask = self.alpha_mask
+        if not mask.exists:
+            return 1.0
+        # The first mask spans the box from before it was tightened.
+        counts = torch.tensor(mask.cells.shape, device=self.aabb.device)
+        ends = ((self.aabb - mask.box[0]) / (mask.box[1] - mask.box[0]) * counts).round().long()
+        x, y, z = (slice(int(first), int(last)) for first, last in ends.clamp(min=0).T)
+        return float(mask.cells[x, y, z].float().mean())
 
     def node_axes(self) -> list[Tensor]:
         """Coordinates of the nodes along x, y and z, ``[X]``, ``[Y]`` and ``[Z]``."""
@@ -112,12 +123,21 @@ class DVGOField(nn.Module):
     def _read_back(self) -> None:
         # Python's copies, because a GPU would wait for the buffers to be read in every step.
         self.base_side, self.is_fine = float(self.base_voxel), bool(self.has_network)
+        self.fallen = float(self.shift_fall)
         self.sides = (self.aabb[1] - self.aabb[0]).tolist()
+        # Of contracted spaces, where cameras lie within one radius: no ray meets the box farther away.
+        farthest = float(self.space.inverse(self.aabb.abs().amax(dim=0)).norm())
+        self.reach = farthest + 3**0.5 * (self.space.scale or 0.0)
 
     @property
     def shift(self) -> float:
         """What is added to raw densities in this stage."""
-        return self.shifts[int(self.is_fine)]
+        return self.shifts[int(self.is_fine)] - self.fallen
+
+    def lower_shift(self, by: float) -> None:
+        """Make all of space less opaque, whatever was learned."""
+        self.shift_fall += by
+        self._read_back()
 
     def raw_of(self, alpha: float) -> float:
         """The raw density at which a base voxel is so opaque, in this stage."""
@@ -181,6 +201,8 @@ class DVGOField(nn.Module):
         self.is_fine = True
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # The first checkpoints of this method do not have it, and what is loaded may be none of the field's.
+        state_dict.setdefault(prefix + "shift_fall", self.shift_fall)
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._read_back()
 

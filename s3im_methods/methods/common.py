@@ -11,6 +11,8 @@ from nerfstudio.models.base_model import ModelConfig
 from nerfstudio.plugins.types import MethodSpecification
 
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.engine.adam import BetaAdamConfig, FusedAdamConfig
 from s3im_methods.engine.cosine_schedule import CosineSchedulerConfig
 from s3im_methods.engine.log_linear_schedule import LogLinearSchedulerConfig
@@ -54,6 +56,11 @@ def cosine_adam(lr: float, max_steps: int, warmup_steps: int) -> dict:
         "optimizer": FusedAdamConfig(lr=lr, eps=1e-15),
         "scheduler": CosineSchedulerConfig(warm_up_end=warmup_steps, learning_rate_alpha=0.05, max_steps=max_steps),
     }
+
+
+def depth_if_there(**settings: Any) -> DepthDataManagerConfig:
+    """A scene without depth trains without."""
+    return DepthDataManagerConfig(depth=DepthSourceConfig(source="auto-or-none"), **settings)
 
 
 def method(

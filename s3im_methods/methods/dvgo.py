@@ -3,7 +3,7 @@
 from nerfstudio.engine.schedulers import ExponentialDecaySchedulerConfig
 
 from s3im_methods.engine.voxel_adam import VoxelAdamConfig
-from s3im_methods.methods.common import adam, method
+from s3im_methods.methods.common import adam, depth_if_there, method
 from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
 
 
@@ -18,7 +18,12 @@ s3im_dvgo = method(
     "s3im-dvgo",
     "DVGO at full size, trained with S3IM: dense voxels.",
     model=S3IMDVGOModelConfig(eval_num_rays_per_chunk=1 << 13),
-    optimizers={"grids": _grids(1e-1, 1e-2, 20000), "fields": adam(1e-3, 1e-4, 20000)},
+    optimizers={
+        "grids": _grids(1e-1, 1e-2, 20000),
+        "fields": adam(1e-3, 1e-4, 20000),
+        "depth_alignment": adam(1e-3, 1e-4, 20000),
+    },
+    data_manager=depth_if_there,
     rays=8192,
     max_num_iterations=25000,
     steps_per_save=2000,
@@ -35,7 +40,12 @@ s3im_dvgo_lite = method(
         network_layers=2,
         direction_octaves=2,
     ),
-    optimizers={"grids": _grids(2.5e-1, 2e-2, 2000), "fields": adam(1e-2, 1e-3, 2000)},
+    optimizers={
+        "grids": _grids(2.5e-1, 2e-2, 2000),
+        "fields": adam(1e-2, 1e-3, 2000),
+        "depth_alignment": adam(1e-3, 1e-4, 2000),
+    },
+    data_manager=depth_if_there,
     rays=1024,
     max_num_iterations=2000,
     steps_per_eval_image=500,

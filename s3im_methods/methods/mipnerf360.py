@@ -1,21 +1,12 @@
 """``s3im-mipnerf360``."""
 
-from typing import Any
-
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 
-from s3im_methods.data.depth.source_config import DepthSourceConfig
-from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
-from s3im_methods.methods.common import adam, method, warm_adam
+from s3im_methods.methods.common import adam, depth_if_there, method, warm_adam
 from s3im_methods.methods.nerfacto import LITE_RUN, lite_nerfacto
 from s3im_methods.models.s3im_mipnerf360 import S3IMMipNeRF360ModelConfig
 
 _STEPS = 250_000
-
-
-def _depth_if_there(**settings: Any) -> DepthDataManagerConfig:
-    """A scene without depth trains without."""
-    return DepthDataManagerConfig(depth=DepthSourceConfig(source="auto-or-none"), **settings)
 
 
 s3im_mipnerf360 = method(
@@ -46,7 +37,7 @@ s3im_mipnerf360 = method(
     },
     rays=16384,
     max_num_iterations=_STEPS,
-    data_manager=_depth_if_there,
+    data_manager=depth_if_there,
     steps_per_save=5000,
 )
 
@@ -67,6 +58,6 @@ s3im_mipnerf360_lite = method(
         "camera_opt": adam(1e-3, 1e-4, 4000),
         "depth_alignment": adam(1e-3, 1e-4, 4000),
     },
-    data_manager=_depth_if_there,
+    data_manager=depth_if_there,
     **LITE_RUN,
 )

@@ -14,6 +14,9 @@ NO_DEPTH = (
     "--pipeline.model.depth.kind none."
 )
 
+DEPTH_MAPS = ("sensor", "monocular", "composite")
+"""Sources of depth that say something of most pixels."""
+
 
 class DepthAlignment(nn.Module):
     """Corrects depths by ``exp(s) D + b`` with a log-scale s and a shift b per image, at first the identity.

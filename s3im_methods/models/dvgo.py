@@ -8,7 +8,8 @@ import math
 from typing import Any, NamedTuple
 
 import torch
-from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.rays import Frustums, RayBundle, RaySamples
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.model_components.renderers import RGBRenderer
@@ -30,6 +31,7 @@ from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
 from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.grids.growth import resolution_by_axis
 from s3im_methods.models.grids.memory import check_memory
+from s3im_methods.models.grids.seen import MOST_NODES, note_weights, spread_rays
 from s3im_methods.models.grids.stages import GRIDS, after_step, interval_of, set_coarse_rates, voxels_at
 from s3im_methods.rays.voxel_march import GridSpace, March, equal_edges, march, outward_edges, places
 
@@ -58,6 +60,7 @@ class DVGOModel(Model):
     config: Any
     field: DVGOField
     train_step: int
+    _training_cameras: Cameras | None = None
 
     def populate_modules(self) -> None:
         """Build field, renderer and collider."""
@@ -137,8 +140,13 @@ class DVGOModel(Model):
         if self.training:
             # Depth is for those who look, and takes a pass over all samples.
             outputs["samples"] = Samples(colours, weights, ray, step, points)
+            if self.config.depth.weight() > 0:
+                outputs["weights_list"] = [weights[..., None]]
+                outputs["ray_samples_list"] = [_steps_of(ray_bundle, how.edges)]
         else:
-            outputs["depth"] = _median_depth(weights, places(nears, jitter, how.edges), fars)
+            distances = places(nears, jitter, how.edges)
+            outputs["depth"] = _median_depth(weights, distances, fars)
+            outputs["expected_depth"] = (weights * distances).sum(-1, keepdim=True) / accumulation.clamp(min=1e-10)
             points = origins + directions * outputs["depth"]
             step_length = field.voxel() * (field.space.scale or 1.0)
             outputs["normals"] = (difference_normals(field.density_at, points, step_length) + 1) / 2
@@ -150,7 +158,9 @@ class DVGOModel(Model):
         if field.space.scale is None:
             edges = equal_edges(math.hypot(*field.sides), ratio * field.voxel(), field.aabb.device)
         else:
-            edges = outward_edges(field.space, field.resolution[0], ratio, field.aabb.device)
+            # As many as a grid over all of space would have nodes.
+            nodes = round(2 * (1 + field.space.rim) / field.voxel()) + 1
+            edges = outward_edges(field.space, nodes, ratio, field.aabb.device, field.reach)
         return March(edges, field.shift, interval_of(config, field), config.least_transmittance)
 
     def _composite(self, colours: Tensor, weights: Tensor, ray: Tensor, rays: int) -> Tensor:
@@ -234,6 +244,8 @@ class DVGOModel(Model):
             raise InputError("DVGO's grids grow, which several processes cannot do: give --machine.num-devices 1.")
         check_memory(self.config.resolution**3, 1 + self.config.features, self.device)
         optimizers, pipeline = training_callback_attributes.optimizers, training_callback_attributes.pipeline
+        if self.config.mask_by == "weight":
+            self._training_cameras = pipeline.datamanager.train_dataset.cameras  # type: ignore[union-attr]
         if not self.field.is_fine:
             views = self.config.coarse_view_counts
             cameras = pipeline.datamanager.train_dataset.cameras if views else None  # type: ignore[union-attr]
@@ -249,7 +261,36 @@ class DVGOModel(Model):
 
     def after_step(self, optimizers: Any, step: int) -> None:
         """Switch stages and scale the grids, where the settings say so for this training step."""
-        after_step(self.config, self.field, optimizers, step)
+        after_step(self.config, self.field, optimizers, step, self.node_weights)
+
+    @torch.no_grad()
+    def node_weights(self) -> Tensor:
+        """The most that each node weighs in pixels of the training views, ``[X, Y, Z]``."""
+        field, how, collider = self.field, self._march(), self.collider
+        assert collider is not None and self._training_cameras is not None
+        voxels = min(math.prod(field.resolution), MOST_NODES)
+        weighs = torch.zeros(resolution_by_axis(field.aabb, voxels), device=self.device)
+        for bundle in map(collider, spread_rays(self._training_cameras, self.device)):
+            origins, directions = bundle.origins, bundle.directions
+            assert bundle.nears is not None and bundle.fars is not None
+            middle = torch.full_like(bundle.nears, 0.5)
+            rays, bounds = torch.cat([origins, directions], -1), torch.cat([bundle.nears, bundle.fars, middle], -1)
+            weights = march(rays, bounds, how, field.density_grid, field.aabb, field.space, field.alpha_mask)
+            ray, step = weights.nonzero(as_tuple=True)
+            distances = places(bundle.nears, middle, how.edges)[ray, step]
+            points = field.unit(field.space(origins[ray] + distances[:, None] * directions[ray]))
+            note_weights(weights[ray, step], points, weighs)
+        return weighs
+
+
+def _steps_of(bundle: RayBundle, edges: Tensor) -> RaySamples:
+    """The steps of rays, as the depth loss knows samples."""
+    assert bundle.nears is not None
+    shape = len(bundle), len(edges) - 1
+    starts, ends = (bundle.nears + edges[part] for part in (slice(None, -1), slice(1, None)))
+    origins, directions = (vectors[:, None].expand(*shape, 3) for vectors in (bundle.origins, bundle.directions))
+    areas = bundle.pixel_area[:, None].expand(*shape, 1)
+    return RaySamples(Frustums(origins, directions, starts[..., None], ends[..., None], areas))
 
 
 def _median_depth(weights: Tensor, distances: Tensor, fars: Tensor) -> Tensor:

@@ -8,9 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.models.depth_supervision import DEPTH_MAPS
 from s3im_methods.models.presets import Presets, check_weights, chosen_preset, filled, refuse
 
-_BOX: dict[str, Any] = {"space": "box", "box_scale": 1.0, "rim": 0.2, "contraction_norm": "max", "near_plane": 0.0}
+_BOX: dict[str, Any] = {
+    "mask_by": "alpha",
+    "space": "box",
+    "box_scale": 1.0,
+    "rim": 0.2,
+    "contraction_norm": "max",
+    "near_plane": 0.0,
+}
 _CONTRACTION: dict[str, Any] = {
     "background_color": "random",
     "space": "contraction",
@@ -23,6 +31,7 @@ _CONTRACTION: dict[str, Any] = {
     "coarse_alpha_init": 1e-6,
     "coarse_step_ratio": 0.5,
     "keep_coarse": False,
+    "mask_by": "alpha",
     "mask_threshold": 1e-3,
     "mask_refresh_threshold": 1e-4,
 }
@@ -41,6 +50,7 @@ PRESETS: Presets = {
         "mask_refresh_threshold": 1e-4,
         "scaling_steps": (1000, 2000, 3000, 4000),
         "scaling_restarts": True,
+        "scaling_shift": 1.0,
         "step_ratio": 0.5,
         "coarse_step_ratio": 0.5,
         "jitter": False,
@@ -64,6 +74,7 @@ PRESETS: Presets = {
         "mask_refresh_threshold": 5e-3,
         "scaling_steps": (100, 220),
         "scaling_restarts": False,
+        "scaling_shift": 0.0,
         "step_ratio": 0.75,
         "coarse_step_ratio": 1.0,
         "jitter": True,
@@ -80,6 +91,7 @@ PRESETS: Presets = {
         "alpha_init": 1e-4,
         "scaling_steps": (1000, 2000, 3000, 4000, 5000, 6000, 7000),
         "scaling_restarts": True,
+        "scaling_shift": 1.0,
         "step_ratio": 0.5,
         "jitter": False,
         "color_weight_threshold": 1e-4,
@@ -94,16 +106,18 @@ PRESETS: Presets = {
         "contraction_norm": "max",
         "rim": 0.5,
         "box_scale": 1.5,
-        "coarse_steps": 150,
+        "coarse_steps": 200,
         "coarse_alpha_init": 1e-2,
         "coarse_rate": 2.0,
         "coarse_step_ratio": 1.0,
         "keep_coarse": True,
-        "mask_threshold": 0.1,
-        "mask_refresh_threshold": 5e-3,
+        "mask_by": "weight",
+        "mask_threshold": 0.05,
+        "mask_refresh_threshold": 0.03,
         "alpha_init": 1e-2,
-        "scaling_steps": (100, 300),
+        "scaling_steps": (150, 300, 500),
         "scaling_restarts": False,
+        "scaling_shift": 0.0,
         "step_ratio": 1.0,
         "jitter": True,
         "color_weight_threshold": 2e-3,
@@ -111,7 +125,7 @@ PRESETS: Presets = {
         "tv_color": 0.0,
         "entropy_mult": 0.0,
         "point_color_mult": 0.0,
-        "distortion_mult": 1e-2,
+        "distortion_mult": 0.1,
     },
 }
 
@@ -143,7 +157,8 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     elif config.style == "ours" and kind == "object":
         # Nothing else tells fog of the background's colour from empty space.
         preset["entropy_mult"] = 5e-3
-    result = filled(replace(config, scene_kind=kind), preset)
+    has_depth = config.style == "ours" and kind == "room" and facts.depth_source in DEPTH_MAPS
+    result = filled(replace(config, scene_kind=kind, depth=config.depth.bounded_where(has_depth)), preset)
     # The colours of the coarse stage are no pictures yet.
     result.s3im = replace(result.s3im, start_step=max(result.s3im.start_step, result.coarse_steps))
     _check(result)
@@ -184,7 +199,7 @@ def _check(config: Any) -> None:
     if first_side < 4:
         refuse("scaling_steps", config.scaling_steps, "so many doublings begin with fewer than 4 voxels a side")
     least = rescaled_alpha_init(config)
-    if config.coarse_steps and config.mask_threshold <= least:
+    if config.coarse_steps and config.mask_by == "alpha" and config.mask_threshold <= least:
         refuse(
             "mask_threshold",
             config.mask_threshold,

@@ -11,6 +11,8 @@ from nerfstudio.models.base_model import ModelConfig
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses import S3IMConfig
+from s3im_methods.losses.depth import DepthLossConfig
+from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.dvgo import DVGOModel
 from s3im_methods.models.dvgo_presets import with_preset
 from s3im_methods.models.grids.memory import grid_bytes
@@ -27,6 +29,8 @@ class S3IMDVGOModelConfig(ModelConfig):
     """The class to instantiate."""
     s3im: S3IMConfig = field(default_factory=S3IMConfig)
     """Settings of the S3IM loss; where there is a coarse stage, it does not begin before the fine stage."""
+    depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto", reach=2.0))
+    """Settings of the depth loss; auto is bounded for style ours in rooms that have depth maps, and none elsewhere."""
     style: Literal["ours", "original"] = "ours"
     """Whose method the preset follows: ours is what measures best on our scenes; original is DVGO's code with its
     settings for objects, and for rooms with those that S3IM's authors published for Replica."""
@@ -75,6 +79,9 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Whether the fine stage starts from the coarse densities and colours, or only from what they say is occupied."""
     floor_alpha: float = 1e-3
     """Least opacity of a base voxel in the densities that are kept, so that thin parts can grow."""
+    mask_by: Literal["alpha", "weight"] | None = None
+    """What a node must reach to count as occupied: alpha is its own opacity; weight is the most that it weighs in any
+    pixel of the training views, which leaves out fog behind walls, and tightens the box again at each scaling."""
     mask_threshold: float | None = None
     """Opacity of one coarse step from which on a node, or one of its 26 neighbours, counts as occupied."""
     mask_refresh_threshold: float | None = None
@@ -83,6 +90,8 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Steps of the fine stage, counted from its start, at which the number of voxels doubles; it ends at resolution."""
     scaling_restarts: bool | None = None
     """Whether the optimisers, with their learning rates' decay, begin again at each scaling; else moments go on."""
+    scaling_shift: float | None = None
+    """How much is taken from all raw densities at each scaling, before they are activated; 0 keeps what was learned."""
     step_ratio: float | None = None
     """Length of a step along a ray, in voxels."""
     coarse_step_ratio: float | None = None
@@ -110,8 +119,8 @@ class S3IMDVGOModelConfig(ModelConfig):
     background."""
 
 
-class S3IMDVGOModel(S3IMMixin, DVGOModel):
-    """DVGO trained with S3IM.
+class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
+    """DVGO trained with S3IM and, in rooms that have depth maps, with a depth loss.
 
     Args:
         config: The model's configuration.
@@ -145,12 +154,12 @@ class S3IMDVGOModel(S3IMMixin, DVGOModel):
         )
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That other methods are better where cameras look outwards."""
-        if self.config.space != "contraction":
+        """That other methods are better where cameras look outwards and nothing tells how far."""
+        if self.config.space != "contraction" or self.config.depth.weight() > 0:
             return []
         return [
-            "DVGO is made for objects: in rooms and open scenes its grid is coarse, and s3im-nerfacto gives better "
-            "pictures in the same time."
+            "DVGO is made for objects: in rooms and open scenes without depth maps s3im-nerfacto gives better pictures "
+            "in the same time."
         ]
 
     def after_step(self, optimizers: Any, step: int) -> None:
@@ -168,5 +177,5 @@ class S3IMDVGOModel(S3IMMixin, DVGOModel):
         return (
             f"voxel grids of {1 + config.features} numbers a node, up to {config.resolution}^3 nodes, which take up to "
             f"{needed / 1e9:.1f} GB; {stages}; preset: {config.style}, {config.scene_kind}; background: "
-            f"{config.background_color}"
+            f"{config.background_color}; depth loss: {config.depth.kind}"
         )

@@ -22,13 +22,12 @@ from s3im_methods.fields.reflective_fields import ReflectiveMipField, make_grid_
 from s3im_methods.losses.charbonnier import CharbonnierLoss
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.losses.s3im_config import S3IMConfig
+from s3im_methods.models.depth_supervision import DEPTH_MAPS
 from s3im_methods.models.presets import refuse
 from s3im_methods.models.reflection import reflection_outputs
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModel, S3IMDepthNerfactoModelConfig
 from s3im_methods.rays.mip360_proposals import Mip360Proposals, ProposalShape
 from s3im_methods.rays.sample_proposals import SampleDensity
-
-_DEPTH_MAPS = ("sensor", "monocular", "composite")
 
 
 @dataclass
@@ -107,7 +106,7 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
             config,
             # Of nerfacto it asks for the normals of the density and for predicted ones.
             predict_normals=config.predict_normals or config.reflection == "ref-nerf",
-            depth=config.depth.bounded_where(facts.depth_source in _DEPTH_MAPS),
+            depth=config.depth.bounded_where(facts.depth_source in DEPTH_MAPS),
             opaque_background=not facts.has_transparent_background if opaque is None else opaque,
         )
         return super().decided(config, facts)

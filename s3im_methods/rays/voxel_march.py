@@ -112,26 +112,34 @@ def equal_edges(diagonal: float, step: float, device: torch.device | str = "cpu"
     return step * torch.arange(math.ceil(diagonal / step) + 1, device=device)
 
 
-def outward_edges(space: GridSpace, nodes: int, step_ratio: float, device: torch.device | str = "cpu") -> Tensor:
-    """Edges of steps through all of a contracted space: equal up to two radii, then longer and longer, up to 128.
+def outward_edges(
+    space: GridSpace, nodes: int, step_ratio: float, device: torch.device | str = "cpu", farthest: float = math.inf
+) -> Tensor:
+    """Edges of steps through a contracted space: equal up to two radii, then longer and longer, up to 128.
 
     Args:
         space: With a scale.
-        nodes: Of the grid along a side.
+        nodes: Of a grid over all of space, along a side.
         step_ratio: Length of the equal steps, in voxels.
+        device: Of the result.
+        farthest: Distance, in scene units, from which on no edge is needed.
 
     Returns:
-        ``[2 n + 1]``, from 0 on, in scene units.
+        From 0 on, in scene units; ``[2 n + 1]``, or fewer.
 
     Example:
         >>> len(outward_edges(GridSpace(1.0), 63, 0.5)) // 2, len(outward_edges(GridSpace(1.0), 320, 0.5)) // 2
         (106, 534)
+        >>> outward_edges(GridSpace(1.0), 5, 0.5, farthest=1.5)
+        tensor([0.0000, 0.2222, 0.4444, 0.6667, 0.8889, 1.1111, 1.3333, 1.5556])
     """
     assert space.scale is not None
     count = int(2 / (2 + 2 * space.rim) * nodes / step_ratio) + 1
     inner = torch.linspace(0, 2, count + 1, device=device)
     outer = 2 / torch.linspace(1, 1 / 64, count + 1, device=device)
-    return space.scale * torch.cat([inner, outer[1:]])
+    radii = farthest / space.scale
+    share = radii / 2 if radii <= 2 else 1 + (1 - 2 / radii) * 64 / 63
+    return space.scale * torch.cat([inner, outer[1:]])[: math.ceil(count * share) + 1]
 
 
 def places(nears: Tensor, jitter: Tensor, edges: Tensor) -> Tensor:

@@ -41,28 +41,6 @@ def test_it_loads_into_a_model_that_has_none():
     assert 0 < mask(points).sum() < 200
 
 
-def test_a_narrower_mask_has_nothing_that_the_old_one_lacks():
-    """Nodes twice as close, all of them opaque, are occupied where the old mask is; then only a few of them."""
-    old, new = one_dot(), one_dot()
-    box = torch.tensor([[-4.0] * 3, [4.0] * 3])
-    new.narrow(torch.ones(17, 17, 17), box, threshold=0.1)
-    nodes = torch.stack(torch.meshgrid(*[torch.linspace(-4, 4, 17)] * 3, indexing="ij"), dim=-1)
-    assert torch.equal(new.volume, old(nodes))
-    alphas = torch.zeros(17, 17, 17)
-    alphas[8, 8, 4] = alphas[0, 0, 0] = 0.5
-    new.narrow(alphas, box, threshold=0.1)
-    assert new.volume.nonzero().tolist() == [[8, 8, 4]]
-    assert new.cells.sum() == 8
-
-
-def test_narrowing_begins_a_mask_where_there_is_none():
-    mask = AlphaMask()
-    alphas = torch.zeros(5, 5, 5)
-    alphas[2, 2, 2] = 1
-    mask.narrow(alphas, torch.tensor([[-1.0] * 3, [1.0] * 3]), threshold=0.5)
-    assert mask.volume.sum() == 1
-
-
 def test_clearances_are_distances_in_the_maximum_norm():
     torch.manual_seed(0)
     mask = AlphaMask()

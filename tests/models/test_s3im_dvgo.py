@@ -20,6 +20,7 @@ from s3im_methods.engine.voxel_adam import VoxelAdamConfig
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.volume import scalar_field
 from s3im_methods.losses import S3IMConfig
+from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.losses.distortion import distortion
 from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
 from s3im_methods.models.dvgo import DVGOModel
@@ -177,8 +178,14 @@ def test_what_is_occupied_only_shrinks():
     points = 2 * torch.rand(4000, 3) - 1
     before = run.model.field.alpha_mask(points)
     assert 0.02 < before.float().mean() < 0.9
-    resolution = run.model.field.resolution
+    field = run.model.field
+    resolution, share = field.resolution, field.occupied_share()
+    # Of the tightened box, though the mask still spans the first.
+    low, high = field.aabb
+    inside = field.alpha_mask(low + torch.rand(20000, 3) * (high - low))
+    assert abs(share - inside.float().mean()) < 0.02 and max(field.sides) < 1.9
     run.steps(20, 26)
+    assert field.occupied_share() < share
     after = run.model.field.alpha_mask(points)
     assert run.model.field.resolution > resolution
     # A finer cell may stick out of the old mask by less than itself.
@@ -335,6 +342,69 @@ def test_a_room_is_told_that_others_do_better():
     assert not build().data_warnings(None)
     (sentence,) = build(scene_kind="room", scaling_steps=(3,)).data_warnings(None)
     assert "s3im-nerfacto" in sentence
+    depth = {"scene_facts": SceneFacts(depth_source="sensor")}
+    assert not build(facts=depth, scene_kind="room", scaling_steps=(3,)).data_warnings(None)
+
+
+@pytest.mark.parametrize(("style", "fall"), [("original", 1.0), ("ours", 0.0)])
+def test_the_originals_shift_falls_at_each_scaling(style, fall):
+    run = Run(build(style=style, coarse_steps=3, mask_threshold=0.999, s3im=WITHOUT))
+    before = run.model.field.shift
+    run.steps(0, 3)
+    at_first = run.model.field.shift
+    assert at_first != before or style == "ours"
+    run.steps(3, 6)
+    assert run.model.field.shift == at_first - fall
+    run.steps(6, 9)
+    assert run.model.field.shift == at_first - 2 * fall
+
+
+def with_depth(step: int) -> tuple[RayBundle, dict]:
+    """The batch with the ball's depth, which is not known beside it."""
+    bundle, known = batch(step)
+    along = -(bundle.origins * bundle.directions).sum(-1, keepdim=True)
+    nearest = (bundle.origins + along * bundle.directions).norm(dim=-1, keepdim=True)
+    depth = torch.where(nearest < 0.5, along - (0.25 - nearest**2).clamp(min=0).sqrt(), 0)
+    return bundle, known | {"depth_image": depth}
+
+
+def test_depth_maps_teach_rooms_and_nothing_else():
+    facts = SceneFacts(depth_source="sensor", depth_is_euclidean=True)
+    kinds = {
+        kind: with_preset(S3IMDVGOModelConfig(scene_kind=kind, style=style), facts).depth.kind
+        for kind, style in (("room", "ours"), ("object", "ours"))
+    }
+    assert kinds == {"room": "bounded", "object": "none"}
+    assert with_preset(S3IMDVGOModelConfig(scene_kind="room", style="original"), facts).depth.kind == "none"
+    assert with_preset(S3IMDVGOModelConfig(scene_kind="room"), SceneFacts(depth_source="sparse")).depth.kind == "none"
+
+
+def test_the_depth_loss_moves_the_surface_to_where_it_was_measured():
+    """Of two trainings from the same grey fog only the one with depth knows where the ball begins."""
+    errors = []
+    for kind in ("none", "bounded"):
+        model = build(
+            facts={"scene_facts": SceneFacts(depth_source="sensor", depth_is_euclidean=True)},
+            coarse_steps=0,
+            scaling_steps=(),
+            depth=DepthLossConfig(kind=kind),
+            s3im=WITHOUT,
+        )
+        run = Run(model)
+        for step in range(25):
+            rays, known = with_depth(step)
+            run.optimizers.zero_grad_all()
+            losses = model.get_loss_dict(model(rays), known)
+            assert ("depth_loss" in losses) == (kind != "none")
+            functools.reduce(torch.add, losses.values()).backward()
+            run.optimizers.optimizer_step_all()
+        rays, known = with_depth(99)
+        model.eval()
+        with torch.no_grad():
+            outputs = model(rays)
+        hit = known["depth_image"] > 0
+        errors.append((outputs["depth"] - known["depth_image"])[hit].abs().mean())
+    assert errors[1] < 0.5 * errors[0]
 
 
 @pytest.mark.parametrize(("kind", "count"), [("object", 5000), ("room", 0)])

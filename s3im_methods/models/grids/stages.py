@@ -3,6 +3,7 @@
 Which stage a step belongs to, and how many voxels it has, are functions of the step alone.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 from torch.nn import functional
 
+from s3im_methods.encodings.resampling import Window
 from s3im_methods.fields.dvgo_field import DVGOField
 from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
 from s3im_methods.models.grids.occupied import node_window
@@ -45,17 +47,26 @@ def interval_of(config: Any, field: DVGOField) -> float:
     return ratio * field.voxel() / field.base_side
 
 
-def after_step(config: Any, field: DVGOField, optimizers: Optimizers, step: int) -> bool:
+def after_step(
+    config: Any, field: DVGOField, optimizers: Optimizers, step: int, node_weights: Callable[[], Tensor]
+) -> bool:
     """Make the field and its optimisers ready for the step after ``step``.
+
+    Args:
+        config: The settings.
+        field: Whose grids change.
+        optimizers: The run's.
+        step: The step that was trained last.
+        node_weights: Finds the most that each node weighs in a pixel, ``[X, Y, Z]``; asked for mask-by weight only.
 
     Returns:
         Whether anything changed.
     """
     following = step + 1
     if following == config.coarse_steps:
-        _begin_fine(config, field, optimizers)
+        _begin_fine(config, field, optimizers, node_weights)
     elif following - config.coarse_steps in config.scaling_steps:
-        _scale(config, field, optimizers, following)
+        _scale(config, field, optimizers, following, node_weights)
     else:
         return False
     return True
@@ -66,49 +77,76 @@ def _grids(field: DVGOField) -> list[nn.Module]:
 
 
 @torch.no_grad()
-def _begin_fine(config: Any, field: DVGOField, optimizers: Optimizers) -> None:
+def _begin_fine(config: Any, field: DVGOField, optimizers: Optimizers, node_weights: Callable[[], Tensor]) -> None:
     """Find what is occupied, tighten the box to it, and let the network join in on finer grids."""
-    alphas = field.node_opacities(interval_of(config, field))
-    if (alphas >= config.mask_threshold).any():
-        field.alpha_mask.update(alphas, field.aabb, config.mask_threshold)
+    evidence = _evidence(config, field, node_weights)
+    if (evidence >= config.mask_threshold).any():
+        field.alpha_mask.update(evidence, field.aabb, config.mask_threshold)
     else:
         CONSOLE.print(
             f"[yellow]No voxel is {config.mask_threshold:g} opaque after the coarse stage, so the whole box is kept: "
             "give --pipeline.model.coarse-steps more.[/yellow]"
         )
-    # A contracted grid holds all of space, and keeps its box.
-    tightens = field.alpha_mask.exists and field.space.scale is None
-    smaller = field.alpha_mask.occupied_box() if tightens else field.aabb.detach().clone()
-    window, box = node_window(field.aabb, smaller, field.resolution)
     density = functional.softplus(field.density_grid.values + field.shift) / field.base_side
     field.add_network()
-    field.set_box(box, float(config.resolution**3))
-    values = field.density_grid.values
-    if config.keep_coarse:
-        # The same densities by the fine stage's shift and unit of length.
-        optical = (density * field.base_side).clamp(min=1e-12)
-        values.copy_(optical + torch.log(-torch.expm1(-optical)) - field.shift)
-        values.clamp_(min=field.raw_of(config.floor_alpha))
-    else:
-        values.zero_()
+    window = _tighten(config, field, density, config.floor_alpha)
+    if not config.keep_coarse:
+        field.density_grid.values.zero_()
         field.colour_grid.values.zero_()
-    grow(_grids(field), resolution_by_axis(box, voxels_at(config, config.coarse_steps)), optimizers, window)
+    grow(_grids(field), resolution_by_axis(field.aabb, voxels_at(config, config.coarse_steps)), optimizers, window)
     _take(field, optimizers)
     restart(optimizers, list(optimizers.optimizers))
 
 
 @torch.no_grad()
-def _scale(config: Any, field: DVGOField, optimizers: Optimizers, following: int) -> None:
+def _scale(
+    config: Any, field: DVGOField, optimizers: Optimizers, following: int, node_weights: Callable[[], Tensor]
+) -> None:
     """Double the voxels, and leave out what has become empty."""
-    threshold = config.mask_refresh_threshold
-    alphas = field.node_opacities(interval_of(config, field))
-    if threshold > 0 and (alphas >= threshold).any():
-        field.alpha_mask.narrow(alphas, field.aabb, threshold)
-    resolution = resolution_by_axis(field.aabb, voxels_at(config, following))
-    grow(_grids(field), resolution, optimizers)
+    threshold, window = config.mask_refresh_threshold, None
+    if threshold > 0:
+        evidence = _evidence(config, field, node_weights)
+        if (evidence >= threshold).any():
+            field.alpha_mask.narrow(evidence, field.aabb, threshold)
+        if config.mask_by == "weight":
+            density = functional.softplus(field.density_grid.values + field.shift) / field.base_side
+            window = _tighten(config, field, density)
+    grow(_grids(field), resolution_by_axis(field.aabb, voxels_at(config, following)), optimizers, window)
+    field.lower_shift(config.scaling_shift)
     if config.scaling_restarts:
         _take(field, optimizers)
         restart(optimizers, list(optimizers.optimizers))
+
+
+def _evidence(config: Any, field: DVGOField, node_weights: Callable[[], Tensor]) -> Tensor:
+    """What is compared with the mask's thresholds, ``[X, Y, Z]``."""
+    if config.mask_by == "alpha":
+        return field.node_opacities(interval_of(config, field))
+    # A surface that is a little off its place needs room to move.
+    return functional.max_pool3d(node_weights()[None, None], kernel_size=3, stride=1, padding=1)[0, 0]
+
+
+def _tighten(config: Any, field: DVGOField, density: Tensor, floor: float = 1e-12) -> Window:
+    """Shrink the box to what is occupied.
+
+    Args:
+        config: The settings.
+        field: Whose box shrinks; the values of its grids keep their nodes.
+        density: Per coordinate of the box, of the density grid's shape; it is kept under the new unit of length.
+        floor: Least opacity of a base voxel.
+
+    Returns:
+        The nodes that are left, for :func:`~s3im_methods.models.grids.growth.grow`.
+    """
+    tightens = field.alpha_mask.exists and (field.space.scale is None or config.mask_by == "weight")
+    smaller = field.alpha_mask.occupied_box() if tightens else field.aabb.detach().clone()
+    window, box = node_window(field.aabb, smaller, field.resolution)
+    field.set_box(box, float(config.resolution**3))
+    optical = (density * field.base_side).clamp(min=1e-12)
+    values = field.density_grid.values
+    values.copy_(optical + torch.log(-torch.expm1(-optical)) - field.shift)
+    values.clamp_(min=field.raw_of(floor))
+    return window
 
 
 def _take(field: DVGOField, optimizers: Optimizers) -> None:
@@ -124,7 +162,7 @@ def set_coarse_rates(config: Any, field: DVGOField, optimizers: Optimizers, came
         optimizers: The run's, whose ``grids`` are a :class:`~s3im_methods.engine.voxel_adam.VoxelAdam`'s.
         cameras: Of the training views; None where nobody needs them.
     """
-    nodes = torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1)
+    nodes = field.space.inverse(torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1))
     rates = torch.full_like(nodes[..., :1], config.coarse_rate)
     if config.coarse_view_counts:
         counts = view_counts(nodes.reshape(-1, 3), cameras)
