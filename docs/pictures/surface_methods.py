@@ -1,6 +1,6 @@
 """What surface methods make of a scene, seen by a camera that they were not trained on.
 
-    python docs/figures/surface_methods.py PICTURE CONFIG MESH [CONFIG MESH ...]
+    python docs/pictures/surface_methods.py PICTURE CONFIG MESH [CONFIG MESH ...]
 
 Of one run: truth, render, normals and mesh. Of several runs: the mesh of each. MESH is what ``s3im export-mesh`` wrote.
 """
