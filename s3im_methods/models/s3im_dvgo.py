@@ -119,6 +119,13 @@ class S3IMDVGOModelConfig(ModelConfig):
     background."""
 
 
+# config.yml of the first runs has none of these, and YAML makes objects without their constructor: such a run goes on
+# as it began.
+S3IMDVGOModelConfig.mask_by = "alpha"
+S3IMDVGOModelConfig.scaling_shift = 0.0
+S3IMDVGOModelConfig.depth = DepthLossConfig(kind="none")
+
+
 class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
     """DVGO trained with S3IM and, in rooms that have depth maps, with a depth loss.
 
