@@ -72,8 +72,9 @@ class ExportMeshCommand:
     resolution: int = 256
     """Cells along the longest side of the box."""
     level: float | None = None
-    """Value on the surface, per scene unit for densities. If not set: 0 for signed distances, 0.5 for occupancies; for
-    densities, the value that three quarters of the surface seen by the training cameras exceed."""
+    """Value on the surface, per scene unit for densities. If not set: 0 for signed distances, of s3im-volsdf with
+    masks the distance at which outlines are the masks', which a line says; 0.5 for occupancies; for densities, the
+    value that three quarters of the surface seen by the training cameras exceed."""
     components: int = 1
     """Keep this many separate parts, the largest ones; 0 keeps all."""
     file_format: Literal["ply", "obj", "glb"] = "ply"
@@ -109,6 +110,7 @@ class ExportMeshCommand:
         """
         from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
+        from s3im_methods.exporters.mesh.outline_level import mask_level
         from s3im_methods.exporters.mesh.training_split import training_split
         from s3im_methods.exporters.mesh.world_frame import world_frame
 
@@ -117,7 +119,7 @@ class ExportMeshCommand:
         settings = MeshSettings(
             self.method,
             self.resolution,
-            self.level,
+            mask_level(pipeline) if self.level is None and self.method == "level-set" else self.level,
             self.box.crop_min,
             self.box.crop_max,
             self.components,

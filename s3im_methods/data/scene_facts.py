@@ -36,7 +36,7 @@ class SceneFacts:
     has_normals: bool | None = None
     """Whether there is ``normal``."""
     has_monocular_depth: bool | None = None
-    """Whether there is ``depth``, sdfstudio's prior up to scale and shift."""
+    """Whether there is ``depth``, sdfstudio's prior up to scale and shift, or ``depth_image`` comes from a network."""
     scene_kind: Literal["object", "room"] | None = None
     """What the cameras suggest."""
     object_sphere: SceneSphere | None = None

@@ -81,7 +81,7 @@ class SurfaceDataset(DepthDataset):
             self.metadata,
             has_foreground_mask=self.has_foreground_mask,
             has_normals=self._has_normals or has_priors,
-            has_monocular_depth=has_priors,
+            has_monocular_depth=has_priors or self.depth_maps.source == "monocular",
             scene_kind=fit_scene_sphere(cameras, "auto").kind,
             # Some parsers know it from the data.
             object_sphere=SceneFacts.of(self.metadata).object_sphere or fit_scene_sphere(cameras, "object"),

@@ -37,7 +37,7 @@ class S3IMMipNeRF360ModelConfig(S3IMDepthNerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMMipNeRF360Model)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.3))
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
     """Settings of the S3IM loss."""
     depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto", reach=2.0))
     """Settings of the depth loss."""

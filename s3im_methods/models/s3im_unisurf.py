@@ -19,6 +19,7 @@ from s3im_methods.fields.occupancy_opacity import OccupancyOpacity
 from s3im_methods.losses.normals import smooth_normals_loss
 from s3im_methods.models.presets import Presets, check_weights, refuse
 from s3im_methods.models.s3im_neus import NeuSFieldConfig
+from s3im_methods.models.surface.eikonal_points import gradients_in_sphere
 from s3im_methods.models.surface.mixin import SurfaceMixin
 from s3im_methods.models.surface.presets import HASH_GRID, OUR_OBJECT, OUR_ROOM, PAPER_NETWORKS
 from s3im_methods.models.surface.samples import SurfaceSamples
@@ -53,6 +54,9 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     """Settings of the occupancy's field."""
     eikonal_loss_mult: float | None = None  # type: ignore[assignment]
     """Weight of the eikonal loss. The original has none; a hash grid without it opens pits into the inside."""
+    eikonal_points: float = 0.0
+    """Further points of that loss, anywhere in the scene's sphere, per ray. Rays have no samples in the depth of a
+    solid."""
     march_steps: int | None = None
     """Even steps along a ray between which its first meeting with the surface is looked for."""
     secant_steps: int = 8
@@ -93,6 +97,8 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         for name, least in _LEAST.items():
             if getattr(config, name) < least:
                 refuse(name, getattr(config, name), f"give {least} or more")
+        if not 0 <= config.eikonal_points < float("inf"):
+            refuse("eikonal_points", config.eikonal_points, "give a number of points per ray, 0 or more")
         for name in ("interval_start", "interval_end", "smoothness_reach"):
             if not 0 < getattr(config, name) < float("inf"):
                 refuse(name, getattr(config, name), "give a length above 0, in radii of the scene's sphere")
@@ -126,6 +132,10 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         half = half_width(self.field.opacity.progress, config.interval_start, config.interval_end)  # type: ignore[arg-type]
         samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
         result = self.evaluate(ray_bundle, samples)
+        if self.training and config.eikonal_points and config.eikonal_loss_mult:
+            elsewhere = gradients_in_sphere(self.field, round(config.eikonal_points * len(ray_bundle)))
+            found_at = result.for_losses["eik_grad"].reshape(-1, 3)
+            result.for_losses["eik_grad"] = torch.cat([found_at, elsewhere])
         if self.training and config.smoothness_loss_mult > 0:
             points = ray_bundle.origins + ray_bundle.directions * roots
             result.for_losses["smoothness"] = self._smoothness(points, found[:, 0])

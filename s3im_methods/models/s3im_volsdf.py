@@ -83,10 +83,12 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
 
 
 class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
-    """VolSDF trained with S3IM."""
+    """VolSDF trained with S3IM; by ``level_from_masks`` it asks mesh export for the level that masks have the outline
+    at."""
 
     config: S3IMVolSDFModelConfig
     presets = PRESETS
+    level_from_masks = True
 
     @classmethod
     def decided(cls, config: S3IMVolSDFModelConfig, facts: SceneFacts) -> S3IMVolSDFModelConfig:

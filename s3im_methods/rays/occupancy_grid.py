@@ -40,7 +40,8 @@ class OccupancyGrid(nn.Module):
         self.register_buffer("sdf", torch.zeros(resolution**3))
         self.register_buffer("occupied", torch.zeros(resolution**3, dtype=torch.bool))
         self._cells, self._half_diagonal = torch.arange(resolution**3), math.sqrt(3) / resolution
-        self.occupied[self._within(self.middles(self._cells))] = True
+        self._sphere = self._within(self.middles(self._cells))
+        self.occupied[self._sphere] = True
 
     def middles(self, cells: Tensor) -> Tensor:
         """Middles ``[N, 3]`` of the cells of these numbers, ``[N]``."""
@@ -68,16 +69,14 @@ class OccupancyGrid(nn.Module):
         within = self._within(middles)
         cells = cells.to(self.sdf.device)[within]
         self.sdf[cells] = sdf(middles[within]).to(self.sdf)
-        self.occupied[:] = self._may_hold_surface(reach)
-        every = self.middles(self._cells.to(self.sdf.device))
-        self.occupied &= self._within(every)
+        self.occupied[:] = self._may_hold_surface(reach) & self._sphere.to(self.sdf.device)
 
     def _may_hold_surface(self, reach: Tensor) -> Tensor:
         beside = reach + self._half_diagonal
         return (self.sdf < beside) & (self.sdf > -(beside + 2 * self.step))
 
-    def holds(self, points: Tensor) -> Tensor:
-        """Whether unit points ``[*batch, 3]`` of the cube lie in occupied cells, ``[*batch]``."""
+    def holds(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """Whether unit points of the cube lie in occupied cells, ``[*batch]``, given by their coordinates alike."""
         n = self.resolution
-        places = ((points + 1) * (n / 2)).long().clamp(0, n - 1)
-        return self.occupied[(places[..., 0] * n + places[..., 1]) * n + places[..., 2]]
+        x, y, z = (((value + 1) * (n / 2)).int().clamp_(0, n - 1) for value in (x, y, z))
+        return self.occupied[(x * n + y) * n + z]

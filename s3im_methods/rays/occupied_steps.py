@@ -46,23 +46,25 @@ class OccupiedStepSampler(Sampler):
         count = math.ceil(2 / self.grid.step) + 1
         steps = torch.arange(count, device=nears.device, dtype=nears.dtype)
         jitter = torch.rand_like(nears) - 1 if self.training else torch.zeros_like(nears)
-        starts = torch.minimum(torch.maximum(nears + (steps + jitter) * length, nears), fars)
-        ends = torch.minimum(nears + (steps + jitter + 1) * length, fars)
-        middles = (starts + ends)[..., None] / 2
-        points = ray_bundle.origins[:, None] + ray_bundle.directions[:, None] * middles
-        taken = self.grid.holds(self.space.unit(points)) & (ends > starts)
-        starts, ends = (_packed(edges, taken, fars) for edges in (starts, ends))
+        offsets = (steps + jitter) * length
+        middles = (nears + length / 2 + offsets).clamp(nears, fars)
+        # An axis at a time, because this is most of the cost.
+        axes = zip(self.space.unit(ray_bundle.origins).T, (ray_bundle.directions / self.space.radius).T, strict=True)
+        places = (torch.addcmul(origin[:, None], direction[:, None], middles) for origin, direction in axes)
+        taken = self.grid.holds(*places) & (offsets < fars - nears) & (offsets > -length)
+        starts = nears + _packed(offsets, taken)
+        starts, ends = (edges.clamp(nears, fars) for edges in (starts, starts + length))
         is_clear = ends <= starts
         samples = ray_bundle.get_ray_samples(starts[..., None], ends[..., None])
         zeros = torch.zeros_like(starts)
         return KnownDistances(zeros, torch.where(is_clear, torch.inf, zeros)).noted(samples)
 
 
-def _packed(edges: Tensor, taken: Tensor, rest: Tensor) -> Tensor:
-    """Those of the edges ``[R, S]`` that are taken, first in their rows; ``rest``, ``[R, 1]``, after them."""
-    most = max(int(taken.sum(dim=1).max()), 1)
-    packed = rest.expand(-1, most).clone()
+def _packed(values: Tensor, taken: Tensor) -> Tensor:
+    """Those of the values ``[R, S]`` that are taken, first in their rows; infinity after them."""
+    counts = taken.sum(dim=1)
+    packed = values.new_full((len(values), max(int(counts.max()), 1)), torch.inf)
     rows, columns = taken.nonzero(as_tuple=True)
-    places = taken.cumsum(dim=1)[rows, columns] - 1
-    packed[rows, places] = edges[rows, columns]
+    places = torch.arange(len(rows), device=rows.device) - (counts.cumsum(dim=0) - counts)[rows]
+    packed[rows, places] = values[rows, columns]
     return packed

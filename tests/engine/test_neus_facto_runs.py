@@ -13,8 +13,10 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from PIL import Image
 from short_runs import short_config, train
 
+from s3im_methods.data.parsers.idr import IDRDataParserConfig
 from s3im_methods.errors import InputError
 from s3im_methods.method_configs import s3im_neus_facto_lite
+from s3im_methods.scenes import RoomConfig, write_scene
 
 METHOD = "s3im-neus-facto-lite"
 
@@ -102,6 +104,23 @@ def test_a_weight_of_priors_that_a_scene_has_not_is_refused(setting, flag, what,
     setattr(settings.pipeline.model, setting, 0.1)
     with pytest.raises(InputError, match=rf"{what}.*, or set --pipeline\.model\.{flag} 0"):
         train(settings)
+
+
+def test_a_room_in_monosdfs_layout_learns_from_its_priors_and_says_so(tmp_path):
+    small: Any = {"width": 24, "height": 18, "train_views": 8, "test_views": 2, "light_samples": 4, "supersampling": 1}
+    write_scene(RoomConfig(**small, layout="idr"), tmp_path / "room")
+    parser = IDRDataParserConfig(data=tmp_path / "room")
+
+    def line(priors: str) -> str:
+        settings = short_config(s3im_neus_facto_lite.config, tmp_path / "room", tmp_path / priors, 2)
+        settings.pipeline.datamanager.dataparser = parser
+        return said(settings, monocular_priors=priors)
+
+    assert (
+        "monocular priors: depth with weight 0.1 and normals with weight 0.05 (--pipeline.model.monocular-priors none "
+        "leaves them out)"
+    ) in line("auto")
+    assert "monocular priors: none" in line("none")
 
 
 @pytest.mark.parametrize("use_masks", [True, False])

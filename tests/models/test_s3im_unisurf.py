@@ -275,3 +275,12 @@ def test_a_resumed_run_repeats_the_straight_one(tmp_path):
     assert straight["step"] == resumed["step"] == 3
     for key, value in straight["pipeline"].items():
         torch.testing.assert_close(resumed["pipeline"][key], value, rtol=0, atol=0, msg=lambda m, k=key: f"{k}: {m}")
+
+
+def test_eikonal_points_anywhere_in_the_sphere_join_the_samples():
+    rays, _ = batch()
+    plain, more = (build(eikonal_points=points).train()(rays)["eik_grad"].reshape(-1, 3) for points in (0.0, 2.0))
+    assert len(more) == len(plain) + 2 * len(rays)
+    torch.testing.assert_close(more[: len(plain)], plain)
+    without = build(eikonal_points=2.0, eikonal_loss_mult=0.0).train()(rays)
+    assert without["eik_grad"].reshape(-1, 3).shape == plain.shape

@@ -25,12 +25,12 @@ def points(count: int = 20_000) -> torch.Tensor:
 
 def test_at_first_all_of_the_sphere_may_hold_something():
     places = points()
-    assert OccupancyGrid(32, 1 / 64).holds(places)[places.norm(dim=-1) < 1].all()
+    assert OccupancyGrid(32, 1 / 64).holds(*places.unbind(-1))[places.norm(dim=-1) < 1].all()
 
 
 def test_no_point_within_reach_of_the_surface_is_left_out():
     places = points()
-    held = grid_of_sphere().holds(places)
+    held = grid_of_sphere().holds(*places.unbind(-1))
     distance = sphere(places)
     assert held[distance.abs() < REACH].all()
     # The cell's diagonal is 0.108; what is farther away, outside and deep inside, is empty.

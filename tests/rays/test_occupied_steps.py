@@ -67,6 +67,14 @@ def test_no_occupied_cell_at_all_leaves_one_clear_bin():
     assert known is not None and known.least.isinf().all()
 
 
+def test_a_ray_that_misses_has_no_bin_even_where_all_cells_are_occupied():
+    full = sampler(training=True)
+    full.grid.occupied[:] = True
+    known = KnownDistances.of(full(rays()))
+    assert known is not None
+    assert (known.least.isfinite().sum(dim=1) > 0).tolist() == [True, True, True, False]
+
+
 def test_training_moves_all_steps_of_a_ray_by_one_share():
     torch.manual_seed(0)
     jittered, straight = (sampler(training)(rays()).frustums.starts[0, :4, 0] for training in (True, False))

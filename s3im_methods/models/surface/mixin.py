@@ -30,7 +30,7 @@ from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
 from s3im_methods.models.surface.background import background_colour, beyond, inverted_background
 from s3im_methods.models.surface.presets import with_preset
-from s3im_methods.models.surface.priors import check_priors, prior_losses, without_priors
+from s3im_methods.models.surface.priors import check_priors, prior_losses, priors_phrase, without_priors
 from s3im_methods.models.surface.rendering import SurfaceRenderer
 from s3im_methods.models.surface.samples import Level, SurfaceSamples
 from s3im_methods.rays.sphere_bounds import SphereBounds
@@ -141,7 +141,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         return (
             f"{implementation_line(self.field.implementation)}; preset: {config.style}, {config.scene_kind}, in the "
             f"sphere around ({center}) of radius {self.sphere_radius:.3g}; background: {config.background_model}, "
-            f"{config.background_color}; depth loss: {config.depth.kind}"
+            f"{config.background_color}; depth loss: {config.depth.kind}; monocular priors: {priors_phrase(config)}"
         )
 
     def rays_at_once(self) -> int:
@@ -273,7 +273,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         """nerfstudio's losses, S3IM's, the depth loss, those on monocular priors, and the ``curvature_loss``."""
         losses = super().get_loss_dict(outputs, without_priors(batch), metrics_dict)
         if self.training:
-            losses |= prior_losses(self.config, outputs, batch)
+            losses |= prior_losses(self.config, outputs, batch, self.scene_facts, self.train_step)
         if "laplacian" in outputs:
             laplacian = outputs["laplacian"] * self.sphere_radius
             losses["curvature_loss"] = self.config.curvature_loss_mult * laplacian.abs().mean()

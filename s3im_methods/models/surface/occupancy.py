@@ -6,12 +6,12 @@ from typing import Any, Literal
 import torch
 from nerfstudio.cameras.rays import RayBundle, RaySamples
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.fields.sdf_field import S3IMSDFField
 from s3im_methods.models.presets import refuse
+from s3im_methods.models.surface.eikonal_points import gradients_in_sphere
 from s3im_methods.models.surface.mixin import SurfaceMixin
 from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.rays.known_distances import KnownDistances
@@ -83,19 +83,6 @@ class OccupancySampling(nn.Module):
             self.budget.note(len(ray_bundle), int(known.least.isfinite().sum()))
         return samples
 
-    def gradients_in_sphere(self, field: S3IMSDFField, samples: int) -> Tensor:
-        """Gradients ``[N, 3]`` of the signed distance at random points of the sphere, for the eikonal loss.
-
-        Args:
-            field: Of the model.
-            samples: How many samples the step has; there is one point for every eighth.
-        """
-        space = field.space
-        count = max(samples // _SAMPLES_PER_CHECKED_POINT, 1)
-        directions = functional.normalize(torch.randn(count, 3, device=space.radius.device), dim=-1)
-        radii = torch.rand(count, 1, device=space.radius.device) ** (1 / 3)
-        return field.geometry(directions * radii * space.radius + space.center)[2]
-
     def callbacks(self, attributes: TrainingCallbackAttributes) -> list[TrainingCallback]:
         """The one that tells the data manager's pixel sampler how many rays the next step takes."""
         manager = getattr(attributes.pipeline, "datamanager", None)
@@ -159,6 +146,6 @@ class OccupancyMixin(SurfaceMixin):
         found = self.evaluate(ray_bundle, self.occupancy(ray_bundle))
         if self.training:
             gradients = found.for_losses["eik_grad"]
-            elsewhere = self.occupancy.gradients_in_sphere(self.field, len(gradients))
+            elsewhere = gradients_in_sphere(self.field, len(gradients) // _SAMPLES_PER_CHECKED_POINT)
             found.for_losses["eik_grad"] = torch.cat([gradients, elsewhere])
         return found

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.models.presets import Presets, check_weights, chosen_preset, filled, refuse
+from s3im_methods.models.surface.priors import default_weights
 
 _SENSORS = ("sensor", "composite")
 _WEIGHTS = (
@@ -95,7 +96,10 @@ def with_preset(config: Config, presets: Presets, facts: SceneFacts) -> Config:
     _complete(preset, given, kind, facts)
     # Of an object, a depth camera knows less than the photos' outlines say.
     has_depth = given.style == "ours" and kind == "room" and facts.depth_source in _SENSORS
-    result = filled(replace(given, scene_kind=kind, depth=given.depth.decided(has_depth)), preset)
+    depth = given.depth.decided(has_depth)
+    wants_priors = given.style == "ours" and kind == "room" and given.monocular_priors == "auto"
+    preset |= default_weights(wants_priors, depth.weight() > 0, facts)
+    result = filled(replace(given, scene_kind=kind, depth=depth), preset)
     _check(result)
     return result
 
@@ -137,6 +141,8 @@ def _check(config: Any) -> None:
     if config.background_model == "nerf++" and config.bounds != "sphere":
         refuse("background_model", "nerf++", "it begins where the sphere ends, so set --pipeline.model.bounds sphere")
     check_weights(config, _WEIGHTS)
+    if config.mono_decay_steps < 0:
+        refuse("mono_decay_steps", config.mono_decay_steps, "give a number of steps, or 0 for no decay")
     for name in ("near_plane", "far_plane"):
         value = getattr(config, name)
         if value is not None and not value > 0:

@@ -21,8 +21,9 @@ from s3im_methods.losses.depth import DepthLossConfig
 class SurfaceSettings:
     """What S3IM, depth, presets, the scene's sphere and the background add to any surface model's settings."""
 
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
-    """Settings of the S3IM loss."""
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
+    """Settings of the S3IM loss; with more weight its direction replaces that of the absolute error, which surfaces
+    need."""
     depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto"))
     """Settings of the depth loss. By default rooms learn from a sensor's depth, objects do not."""
     style: str = "ours"
@@ -59,9 +60,28 @@ class SurfaceSettings:
     """Their width."""
     fg_mask_loss_mult: float | None = None
     """Weight of the cross entropy between accumulation and foreground mask, for scenes with masks or alpha."""
+    monocular_priors: Literal["auto", "none"] = "auto"
+    """What the weights of monocular priors are where they are not given. auto: MonoSDF's in rooms that have such
+    priors, where depth is left to a sensor if there is one. none: 0."""
+    mono_depth_loss_mult: float | None = None  # type: ignore[assignment]
+    """Weight of monocular depth, compared after the best scale and shift of each image; by default 0.1 in rooms that
+    have it (MonoSDF), else 0."""
+    # A factory, because what the class itself holds is for old runs; see below.
+    mono_depth_unit: Literal["spread", "file"] = field(default_factory=lambda: "spread")
+    """Unit in which monocular depth is compared. spread: a fifth of its standard deviation within images, which is
+    about MonoSDF's unit, whatever the files have. file: that of the files."""
+    mono_normal_loss_mult: float | None = None  # type: ignore[assignment]
+    """Weight of monocular normals; by default 0.05 in rooms that have them (MonoSDF), else 0."""
+    mono_decay_steps: int = 0
+    """Training steps over which the weights of both fall to exp(-10), as MonoSDF's end_step; 0 keeps them, as MonoSDF
+    does in rooms."""
     curvature_loss_mult: float = 0.0
     """Weight of the mean absolute Laplacian of the signed distance (Neuralangelo), times the sphere's radius; above 0
     it takes six more evaluations of the field."""
     render: Literal["volume", "surface"] = "volume"
     """How images are rendered outside training: volume composites samples along each ray, surface has one where the ray
     meets the surface, which is faster. It is kept in config.yml, where it may be changed, and the viewer has it too."""
+
+
+# A run from before this setting has no such line in its config.yml, and YAML makes objects without their constructor.
+SurfaceSettings.mono_depth_unit = "file"

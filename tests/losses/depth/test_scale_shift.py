@@ -51,3 +51,13 @@ def test_constant_rendered_depth_has_a_finite_gradient():
     loss = scale_shift_invariant_loss(predicted, torch.linspace(1, 2, 10))
     assert torch.autograd.grad(loss, predicted)[0].isfinite().all()
     assert loss.item() == pytest.approx(torch.linspace(1, 2, 10).var(unbiased=False).item(), rel=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), unit=st.floats(1e-1, 1e3))
+def test_the_relative_loss_is_a_share_of_the_variance_within_images_in_any_unit(depths_of_images, seed, unit):
+    predicted, depth, image, judged = depths_of_images(seed, 40, 3)
+    rest = sum(depth[own].var(unbiased=False) * own.sum() for own in judged) / sum(own.sum() for own in judged)
+    share = scale_shift_invariant_loss(predicted, unit * depth, image, is_relative=True).item()
+    assert share == pytest.approx((scale_shift_invariant_loss(predicted, depth, image) / rest).item(), rel=1e-3)
+    assert 0 <= share <= 1 + 1e-6
