@@ -57,7 +57,7 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
     shared_pixels: int = 3
     """Side of the squares of pixels that share their first samples, in images that our kernels render on a CPU. Rays
-    then look closer where a neighbour expects something; 1 gives each pixel its own first samples, as in training."""
+    then look closer where neighbours expect something; 1 gives each pixel its own first samples, as in training."""
 
 
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):

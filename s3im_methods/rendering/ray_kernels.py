@@ -75,9 +75,9 @@ def resample(weights, bins, start, side, width, padding, anneal, found, first, l
     """Fill ``found[first:last]`` (``[R, N + 1]``) with bins of equal share of a histogram, as nerfstudio's PDFSampler.
 
     Rays are those of the pixels of an image ``width`` pixels wide, from pixel ``start`` on. Histograms are those of
-    squares of ``side`` x ``side`` pixels, seen from their middles: ``weights`` ``[rows, columns, S]``. A pixel takes
-    the largest weights of the up to four middles around it. ``bins`` ``[1 or R, S + 1]``; ``padding`` is added to each
-    weight, which is raised to the power ``anneal`` first.
+    squares of ``side`` x ``side`` pixels, seen from their middles: ``weights`` ``[rows, columns, S]``. A pixel's is
+    interpolated between the middles around it. ``bins`` ``[1 or R, S + 1]``; ``padding`` is added to each weight, which
+    is raised to the power ``anneal`` first.
     """
     rows, cols, samples = weights.shape
     count = found.shape[1]
@@ -87,11 +87,13 @@ def resample(weights, bins, start, side, width, padding, anneal, found, first, l
         above, left = row // side, column // side
         below, right = above + (row % side > 0), left + (column % side > 0)
         above, below = min(max(above, 0), rows - 1), min(max(below, 0), rows - 1)
+        down, across = np.float32(row % side) / np.float32(side), np.float32(column % side) / np.float32(side)
         left, right = min(max(left, 0), cols - 1), min(max(right, 0), cols - 1)
         a, b, c, d = weights[above, left], weights[above, right], weights[below, left], weights[below, right]
         total = _ZERO
         for sample in range(samples):
-            shares[sample] = max(a[sample], b[sample], c[sample], d[sample])
+            upper, lower = a[sample] + (b[sample] - a[sample]) * across, c[sample] + (d[sample] - c[sample]) * across
+            shares[sample] = upper + (lower - upper) * down
         if anneal != _ONE:
             shares **= anneal
         shares += padding

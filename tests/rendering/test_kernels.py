@@ -1,5 +1,7 @@
 """The kernels' pieces against what nerfstudio, torch and numpy compute."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -112,7 +114,7 @@ def shared_bins(weights: np.ndarray, height: int, width: int, side: int) -> np.n
     return found.reshape(height, width, 5)
 
 
-def test_a_pixel_takes_the_largest_weights_of_the_middles_around_it():
+def test_a_pixels_weights_are_interpolated_between_the_middles_around_it():
     weights = a_histogram(12, 8).view(3, 4, 8).numpy() + np.float32(0.01)
     found, height, width = {}, 9, 12
     for side in (1, 3):
@@ -126,12 +128,11 @@ def around(weights: np.ndarray, height: int, width: int) -> np.ndarray:
     for row in range(height):
         for column in range(width):
             y, x = (row - 1) / 3, (column - 1) / 3
-            places = [
-                (min(max(int(v), 0), rows - 1), min(max(int(u), 0), cols - 1))
-                for v in (np.floor(y), np.ceil(y))
-                for u in (np.floor(x), np.ceil(x))
-            ]
-            whole[row, column] = np.max([weights[place] for place in places], axis=0)
+            whole[row, column] = sum(
+                (1 - abs(y - v)) * (1 - abs(x - u)) * weights[min(max(v, 0), rows - 1), min(max(u, 0), cols - 1)]
+                for v in (math.floor(y), math.floor(y) + 1)
+                for u in (math.floor(x), math.floor(x) + 1)
+            )
     return whole
 
 
