@@ -20,7 +20,7 @@ s3im_neus_lite = lite_method(
         num_samples_importance=16,
         num_up_sample_steps=2,
         sharpness_growth=4.0,
-        samples_per_batch=8192,
+        samples_per_batch=6144,
         occupancy_resolution=64,
         occupancy_step=1 / 64,
         sdf_field=NeuSFieldConfig(**LITE_FIELD, band=6.0),

@@ -27,15 +27,20 @@ from s3im_methods.rays.root_finding import surface_roots
 from s3im_methods.rays.shrinking_interval import IntervalSampler, half_width
 
 _OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True, "eikonal_loss_mult": 0.02}
-_OURS |= {"march_steps": 128, "interval_end": 0.03, "interval_steps": 12000}
+_OURS |= {"march_steps": 128, "interval_steps": 12000}
+_OBJECT: dict[str, Any] = {**OUR_OBJECT, **_OURS, "interval_start": 0.5, "interval_end": 0.03}
+# A room's sphere is three times as large as where its cameras are. A soft occupancy leaves its walls bumpy.
+_ROOM: dict[str, Any] = {**OUR_ROOM, **_OURS, "interval_start": 0.17, "interval_end": 0.01, "sdf_field.beta_init": 0.4}
 # Its slope is 10, and its interval of 2.0 to 0.1 is in a box of half side 4; ln(20) / 1.5e-5 steps lie between them.
 _PAPER: dict[str, Any] = {**PAPER_NETWORKS, "learn_slope": False, "sdf_field.beta_init": 0.2302585}
-_PAPER |= {"eikonal_loss_mult": 0.0, "march_steps": 256, "interval_end": 0.025, "interval_steps": 199715}
+_PAPER |= {"eikonal_loss_mult": 0.0, "march_steps": 256, "interval_steps": 199715}
+_PAPER |= {"interval_start": 0.5, "interval_end": 0.025}
 
 PRESETS: Presets = {
-    (style, kind): {**base, **own}
-    for style, own in (("ours", _OURS), ("paper", _PAPER))
-    for kind, base in (("object", OUR_OBJECT), ("room", OUR_ROOM))
+    ("ours", "object"): _OBJECT,
+    ("ours", "room"): _ROOM,
+    ("paper", "object"): {**OUR_OBJECT, **_PAPER},
+    ("paper", "room"): {**OUR_ROOM, **_PAPER},
 }
 _LEAST = {"march_steps": 2, "secant_steps": 0, "num_samples": 1, "num_samples_before": 0, "interval_steps": 1}
 
@@ -61,7 +66,7 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     """Samples per ray in the interval around the surface."""
     num_samples_before: int = 32
     """Samples per ray between the near plane and the interval; a ray that meets no surface has both kinds all over."""
-    interval_start: float = 0.5
+    interval_start: float | None = None
     """Half the interval's length at the start, in radii of the scene's sphere."""
     interval_end: float | None = None
     """Half its length at the end."""
