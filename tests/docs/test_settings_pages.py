@@ -36,5 +36,5 @@ def test_every_setting_is_explained(hook):
 def test_defaults_are_those_of_the_methods(hook):
     text = hook.page("s3im-depth-nerfacto", hook.methods()["s3im-depth-nerfacto"])
     (group,) = re.findall(r"## --pipeline\.model\.s3im\n(.*?)(?:\n##|\Z)", text, re.DOTALL)
-    assert re.search(r"^\| `\.loss-mult` \| `0\.3` \| `0\.3` \| Weight of the S3IM loss", group, re.MULTILINE)
+    assert re.search(r"^\| `\.loss-mult` \| `0\.1` \| `0\.1` \| Weight of the S3IM loss", group, re.MULTILINE)
     assert "*not set*" in hook.page("s3im-neus-facto", hook.methods()["s3im-neus-facto"])
