@@ -64,9 +64,10 @@ class S3IMMipNeRF360ModelConfig(S3IMDepthNerfactoModelConfig):
     opaque_background: bool | None = None
     """Whether the last sample of each ray lets nothing through, so that all that is seen is somewhere; None is no for
     images with a transparent background, and yes for all others."""
-    charbonnier_padding: float = 0.001
+    charbonnier_padding: float | None = None
     """Difference of colours below which their loss is quadratic, and above which it is their absolute difference; 0 for
-    the mean squared error."""
+    the mean squared error. If not set: 0 for images with a transparent background, whose plain colour the absolute
+    difference would spread over the object, and 0.001 for all others."""
     reflection: Literal["none", "ref-nerf"] = "none"
     """What colours depend on: none is the direction of view, ref-nerf the direction reflected at predicted normals, for
     glossy things, which takes about twice as long."""
@@ -101,13 +102,15 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
     def decided(cls, config: Any, facts: SceneFacts) -> Any:
         """S3IM-depth-nerfacto's, with what is decided by the images and by whether they have depth."""
         _check(config)
-        opaque = config.opaque_background
+        opaque, padding = config.opaque_background, config.charbonnier_padding
+        usual = 0.0 if facts.has_transparent_background else 0.001
         config = replace(
             config,
             # Of nerfacto it asks for the normals of the density and for predicted ones.
             predict_normals=config.predict_normals or config.reflection == "ref-nerf",
             depth=config.depth.bounded_where(facts.depth_source in DEPTH_MAPS),
             opaque_background=not facts.has_transparent_background if opaque is None else opaque,
+            charbonnier_padding=usual if padding is None else padding,
         )
         return super().decided(config, facts)
 
@@ -127,6 +130,7 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
         sampler.shape = ProposalShape(config.dilation, config.dilation_bias, bool(config.opaque_background))
         if config.encoding == "mlp" and config.proposal_initial_sampler == "piecewise":
             sampler.initial_sampler = LinearDisparitySampler(single_jitter=config.use_single_jitter)
+        assert config.charbonnier_padding is not None
         if config.charbonnier_padding > 0:
             self.rgb_loss = CharbonnierLoss(config.charbonnier_padding)
 
@@ -191,8 +195,9 @@ def _density_of(network: MipDensityField) -> SampleDensity:
 
 def _check(config: Any) -> None:
     for name in ("footprint", "dilation", "dilation_bias", "charbonnier_padding"):
-        if not 0 <= getattr(config, name) < float("inf"):
-            refuse(name, getattr(config, name), "give a number of 0 or above")
+        value = getattr(config, name)
+        if value is not None and not 0 <= value < float("inf"):
+            refuse(name, value, "give a number of 0 or above")
     for name in (
         "num_layers",
         "num_proposal_layers",

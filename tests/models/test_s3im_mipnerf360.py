@@ -8,6 +8,7 @@ from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.model_components.losses import interlevel_loss
 from nerfstudio.model_components.ray_samplers import LinearDisparitySampler
 from short_training import losses_of_training
+from torch.nn import MSELoss
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
@@ -122,6 +123,8 @@ def test_depth_background_and_rays_follow_the_data():
     assert build().config.opaque_background is True
     cut_out = build(SceneFacts(has_transparent_background=True))
     assert cut_out.config.opaque_background is False and cut_out.config.background_color == "white"
+    # The absolute difference made objects with depth maps as white as their background.
+    assert isinstance(cut_out.rgb_loss, MSELoss) and isinstance(build().rgb_loss, CharbonnierLoss)
     with torch.no_grad():
         assert cut_out.eval()(rays())["accumulation"].max() < 1 - 1e-3
 
