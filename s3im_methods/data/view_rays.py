@@ -34,7 +34,8 @@ class ViewRays:
         lens = _settings(camera)
         if self._rays is None or self._lens != lens:
             self._lens, self._rays = lens, seen_from_the_origin(camera[0:1])
-        own, pose = self._rays, camera.camera_to_worlds[0]
+        # A camera path's file may hold whole numbers.
+        own, pose = self._rays, camera.camera_to_worlds[0].to(self._rays.directions)
         height, width = int(camera.height[0]), int(camera.width[0])
         directions = (own.directions @ pose[:, :3].T).view(height, width, 3)
         return RayBundle(

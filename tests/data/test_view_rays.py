@@ -60,3 +60,11 @@ def test_a_lens_is_looked_at_once_until_there_is_another(monkeypatch):
     smaller.rescale_output_resolution(0.5)
     assert_same(rays.of(smaller), smaller.generate_rays(0, keep_shape=True))
     assert len(looked) == 2
+
+
+def test_poses_of_whole_numbers_give_the_same_rays():
+    """As a camera path's file may have them."""
+    pose = torch.tensor([[[1, 0, 0, 2], [0, 1, 0, 0], [0, 0, 1, 3]]])
+    whole, real = (Cameras(p, 20.0, 21.0, 8.3, 6.1, 16, 12) for p in (pose, pose.float()))
+    found, expected = ViewRays().of(whole), ViewRays().of(real)
+    assert torch.equal(found.origins, expected.origins) and torch.equal(found.directions, expected.directions)

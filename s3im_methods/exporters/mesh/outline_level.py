@@ -111,8 +111,8 @@ def level_of_outlines(nearest: Tensor, shares: Tensor) -> float | None:
         None without rays on both sides.
 
     Example:
-        >>> level_of_outlines(torch.tensor([-0.2, 0.1, 0.3, 0.6]), torch.tensor([1.0, 1.0, 0.0, 0.0]))
-        0.2
+        >>> level_of_outlines(torch.tensor([-0.25, 0.125, 0.375, 0.5]), torch.tensor([1.0, 1.0, 0.0, 0.0]))
+        0.25
     """
     share = float(shares.double().mean()) if len(shares) else 0.0
     if not 0 < share < 1:
