@@ -44,6 +44,23 @@ def error_image(truth: Tensor, render: Tensor) -> Tensor:
     return colormaps.apply_float_colormap((4 * error).clamp(0, 1), "inferno")
 
 
+def depth_image(depth: Tensor, accumulation: Tensor) -> Tensor:
+    """Depth as colours, from the nearest to three times the median; what is farther has the last colour.
+
+    A few rays that see through a wall end a hundred times as far away, and would leave one colour to all others.
+
+    Args:
+        depth: ``[H, W, 1]``.
+        accumulation: ``[H, W, 1]`` in [0, 1]; empty rays are white.
+
+    Returns:
+        ``[H, W, 3]`` in [0, 1].
+    """
+    seen = depth[accumulation > 0.5] if (accumulation > 0.5).any() else depth
+    far = min(float(seen.max()), 3 * float(seen.median()))
+    return colormaps.apply_depth_colormap(depth, accumulation, near_plane=float(seen.min()), far_plane=far)
+
+
 def draw_overview(title: str, views: list[ViewResult]) -> Image.Image:
     """Draw the picture: one row per view, one column each for truth, render, depth and error.
 
@@ -57,7 +74,7 @@ def draw_overview(title: str, views: list[ViewResult]) -> Image.Image:
             [
                 view.truth,
                 view.render,
-                colormaps.apply_depth_colormap(view.depth, accumulation=view.accumulation),
+                depth_image(view.depth, view.accumulation),
                 error_image(view.truth, view.render),
             ],
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from s3im_methods.metrics.overview import ViewResult, draw_overview, error_image
+from s3im_methods.metrics.overview import ViewResult, depth_image, draw_overview, error_image
 
 
 def view(height: int, width: int, error: float = 0.0) -> ViewResult:
@@ -17,6 +17,18 @@ def test_error_image_is_dark_without_error_and_saturates():
     assert none.max() < 0.02
     assert none.mean() < some.mean() < much.mean()
     assert torch.equal(much, error_image(torch.zeros(2, 2, 3), torch.full((2, 2, 3), 0.25)))
+
+
+def test_a_few_far_rays_leave_colours_to_the_others():
+    depth = torch.linspace(1, 3, 64).view(8, 8, 1)
+    alone = depth_image(depth, torch.ones(8, 8, 1))
+    depth[0, 0], depth[0, 1] = 900.0, 1000.0
+    found = depth_image(depth, torch.ones(8, 8, 1))
+    assert torch.equal(found[0, 0], found[0, 1])
+    assert (found[1:] - found[1, 0]).abs().sum(-1).max() > 0.5
+    assert (alone - alone[0, 0]).abs().sum(-1).max() > 0.5
+    nothing = depth_image(depth, torch.zeros(8, 8, 1))
+    assert torch.equal(nothing, torch.ones(8, 8, 3))
 
 
 def test_every_view_is_a_row_with_four_tiles():
