@@ -43,6 +43,33 @@ def columns(count):
 
 
 @jit
+def tile_for(network, width):
+    """Of ``width`` samples: points, opacities, lengths, and what the network takes, has between and gives."""
+    return (
+        np.zeros((3, width), np.float32),
+        np.zeros(width, np.float32),
+        np.zeros(width, np.float32),
+        np.zeros((network.first.shape[0], width), np.float32),
+        np.zeros((network.first.shape[1], width), np.float32),
+        np.zeros((network.second.shape[1], width), np.float32),
+    )
+
+
+@jit
+def opacities_in_tile(network, origins, directions, edges, begin, end, tile):
+    """Put the samples of rays ``begin`` to ``end`` into a tile, and their opacities; how many columns count."""
+    points, opacities, lengths, features, hidden, outputs = tile
+    samples = edges.shape[1] - 1
+    for ray in range(begin, end):
+        column = (ray - begin) * samples
+        place_ray(network, origins[ray], directions[ray], edges[ray], points, opacities, lengths, column)
+    count = columns((end - begin) * samples)
+    evaluate(network, points, features, hidden, outputs, count)
+    to_opacities(outputs[0], lengths, network.scale, opacities, count)
+    return count
+
+
+@jit
 def proposal_weights(network, origins, directions, edges, weights, depths, first, last):
     """Fill ``weights[first:last]`` (``[R, S]``) and median ``depths`` (``[R]``) by a proposal network.
 
@@ -51,19 +78,11 @@ def proposal_weights(network, origins, directions, edges, weights, depths, first
     samples = edges.shape[1] - 1
     rays = rays_in_tile(samples)
     width = columns(rays * samples)
-    points, inside = np.zeros((3, width), np.float32), np.zeros(width, np.float32)
-    lengths = np.zeros(width, np.float32)
-    features = np.zeros((network.first.shape[0], width), np.float32)
-    hidden = np.zeros((network.first.shape[1], width), np.float32)
-    outputs = np.zeros((network.second.shape[1], width), np.float32)
+    tile = tile_for(network, width)
+    inside = tile[1]
     for begin in range(first, last, rays):
         end = min(begin + rays, last)
-        for ray in range(begin, end):
-            column = (ray - begin) * samples
-            place_ray(network, origins[ray], directions[ray], edges[ray], points, inside, lengths, column)
-        count = columns((end - begin) * samples)
-        evaluate(network, points, features, hidden, outputs, count)
-        to_opacities(outputs[0], lengths, network.scale, inside, count)
+        opacities_in_tile(network, origins, directions, edges, begin, end, tile)
         for ray in range(begin, end):
             column = (ray - begin) * samples
             depths[ray] = to_weights(inside, edges[ray], column)
@@ -128,11 +147,8 @@ def radiance(network, head, of_rays, origins, directions, edges, with_last, colo
     rays = rays_in_tile(samples)
     width = columns(rays * samples)
     own_weights, second, second_bias, third, third_bias = head
-    points, inside = np.zeros((3, width), np.float32), np.zeros(width, np.float32)
-    lengths = np.zeros(width, np.float32)
-    features = np.zeros((network.first.shape[0], width), np.float32)
-    hidden = np.zeros((network.first.shape[1], width), np.float32)
-    outputs = np.zeros((network.second.shape[1], width), np.float32)
+    tile = tile_for(network, width)
+    inside, outputs = tile[1], tile[5]
     seen = np.zeros((own_weights.shape[0], width), np.float32)
     hidden_1 = np.zeros((own_weights.shape[1], width), np.float32)
     hidden_2 = np.zeros((second.shape[1], width), np.float32)
@@ -140,12 +156,7 @@ def radiance(network, head, of_rays, origins, directions, edges, with_last, colo
     chosen, bounds = np.zeros(width, np.int64), np.zeros(rays + 1, np.int64)
     for begin in range(first, last, rays):
         end = min(begin + rays, last)
-        for ray in range(begin, end):
-            column = (ray - begin) * samples
-            place_ray(network, origins[ray], directions[ray], edges[ray], points, inside, lengths, column)
-        count = columns((end - begin) * samples)
-        evaluate(network, points, features, hidden, outputs, count)
-        to_opacities(outputs[0], lengths, network.scale, inside, count)
+        count = opacities_in_tile(network, origins, directions, edges, begin, end, tile)
         picked = 0
         for ray in range(begin, end):
             column, opacity, depth = (ray - begin) * samples, _ZERO, _ZERO

@@ -9,6 +9,7 @@ import trimesh
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.field_components.field_heads import FieldHeadNames
+from rays_at_a_ball import six_cameras
 
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
@@ -76,22 +77,10 @@ class Nothing(Ball):
         self.collider = self.field = None
 
 
-def cameras() -> Cameras:
-    """Six, two scene units from the ball, each looking at it along an axis."""
-    poses = []
-    for axis in range(3):
-        for sign in (-1.0, 1.0):
-            back = torch.zeros(3)
-            back[axis] = sign
-            right = torch.roll(back, 1)
-            poses.append(torch.stack([right, torch.linalg.cross(back, right), back, CENTRE + 2 * back], dim=1))
-    return Cameras(torch.stack(poses), 120.0, 120.0, 64.0, 48.0, 128, 96)
-
-
 def extracted(model, said=None, **settings):
     return extract_mesh(
         model,
-        cameras(),
+        six_cameras(CENTRE),
         FRAME,
         MeshSettings(**{"resolution": 64, **settings}),
         say=(said if said is not None else []).append,
@@ -133,7 +122,7 @@ def test_in_map_coordinates_the_ball_is_as_round(tmp_path):
     far = WorldFrame(TURN, np.array([5.0e5, -4.5e6, 120.0]), 0.25)
     said = []
     mesh = extract_mesh(
-        SignedBall(), cameras(), far, MeshSettings(resolution=64), said.append, budget=MemoryBudget(1e9)
+        SignedBall(), six_cameras(CENTRE), far, MeshSettings(resolution=64), said.append, budget=MemoryBudget(1e9)
     )
     centre = far.to_world(CENTRE[None].double().numpy())[0]
     assert "e+06" not in said[0]
@@ -249,7 +238,7 @@ def test_an_unknown_depth_is_named():
 
 def test_a_run_that_shows_nothing_is_refused():
     model = Ball()
-    poses = cameras().camera_to_worlds
+    poses = six_cameras(CENTRE).camera_to_worlds
     poses[:, :, 3] += 100
     with pytest.raises(InputError, match="see nothing but empty space in this run"):
         extract_mesh(model, Cameras(poses, 120.0, 120.0, 64.0, 48.0, 128, 96), FRAME, MeshSettings())

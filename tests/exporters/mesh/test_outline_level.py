@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from nerfstudio.cameras.cameras import Cameras
+from rays_at_a_ball import six_cameras
 
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.outline_level import level_of_outlines, mask_level, nearest_distance, outline_pixels
@@ -15,25 +15,13 @@ from s3im_methods.rays.sphere_bounds import SphereBounds
 CENTRE, RADIUS = torch.tensor([0.1, 0.0, -0.1]), 0.5
 
 
-def cameras() -> Cameras:
-    """Six, two units from the ball, each looking at it along an axis; the ball is 60 pixels wide."""
-    poses = []
-    for axis in range(3):
-        for sign in (-1.0, 1.0):
-            back = torch.zeros(3)
-            back[axis] = sign
-            right = torch.roll(back, 1)
-            poses.append(torch.stack([right, torch.linalg.cross(back, right), back, CENTRE + 2 * back], dim=1))
-    return Cameras(torch.stack(poses), 120.0, 120.0, 64.0, 48.0, 128, 96)
-
-
 class Data:
     """Masks of the ball; ``soft`` pixels hold the share of four rays."""
 
     has_foreground_mask = True
 
     def __init__(self, soft: bool):
-        self.cameras, self.soft = cameras(), soft
+        self.cameras, self.soft = six_cameras(CENTRE), soft
 
     def __len__(self) -> int:
         return len(self.cameras)
@@ -101,7 +89,9 @@ def test_pixels_lie_to_both_sides_of_the_outline_and_nowhere_else():
 
 
 def test_the_nearest_distance_is_that_of_the_closest_approach():
-    rays = cameras().generate_rays(camera_indices=0, coords=torch.tensor([[48.0, 64.0], [48.0, 90.0], [30.0, 80.0]]))
+    rays = six_cameras(CENTRE).generate_rays(
+        camera_indices=0, coords=torch.tensor([[48.0, 64.0], [48.0, 90.0], [30.0, 80.0]])
+    )
     rays = SphereBounds(torch.zeros(3), 1.0)(rays)
     along = ((CENTRE - rays.origins) * rays.directions).sum(-1, keepdim=True)
     expected = (rays.origins + along * rays.directions - CENTRE).norm(dim=-1) - RADIUS
