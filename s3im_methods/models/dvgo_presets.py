@@ -151,7 +151,8 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    kind, preset = chosen_preset(config, PRESETS, "room" if facts.object_sphere is None else "object")
+    in_a_room = facts.object_sphere is None or facts.scene_kind == "room"
+    kind, preset = chosen_preset(config, PRESETS, "room" if in_a_room else "object")
     if facts.has_transparent_background:
         preset["background_color"] = "white"
     elif config.style == "ours" and kind == "object":

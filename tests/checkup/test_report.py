@@ -78,6 +78,11 @@ def test_an_object_that_is_cut_out(rocket):
     assert "preset: ours, object, in the sphere around" in method
 
 
+def test_a_voxel_method_is_built_as_in_training(room, rocket):
+    assert "preset: ours, room;" in look(room, method="s3im-dvgo-lite").rows["method"]
+    assert "preset: ours, object;" in look(rocket, method="s3im-dvgo-lite").rows["method"]
+
+
 def test_what_training_would_refuse_is_refused(room, tmp_path):
     def lose_an_image(meta):
         meta["frames"][3]["file_path"] = "gone.png"

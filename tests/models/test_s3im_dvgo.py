@@ -338,6 +338,13 @@ def test_cut_out_objects_get_the_box_that_cameras_look_at_and_others_the_parsers
     assert room.config.scene_kind == "room" and room.field.space.scale == room.config.box_scale
 
 
+def test_a_room_whose_files_name_a_unit_sphere_is_a_room():
+    sphere = SceneSphere((0.0, 0.0, 0.0), 1.0, "object")
+    for kind, expected in (("room", "room"), ("object", "object"), (None, "object")):
+        facts = SceneFacts(object_sphere=sphere, scene_kind=kind)
+        assert with_preset(S3IMDVGOModelConfig(), facts).scene_kind == expected
+
+
 def test_a_room_is_told_that_others_do_better():
     assert not build().data_warnings(None)
     (sentence,) = build(scene_kind="room", scaling_steps=(3,)).data_warnings(None)

@@ -25,9 +25,10 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from numpy.typing import NDArray
 from PIL import Image
 
+from s3im_methods.data.parsers.numbered_files import check_order, in_order_of, list_files, numbers_in
 from s3im_methods.data.parsers.projection_matrix import Camera, decompose_projection
 from s3im_methods.data.scene_facts import add_facts
-from s3im_methods.data.scene_sphere import SceneSphere
+from s3im_methods.data.scene_sphere import SceneSphere, fit_scene_sphere
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -89,7 +90,7 @@ class IDRDataParser(DataParser):
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
         lines: list[str] = []
         files = _Files.of(self.config.data)
-        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images)
+        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images, lines)
         if self.config.eval_interval < 0 or self.config.eval_interval == 1:
             raise InputError(f"--eval-interval is {self.config.eval_interval}: give 2 or more, or 0 to hold out none.")
         held_out = np.arange(len(cameras)) % (self.config.eval_interval or len(cameras) + 1) == 0
@@ -103,6 +104,7 @@ class IDRDataParser(DataParser):
         intrinsics = np.stack([camera.intrinsics for camera in cameras])
         if self.config.crop != "none":
             intrinsics = _of_the_crop(intrinsics, size, self.config.crop == "center", lines)
+            _check_size(intrinsics, size, self.config.data)
         _check_intrinsics(intrinsics, size, self.config.data, lines)
 
         # OpenCV's axes, in the unit sphere's frame.
@@ -118,22 +120,25 @@ class IDRDataParser(DataParser):
         transform = torch.from_numpy(np.column_stack([rotation, -rotation @ scale_mat[:3, 3]]))
 
         metadata = _priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float(), lines)
-        add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"))
         self.lines = tuple(lines)
-        ks = torch.from_numpy(intrinsics[chosen]).float()
+        ks = torch.from_numpy(intrinsics).float()
+        found = Cameras(
+            camera_to_worlds=poses,
+            fx=ks[:, 0, 0],
+            fy=ks[:, 1, 1],
+            # These codes give the top left pixel's centre the coordinates (0, 0), nerfstudio (0.5, 0.5).
+            cx=ks[:, 0, 2] + 0.5,
+            cy=ks[:, 1, 2] + 0.5,
+            width=size[0],
+            height=size[1],
+            camera_type=CameraType.PERSPECTIVE,
+        )
+        # Rooms have a unit sphere too.
+        kind = fit_scene_sphere(found).kind
+        add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"), scene_kind=kind)
         return DataparserOutputs(
             image_filenames=[files.images[k] for k in chosen],
-            cameras=Cameras(
-                camera_to_worlds=poses[chosen],
-                fx=ks[:, 0, 0],
-                fy=ks[:, 1, 1],
-                # These codes give the top left pixel's centre the coordinates (0, 0), nerfstudio (0.5, 0.5).
-                cx=ks[:, 0, 2] + 0.5,
-                cy=ks[:, 1, 2] + 0.5,
-                width=size[0],
-                height=size[1],
-                camera_type=CameraType.PERSPECTIVE,
-            ),
+            cameras=found[torch.from_numpy(chosen)],
             scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])),
             mask_filenames=[files.masks[k] for k in chosen] if files.masks else None,
             dataparser_transform=transform.float(),
@@ -170,14 +175,17 @@ class _Files:
                     f"{quote(folder)} holds {len(images)} images but {len(paths)} {name}, for instance "
                     f"{quote(paths[0])}: give one for each image, or remove them."
                 )
-        return cls(images, **extras)
+        return cls(
+            images,
+            **{name: in_order_of(images, paths, f"_{name.removesuffix('s')}", name) for name, paths in extras.items()},
+        )
 
 
 def _listed(folder: Path, places: tuple[str, ...], mark: str, endings: tuple[str, ...]) -> list[Path]:
     for place in places:
         if (folder / place).is_dir():
-            return sorted(path for path in (folder / place).iterdir() if path.suffix in endings)
-    return sorted(path for ending in endings for path in folder.glob(f"*{mark}{ending}"))
+            return list_files(folder / place, "*", endings)
+    return list_files(folder, f"*{mark}.*", endings)
 
 
 def _camera_file(config: IDRDataParserConfig) -> Path:
@@ -191,7 +199,7 @@ def _camera_file(config: IDRDataParserConfig) -> Path:
     return found
 
 
-def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray[np.float64]]:
+def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[list[Camera], NDArray[np.float64]]:
     """Each image's camera in the unit sphere's frame, and the matrix from there to the world."""
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -200,9 +208,15 @@ def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray
         raise InputError(f"{quote(path)} is not a complete archive of arrays: copy it again.") from error
     numbers = sorted(int(m[1]) for m in (re.fullmatch(r"world_mat_(\d+)", name) for name in arrays) if m)
     cameras = []
-    first_scale = arrays.get(f"scale_mat_{numbers[0]}", np.eye(4)) if numbers else np.eye(4)
+    first_scale = next((arrays[name] for k in numbers if (name := f"scale_mat_{k}") in arrays), None)
+    if first_scale is None:
+        first_scale = np.eye(4)
+        lines.append(
+            f"{quote(path)} holds no scale_mat_0: surfaces are looked for in the sphere of radius 1 around the world's "
+            "origin."
+        )
     for number in _numbers_of(images, numbers, path):
-        world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", np.eye(4))
+        world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", first_scale)
         if world.shape not in ((3, 4), (4, 4)) or scale.shape != (4, 4):
             raise InputError(
                 f"world_mat_{number} or scale_mat_{number} in {quote(path)} is not a 4 x 4 matrix: correct it."
@@ -229,10 +243,13 @@ def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray
 
 def _numbers_of(images: list[Path], numbers: list[int], path: Path) -> list[int]:
     """Which camera each image has: by order where there are as many, else by the number in its name."""
+    if not numbers:
+        raise InputError(f"{quote(path)} holds no world_mat_0: give the file of the cameras as --cameras-file.")
     if len(images) == len(numbers):
+        check_order(images, f"world_mat_{numbers[0]} and the others of {quote(path.name)}")
         return numbers
-    named = [int(found[-1]) if (found := re.findall(r"\d+", image.stem)) else -1 for image in images]
-    if len(set(named)) == len(named) and set(named) <= set(numbers):
+    named = numbers_in(images, "_rgb")
+    if named is not None and set(named) <= set(numbers):
         return named
     raise InputError(
         f"{quote(path)} holds {len(numbers)} cameras (world_mat_0 and on) for {len(images)} images, and the images' "
@@ -244,7 +261,8 @@ def _numbers_of(images: list[Path], numbers: list[int], path: Path) -> list[int]
 def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, lines: list[str]) -> NDArray:
     """Intrinsics of the middle square, shrunk to ``size``; unchanged where the image is no such crop."""
     width, height = size
-    principal = intrinsics[:, :2, 2].mean(0)
+    # In pixels from the image's corner, of which these codes' coordinates are half a pixel short.
+    principal = intrinsics[:, :2, 2].mean(0) + 0.5
     centred = np.abs(principal / (np.array(size) / 2) - 1).max() < _OFF_CENTRE
     if not is_known and (width != height or centred):
         return intrinsics
@@ -256,14 +274,28 @@ def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, lin
     is_common = distance.min() < _OFF_CENTRE / 2
     whole = _WHOLE_SIZES[distance.argmin()] if is_common else np.round(2 * principal)
     found = intrinsics.copy()
-    found[:, :2, 2] -= (whole - whole.min()) / 2
+    found[:, :2, 2] += 0.5 - (whole - whole.min()) / 2
     found[:, :2] *= width / whole.min()
+    found[:, :2, 2] -= 0.5
     lines.append(
         f"The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, judged by their principal point"
         f"{'' if is_common else ', and that is not a common size'}. These show the middle square at {width} x "
         f"{height}, and intrinsics are changed to match (--crop none leaves them)."
     )
     return found
+
+
+def _check_size(intrinsics: NDArray, size: tuple[int, int], folder: Path) -> None:
+    """Refuse images that were made smaller or larger after their cameras were found."""
+    principal = intrinsics[:, :2, 2].mean(0) + 0.5
+    factors = 2 * principal / np.array(size)
+    if np.ptp(factors) < _OFF_CENTRE * factors.max() and not 0.8 < factors.mean() < 1.25:
+        whole = np.round(2 * principal)
+        raise InputError(
+            f"The cameras of {quote(folder)} belong to images of about {whole[0]:g} x {whole[1]:g} pixels, judged by "
+            f"their principal point, and the images have {size[0]} x {size[1]}: put those of the cameras' size there, "
+            f"or multiply the first two rows of each world_mat by {1 / factors.mean():.3g}."
+        )
 
 
 def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path, lines: list[str]) -> None:

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.parsers.idr import IDRDataParserConfig
+from s3im_methods.data.parsers.projection_matrix import decompose_projection
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.surface_dataset import SurfaceDataset
 from s3im_methods.errors import InputError
@@ -83,6 +84,21 @@ def test_scene_units_hold_the_cameras_and_the_world_comes_back(tmp_path):
     assert sphere.radius / frame.scale == pytest.approx(200, rel=1e-5)
 
 
+def test_what_the_cameras_look_at_is_known(tmp_path):
+    write(tmp_path)
+    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "object"
+    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
+    for k in range(COUNT):
+        # Turned about, where they stand.
+        camera = decompose_projection((arrays[f"world_mat_{k}"] @ SCALE_MAT)[:3])
+        turned = np.diag([-1.0, 1, -1]) @ camera.rotation
+        arrays[f"world_mat_{k}"][:3] = (
+            camera.intrinsics @ np.column_stack([turned, -turned @ camera.center]) @ np.linalg.inv(SCALE_MAT)
+        )
+    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
+    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "room"
+
+
 def test_splits(tmp_path):
     write(tmp_path)
     names = {
@@ -109,8 +125,8 @@ def test_the_middle_square_of_larger_images_is_found(tmp_path, whole, side):
     assert f"images of {whole[0]} x {whole[1]} pixels" in said(tmp_path)
     offset = (max(whole) - min(whole)) / 2
     assert outputs.cameras.fx[0].item() == pytest.approx(scale * expected[0, 0], rel=1e-5)
-    assert outputs.cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] - offset) + 0.5, rel=1e-5)
-    assert outputs.cameras.cy[0].item() == pytest.approx(scale * expected[1, 2] + 0.5, rel=1e-5)
+    assert outputs.cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] + 0.5 - offset), rel=1e-5)
+    assert outputs.cameras.cy[0].item() == pytest.approx(scale * (expected[1, 2] + 0.5), rel=1e-5)
 
 
 def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path):
@@ -119,6 +135,32 @@ def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path):
     assert "and that is not a common size" in said(tmp_path)
     # The principal point is 2 % and 4 % off the middle.
     assert outputs.cameras.fx[0].item() == pytest.approx(100 / 500 * intrinsics((900, 500))[0, 0], rel=0.05)
+
+
+@pytest.mark.parametrize("side", [32, 100, 384])
+def test_the_middle_of_a_shrunk_image_is_that_of_the_whole_one(tmp_path, side):
+    write(tmp_path, (side, side))
+    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
+    # Of images of 1296 x 968 pixels, in whose middle the principal point lies, half a pixel less in these coordinates.
+    whole = np.array([[900.0, 0, 647.5], [0, 900, 483.5], [0, 0, 1]])
+    for k in range(COUNT):
+        arrays[f"world_mat_{k}"][:3] = whole @ np.linalg.inv(intrinsics((side, side))) @ arrays[f"world_mat_{k}"][:3]
+    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
+    outputs = parse(tmp_path)
+    np.testing.assert_allclose(outputs.cameras.cx.numpy(), side / 2, rtol=1e-5)
+    np.testing.assert_allclose(outputs.cameras.cy.numpy(), side / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_images_of_another_size_than_their_cameras_are_refused(tmp_path, factor):
+    write(tmp_path, (int(64 * factor), int(48 * factor)), whole=(64, 48))
+    with pytest.raises(InputError, match=r"belong to images of about 6[0-9] x 4[0-9] pixels.*multiply the first two"):
+        parse(tmp_path)
+
+
+def test_a_principal_point_far_from_the_middle_is_left_on_request(tmp_path):
+    write(tmp_path, (192, 144), whole=(64, 48))
+    assert parse(tmp_path, crop="none").cameras.fx[0].item() == pytest.approx(1.2 * 64, rel=1e-5)
 
 
 def test_images_that_are_no_crop_keep_their_intrinsics(tmp_path):
@@ -151,9 +193,69 @@ def test_fewer_images_than_cameras_are_told_apart_by_their_numbers(tmp_path):
     torch.testing.assert_close(rest[:, :, :3] @ rest[0, :, :3].T, kept[:, :, :3] @ kept[0, :, :3].T, atol=1e-4, rtol=0)
 
 
+def rename(folder: Path, pattern: str) -> None:
+    for path in list(folder.iterdir()):
+        path.rename(path.with_name(pattern.format(int(path.stem)) + path.suffix))
+
+
+def test_masks_belong_to_images_by_their_numbers(tmp_path):
+    write(tmp_path)
+    # As text, 10 comes before 6.
+    rename(tmp_path / "mask", "{}")
+    rename(tmp_path / "image", "{:03d}")
+    for folder, name in (("mask", "{}"), ("image", "{:03d}")):
+        for k in range(COUNT):
+            old = tmp_path / folder / (name.format(k) + ".png")
+            old.rename(old.with_name(name.format(k + 6) + ".png"))
+    outputs = parse(tmp_path, eval_interval=0)
+    assert [int(path.stem) for path in outputs.mask_filenames or []] == [6, 7, 8, 9, 10, 11]
+
+
+def test_masks_that_count_from_one_belong_to_images_that_count_from_zero(tmp_path):
+    write(tmp_path)
+    for k in reversed(range(COUNT)):
+        (tmp_path / "mask" / f"{k:03d}.png").rename(tmp_path / "mask" / f"{k + 1:03d}.png")
+    outputs = parse(tmp_path, eval_interval=0)
+    assert [int(path.stem) for path in outputs.mask_filenames or []] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_mask_of_another_number_is_refused(tmp_path):
+    write(tmp_path)
+    (tmp_path / "mask" / "002.png").rename(tmp_path / "mask" / "009.png")
+    with pytest.raises(InputError, match=r"None of the masks in .* has the number of the image '002.png'"):
+        parse(tmp_path)
+
+
+def test_images_whose_order_is_ambiguous_are_refused(tmp_path):
+    write(tmp_path)
+    for folder in ("image", "mask"):
+        for k in range(COUNT):
+            old = tmp_path / folder / f"{k:03d}.png"
+            old.rename(old.with_name(f"{10 if k == 3 else k}.png"))
+    with pytest.raises(InputError, match=r"'10.png' comes before '2.png' in .* rename all images with leading zeros"):
+        parse(tmp_path)
+
+
+def test_files_that_macos_adds_are_no_images(tmp_path):
+    write(tmp_path)
+    (tmp_path / "image" / "._000.png").write_bytes(b"\0\5\26\7")
+    assert len(parse(tmp_path, eval_interval=0).image_filenames) == COUNT
+
+
+def test_without_scale_mat_the_sphere_is_the_worlds_and_a_line_says_so(tmp_path):
+    arrays = write(tmp_path)
+    np.savez(tmp_path / "cameras_sphere.npz", **{name: arrays[name] for name in arrays if "world" in name})
+    assert "holds no scale_mat_0: surfaces are looked for in the sphere of radius 1" in said(tmp_path)
+    kept = {name: value for name, value in arrays.items() if "world" in name or name == "scale_mat_0"}
+    np.savez(tmp_path / "cameras_sphere.npz", **kept)
+    assert said(tmp_path) == ""
+
+
 def broken(folder: Path, fault: str) -> None:
     arrays = write(folder)
-    if fault == "no cameras":
+    if fault == "no matrices":
+        np.savez(folder / "cameras_sphere.npz", intrinsics=np.eye(3))
+    elif fault == "no cameras":
         (folder / "cameras_sphere.npz").unlink()
     elif fault == "cut off":
         (folder / "cameras_sphere.npz").write_bytes((folder / "cameras_sphere.npz").read_bytes()[:99])
@@ -179,6 +281,7 @@ def broken(folder: Path, fault: str) -> None:
     ("fault", "words"),
     [
         ("no cameras", "holds no cameras_sphere.npz or"),
+        ("no matrices", "holds no world_mat_0"),
         ("cut off", "is not a complete archive"),
         ("no images", "holds no images in image/"),
         ("a mask is missing", "6 images but 5 masks"),
