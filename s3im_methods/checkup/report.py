@@ -24,6 +24,7 @@ from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.read_scene import ReadScene, read_scene
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
+from s3im_methods.data.views_at_scale import views_at_scales
 from s3im_methods.engine.pipeline import check_batch, warnings_of
 from s3im_methods.exporters.mesh.world_frame import world_frame
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
@@ -80,8 +81,12 @@ def report_scene(config: TrainerConfig) -> SceneReport:
         read.depth.check(getattr(pipeline.model, "far_plane", None))
     if isinstance(manager.pixel_sampler, PatchAwarePixelSamplerConfig):
         sampler = manager.pixel_sampler.setup(num_rays_per_batch=manager.train_num_rays_per_batch)
-        for dataset in (read.train, read.evaluation):
-            sampler.check(replace(dataset._dataparser_outputs, mask_filenames=dataset.mask_filenames), factor)
+        of_training = getattr(manager, "scales", (1,))
+        of_evaluation = getattr(manager, "eval_scales", None) or of_training
+        for dataset, scales in ((read.train, of_training), (read.evaluation, of_evaluation)):
+            outputs = replace(dataset._dataparser_outputs, mask_filenames=dataset.mask_filenames)
+            for part in views_at_scales(dataset, scales):
+                sampler.check(outputs, factor / part.factor)
     # Masks leave pixels out of a radiance field's training, and cut an object out of a surface's.
     facts = replace(read.facts, has_foreground_mask=read.facts.has_foreground_mask or read.masks is not None)
     advice = advise(read.splits["train"], facts)

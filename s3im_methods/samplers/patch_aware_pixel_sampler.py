@@ -159,7 +159,8 @@ class PatchAwarePixelSampler(PixelSampler):
         if outputs.mask_filenames and not self.config.ignore_mask:
             files = zip(outputs.mask_filenames, sizes, strict=True)
             masks = (torch.from_numpy(read_mask(file, size))[..., None] for file, size in files)
-        self._build_tables(sizes, masks, [f"'{file}'" for file in outputs.image_filenames])
+        smaller = f", made {1 / scale_factor:.3g} times smaller," if scale_factor < 1 else ""
+        self._build_tables(sizes, masks, [f"'{file}'{smaller}" for file in outputs.image_filenames])
 
     def collate_image_dataset_batch(
         self, batch: dict[str, Any], num_rays_per_batch: int, keep_full_image: bool = False

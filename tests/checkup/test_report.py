@@ -132,6 +132,23 @@ def test_the_picture_shows_masks_and_depth(room, tmp_path):
     assert not changed[:, :560].any() and changed[:, 560:].sum() >= 4 * 9 * 12
 
 
+def test_masks_are_looked_at_in_all_scales(room, tmp_path):
+    mask = np.zeros((18, 24), np.uint8)
+    mask[:2, :2] = 255
+    Image.fromarray(mask).save(tmp_path / "small.png")
+
+    def add_masks(meta):
+        for frame in meta["frames"]:
+            frame["mask_path"] = str(tmp_path / "small.png")
+
+    masked = change(room, tmp_path / "masked", add_masks)
+    look(masked, method="s3im-mipnerf-lite")
+    with pytest.raises(InputError, match=r"png', made 8 times smaller, has no pixel to train on, because its mask"):
+        look(masked, ("--pipeline.datamanager.scales", "1", "8"), method="s3im-mipnerf-lite")
+    with pytest.raises(InputError, match=r"scales 32 leaves no pixel"):
+        look(masked, ("--pipeline.datamanager.eval-scales", "32"), method="s3im-mipnerf-lite")
+
+
 def test_memory_of_images_is_exact_and_too_little_is_said(monkeypatch):
     shown = {"image": torch.zeros(3, 4, 3, dtype=torch.uint8), "depth_image": torch.zeros(3, 4, 1), "image_idx": 5}
     assert bytes_per_pixel(shown) == 7  # type: ignore[arg-type]
