@@ -23,6 +23,7 @@ from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.read_scene import ReadScene, read_scene
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
+from s3im_methods.data.scene_sphere import look_away
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
 from s3im_methods.data.views_at_scale import views_at_scales
 from s3im_methods.engine.pipeline import check_batch, warnings_of
@@ -176,6 +177,8 @@ def _places(read: ReadScene) -> str:
     places = max(0, 2 - math.floor(math.log10(sides.max()))) if sides.max() > 0 else 3
     middle = ", ".join(f"{round(value, places) + 0.0:.{places}f}" for value in origins.mean(0))
     kind = "all round one object" if read.facts.scene_kind == "object" else "in a room or along a path"
+    if look_away(read.train.cameras):
+        kind += ", looking away from one place, as from the middle of a room; around an object the axes are OpenCV's"
     return f"within {extent} units of the data around ({middle}), {kind}"
 
 

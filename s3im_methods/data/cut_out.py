@@ -10,7 +10,7 @@ from nerfstudio.data.scene_box import SceneBox
 from PIL import Image
 
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
-from s3im_methods.data.scene_sphere import MARGIN, SceneSphere, fit_scene_sphere
+from s3im_methods.data.scene_sphere import MARGIN, SceneSphere, fit_scene_sphere, look_away
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -77,6 +77,23 @@ def opacity_warnings(train: InputDataset, evaluation: InputDataset) -> list[str]
             "differs between them, so that metrics say little."
         )
     return found
+
+
+def backward_warning(train: InputDataset, by_masks: bool) -> list[str]:
+    """A sentence where cameras look away from what was cut out of their images.
+
+    Args:
+        train: The training views.
+        by_masks: Whether masks say what is the foreground, beside the images' alpha.
+    """
+    images = train.image_filenames
+    if not look_away(train.cameras) or not (by_masks or _are_cut_out(images)):
+        return []
+    return [
+        f"What was cut out of the {len(images)} training images lies behind their cameras, which look away from the "
+        "point around which they stand: the poses seem to have OpenCV's axes (y down, z forward). Multiply the second and "
+        "the third column of each rotation by -1."
+    ]
 
 
 def has_transparent_background(dataset: InputDataset) -> bool:

@@ -1,7 +1,7 @@
 """What the files of a scene say that a user may not know, for where training begins."""
 
 from s3im_methods.data.checks.orientation import orientation_warnings
-from s3im_methods.data.cut_out import opacity_warnings
+from s3im_methods.data.cut_out import backward_warning, opacity_warnings
 from s3im_methods.data.mask_survey import survey_masks
 from s3im_methods.data.scene_images import SceneImages
 
@@ -25,6 +25,7 @@ def look_at_files(
     masks = [path for dataset in (train, evaluation) for path in dataset.listed_masks]
     info, warnings = [], train.colour_warnings(ignores_masks)
     warnings += opacity_warnings(train, evaluation)
+    warnings += backward_warning(train, bool(train.listed_masks) and train.mask_role == "foreground")
     if masks and not (ignores_masks and train.paint is None and train.mask_role != "foreground"):
         survey = survey_masks(masks)
         survey.check(train.listed_masks)

@@ -11,7 +11,7 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from PIL import Image
 
-from s3im_methods.data.cut_out import add_cut_out_facts, opacity_warnings
+from s3im_methods.data.cut_out import add_cut_out_facts, backward_warning, opacity_warnings
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 
@@ -107,7 +107,7 @@ def with_alphas(folder, *alphas) -> Any:
         pixels[..., 3] = alphas[number % len(alphas)] if alphas else 255
         pixels[0, :, 3] = 0
         Image.fromarray(pixels if alphas else pixels[..., :3]).save(name)
-    return SimpleNamespace(image_filenames=names)
+    return SimpleNamespace(image_filenames=names, cameras=cameras(inward=True))
 
 
 @pytest.mark.parametrize("alpha", [0, 1])
@@ -140,3 +140,15 @@ def test_images_for_evaluation_that_are_not_cut_out_get_a_warning(tmp_path):
     )
     (warning,) = opacity_warnings(whole, cut_out)
     assert warning.startswith("The images for evaluation are cut out and the training images, for instance")
+
+
+def test_cameras_that_look_away_from_what_was_cut_out_get_a_warning(tmp_path):
+    cut_out, whole = with_alphas(tmp_path / "cut", 255), with_alphas(tmp_path / "whole")
+    assert backward_warning(cut_out, by_masks=True) == []
+    for views in (cut_out, whole):
+        views.cameras = cameras(inward=False)
+    (warning,) = backward_warning(cut_out, by_masks=False)
+    assert warning.startswith("What was cut out of the 10 training images lies behind their cameras, which look away")
+    # A room that is seen from its middle.
+    assert backward_warning(whole, by_masks=False) == []
+    assert backward_warning(whole, by_masks=True) == [warning]
