@@ -91,8 +91,8 @@ def backward_warning(train: InputDataset, by_masks: bool) -> list[str]:
         return []
     return [
         f"What was cut out of the {len(images)} training images lies behind their cameras, which look away from the "
-        "point around which they stand: the poses seem to have OpenCV's axes (y down, z forward). Multiply the second and "
-        "the third column of each rotation by -1."
+        "point around which they stand: the poses seem to have OpenCV's axes (y down, z forward). Multiply the second "
+        "and the third column of each rotation by -1."
     ]
 
 

@@ -21,13 +21,14 @@ def grid_bytes(nodes: float, width: int, dense_gradient: bool = False) -> float:
     return nodes * (4 * width * (_TENSORS + dense_gradient) + _SLOTS)
 
 
-def check_memory(nodes: float, width: int, device: torch.device | str) -> None:
+def check_memory(nodes: float, width: int, device: torch.device | str, flag: str = "resolution") -> None:
     """Refuse grids that do not fit.
 
     Args:
         nodes: At the end of training.
         width: Numbers of a node.
         device: Where they are trained.
+        flag: Name of the setting that says how many nodes there are.
 
     Raises:
         InputError: If they need more than is free.
@@ -39,7 +40,7 @@ def check_memory(nodes: float, width: int, device: torch.device | str) -> None:
         side = int((nodes * free / needed) ** (1 / 3))
         raise InputError(
             f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB in training and {free / 1e9:.1f} GB "
-            f"are free: give --pipeline.model.resolution {side} or less."
+            f"are free: give --pipeline.model.{flag} {side} or less."
         )
 
 
