@@ -100,7 +100,22 @@ def _read_split(path: Path, split: str) -> dict[str, list[Any]]:
     count = len(columns["file_path"])
     for name, shape in _COLUMNS.items():
         _check_column(columns[name], count, shape, f"The column {name} of the split {quote(split)} of {quote(path)}")
+    _check_scales(columns, f"the split {quote(split)} of {quote(path)}")
     return columns
+
+
+def _check_scales(columns: dict[str, list[Any]], where: str) -> None:
+    """Refuse sizes and focal lengths that do not halve from scale to scale, all being of one camera."""
+    halved = 2.0 ** np.array(columns["label"])
+    for name, slack in (("width", 1.0), ("height", 1.0), ("focal", 0.02 * max(columns["focal"]) / halved)):
+        whole = np.array(columns[name], dtype=np.float64)
+        off = np.abs(whole * halved - whole[halved == halved.min()][0] * halved.min()) / halved > slack
+        if off.any():
+            k = int(off.argmax())
+            raise InputError(
+                f"In {where} the {name} of {quote(columns['file_path'][k])} is {whole[k]:g}, which does not fit its "
+                f"label of {columns['label'][k]} (halved so often) beside the others: convert the scene again."
+            )
 
 
 def _check_column(values: Any, count: int, shape: tuple[int, ...], what: str) -> None:

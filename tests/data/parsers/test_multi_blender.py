@@ -116,6 +116,14 @@ def change(key, value, split="train"):
 
 
 WRONG = {
+    "a focal length of the full size": (
+        change("focal", lambda values: [20.0] * len(values)),
+        "the focal of 'images_train/000_d1.png' is 20, which does not fit its label of 1",
+    ),
+    "labels of full size": (
+        change("label", lambda values: [0] * len(values)),
+        "the width of 'images_train/000_d1.png' is 8, which does not fit its label of 0",
+    ),
     "no test split": (lambda meta: meta.pop("test"), "has no split 'test'"),
     "no focal": (change("focal", None), "has no focal: convert the scene again"),
     "fewer sizes": (change("width", lambda w: w[1:]), "does not hold one number for each of 9 images"),
