@@ -209,6 +209,21 @@ def test_pipeline_and_data_manager_are_the_toys_and_ours_look_after_them(room, t
         config.pipeline.setup(device="cpu")
 
 
+def test_a_scene_without_segmentations_is_refused_in_a_sentence(room, tmp_path):
+    config = short_config(with_s3im("semantic-nerfw", ["nerfstudio-data"]), room, tmp_path, 1)
+    with pytest.raises(InputError, match="learns from segmentations of the images too, and the scene has none"):
+        config.pipeline.setup(device="cpu")
+
+
+def test_other_assertions_pass(monkeypatch):
+    def fail(self: Any, *_: Any, **__: Any) -> None:
+        raise AssertionError("its own")
+
+    monkeypatch.setattr(S3IMPipeline, "__init__", fail)
+    with pytest.raises(AssertionError, match="its own"):
+        with_s3im("toy").pipeline.setup(device="cpu")
+
+
 def test_real_patches_by_our_sampler(room, tmp_path):
     flags = ["--pipeline.datamanager.pixel-sampler.patch-share", "1", "--pipeline.model.s3im.mode", "patch"]
     config = short_config(with_s3im("toy", flags), room, tmp_path, 2)
