@@ -38,7 +38,7 @@ def check_film(path: Path, flag: str) -> Path:
     put_ffmpeg_on_path()
     if shutil.which("ffmpeg") is None:
         raise InputError(
-            f"{flag} is a film, which needs ffmpeg, and there is none: install imageio-ffmpeg, or give a .gif or a folder."
+            f"{flag} is a film, which needs ffmpeg, and there is none: install imageio-ffmpeg, or give a .gif."
         )
     return path
 
