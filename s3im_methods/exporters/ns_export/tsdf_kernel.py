@@ -7,7 +7,6 @@ but the volume itself is written. The arithmetic is the same.
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from s3im_methods.encodings.compiled import compiled
