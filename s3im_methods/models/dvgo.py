@@ -98,6 +98,9 @@ class DVGOModel(Model):
             network_width=config.network_width,
             network_layers=config.network_layers,
             direction_octaves=config.direction_octaves,
+            images=self.num_train_data,
+            appearance_dim=config.appearance_embed_dim,
+            average_appearance=config.use_average_appearance_embedding,
         )
 
     def _box(self) -> Tensor:
@@ -111,10 +114,11 @@ class DVGOModel(Model):
         return middle + (box - middle) * self.config.box_scale
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
-        """``grids`` and ``fields``, the latter the colour network."""
+        """``grids`` and ``fields``, the latter the colour network and the images' vectors."""
+        table = self.field.embedding_appearance
         return {
             GRIDS: [self.field.density_grid.values, self.field.colour_grid.values],
-            "fields": list(self.field.network.parameters()),
+            "fields": [*self.field.network.parameters(), *(table.parameters() if table else ())],
         }
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -131,7 +135,8 @@ class DVGOModel(Model):
         ray, step = (weights.detach() > self.config.color_weight_threshold).nonzero(as_tuple=True)
         distances = nears[ray] + (how.edges[step] + jitter[ray, 0] * how.edges.diff()[step])[:, None]
         points = field.space(origins[ray] + distances * directions[ray])
-        colours = field.colours(points, directions, ray)
+        images = ray_bundle.camera_indices
+        colours = field.colours(points, directions, ray, None if images is None else images[:, 0])
         accumulation = weights.sum(dim=-1, keepdim=True)
         outputs: dict[str, Any] = {
             "rgb": self._composite(colours, weights[ray, step], ray, len(rays)),

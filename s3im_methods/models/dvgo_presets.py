@@ -191,6 +191,8 @@ def _check(config: Any) -> None:
             refuse(name, getattr(config, name), "give at least 4")
     if config.features < 3:
         refuse("features", config.features, "give at least 3, of which the first three are the colour")
+    if config.appearance_embed_dim < 0:
+        refuse("appearance_embed_dim", config.appearance_embed_dim, "give 0 for none, or a length above 0")
     if config.coarse_steps < 0:
         refuse("coarse_steps", config.coarse_steps, "give 0 or more")
     if list(config.scaling_steps) != sorted(set(config.scaling_steps)) or min(config.scaling_steps, default=1) < 1:

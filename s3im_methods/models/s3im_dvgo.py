@@ -62,6 +62,11 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Layers of the colour network."""
     direction_octaves: int = 4
     """Octaves in which the colour network sees the direction of view."""
+    appearance_embed_dim: int = 0
+    """Length of a learned vector per training image that the colour network reads, for photos that differ in exposure;
+    0 for none."""
+    use_average_appearance_embedding: bool = True
+    """Whether views that were not trained on get the mean of these vectors, or 0."""
     coarse_steps: int | None = None
     """Length of the coarse stage, in steps; 0 begins with the fine stage."""
     coarse_resolution: int = 100
@@ -176,13 +181,17 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
             x, y, z = self.field.resolution
             self.grid_text.value = f"{x} x {y} x {z}, {self.field.occupied_share():.1%} occupied"
 
+    def bytes_when_grown(self) -> float:
+        """What the grids need in training, at their final resolution."""
+        config = self.config
+        return grid_bytes(config.resolution**3, 1 + config.features, dense_gradient=self.device.type != "cpu")
+
     def hardware_line(self) -> str:
         """What the grids will be and need, for the line that a run prints at its start."""
         config = self.config
-        needed = grid_bytes(config.resolution**3, 1 + config.features, dense_gradient=self.device.type != "cpu")
         stages = f"a coarse stage of {config.coarse_steps} steps" if config.coarse_steps else "no coarse stage"
         return (
             f"voxel grids of {1 + config.features} numbers a node, up to {config.resolution}^3 nodes, which take up to "
-            f"{needed / 1e9:.1f} GB; {stages}; preset: {config.style}, {config.scene_kind}; background: "
+            f"{self.bytes_when_grown() / 1e9:.1f} GB; {stages}; preset: {config.style}, {config.scene_kind}; background: "
             f"{config.background_color}; depth loss: {config.depth.kind}"
         )

@@ -319,6 +319,7 @@ def test_distortion_of_uniform_weights_is_a_third():
         ({"tv_density": -1.0}, "tv-density is -1.0"),
         ({"coarse_steps": -1}, "coarse-steps is -1"),
         ({"resolution": 2}, "resolution is 2"),
+        ({"appearance_embed_dim": -1}, "appearance-embed-dim is -1"),
     ],
 )
 def test_bad_settings_get_a_sentence(settings, words):
@@ -410,6 +411,37 @@ def test_the_depth_loss_moves_the_surface_to_where_it_was_measured():
         hit = known["depth_image"] > 0
         errors.append((outputs["depth"] - known["depth_image"])[hit].abs().mean())
     assert errors[1] < 0.5 * errors[0]
+
+
+def test_each_training_image_has_a_colour_of_its_own_and_held_out_views_the_mean():
+    """Two images of one grey ball, one of them darker."""
+    model = build(s3im=WITHOUT, coarse_steps=2, scaling_steps=(), appearance_embed_dim=4)
+    run = Run(model)
+
+    def photos(step: int) -> tuple[RayBundle, dict]:
+        bundle, known = batch(step)
+        bundle.camera_indices = (torch.arange(len(bundle)) % 2)[:, None]
+        return bundle, {"image": known["image"] - 0.2 * bundle.camera_indices}
+
+    for step in range(60):
+        rays, targets = photos(step)
+        run.optimizers.zero_grad_all()
+        functools.reduce(torch.add, model.get_loss_dict(model(rays), targets).values()).backward()
+        run.optimizers.optimizer_step_all()
+        model.after_step(run.optimizers, step)
+    place, direction, ray = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([0])
+    of_images = [model.field.colours(place, direction, ray, torch.tensor([image])).mean() for image in (0, 1)]
+    assert of_images[0] > of_images[1] + 0.1
+    model.eval()
+    held_out = model.field.colours(place, direction, ray).mean()
+    assert of_images[1] < held_out < of_images[0]
+    model.field.use_average_appearance_embedding = False
+    assert model.field.colours(place, direction, ray).mean() != held_out
+
+
+def test_without_appearance_nothing_of_it_is_in_the_checkpoint():
+    assert not any("embedding" in name for name in build().state_dict())
+    assert any("embedding" in name for name in build(appearance_embed_dim=2).state_dict())
 
 
 @pytest.mark.parametrize(("kind", "count"), [("object", 5000), ("room", 0)])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from s3im_methods.encodings.resampling import Window
+from s3im_methods.engine.allocator import hand_back_freed_memory
 from s3im_methods.fields.dvgo_field import DVGOField
 from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
 from s3im_methods.models.grids.occupied import node_window
@@ -69,6 +70,8 @@ def after_step(
         _scale(config, field, optimizers, following, node_weights)
     else:
         return False
+    # The holes that smaller grids leave are too small for the next ones.
+    hand_back_freed_memory()
     return True
 
 
