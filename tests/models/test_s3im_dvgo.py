@@ -363,9 +363,9 @@ def test_the_originals_shift_falls_at_each_scaling(style, fall):
 def test_the_first_runs_go_on_as_they_began():
     """Their config.yml has not all settings, and objects from YAML see what the class holds."""
     first: Any = object.__new__(S3IMDVGOModelConfig)
-    assert (first.mask_by, first.scaling_shift, first.depth.kind) == ("alpha", 0.0, "none")
+    assert (first.mask_by, first.scaling_shift, first.near_reach, first.depth.kind) == ("alpha", 0.0, 0.0, "none")
     now = S3IMDVGOModelConfig()
-    assert (now.mask_by, now.scaling_shift, now.depth.kind) == (None, None, "auto")
+    assert (now.mask_by, now.scaling_shift, now.near_reach, now.depth.kind) == (None, None, None, "auto")
 
 
 def with_depth(step: int) -> tuple[RayBundle, dict]:
@@ -466,3 +466,6 @@ def test_grids_that_do_not_fit_are_refused_with_a_resolution_that_does():
     with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB.*--pipeline.model.resolution \d+ or less"):
         check_memory(20000**3, 13, "cpu")
     check_memory(8**3, 13, "cpu")
+    # Before the model is built, and before what a resolution means for other settings.
+    with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB for their values alone"):
+        build(resolution=20000, coarse_steps=0)
