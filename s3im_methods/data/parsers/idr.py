@@ -204,7 +204,8 @@ def _of_the_images(
         raise InputError(
             f"--crop center is for square images, and these have {width} x {height} pixels: set --crop none."
         )
-    principal = intrinsics[:, :2, 2].mean(0)
+    # From the top left corner of the image.
+    principal = intrinsics[:, :2, 2].mean(0) + 0.5
     off = np.abs(principal / (np.array(size) / 2) - 1).max()
     if crop == "none" or (crop == "auto" and off < _OFF_CENTRE):
         return intrinsics
@@ -213,8 +214,11 @@ def _of_the_images(
     whole = _WHOLE_SIZES[distance.argmin()] if is_common else np.round(2 * principal)
     is_square = width == height
     if not is_square and not is_common:
-        # The aspect is known, so that both axes tell the size.
-        whole = np.round(np.array(size) * (principal / (np.array(size) / 2)).mean())
+        # The aspect is known, so that both axes tell the size; most images are shrunk by a whole number.
+        factor = (principal / (np.array(size) / 2)).mean()
+        whole_factor = max(np.round(factor), 1)
+        is_whole = abs(factor / whole_factor - 1) < _OFF_CENTRE / 2
+        whole = np.round(np.array(size) * (whole_factor if is_whole else factor))
     if not is_square and abs(principal[0] * height / (principal[1] * width) - 1) > _OFF_CENTRE:
         return intrinsics
     found = intrinsics.copy()

@@ -123,17 +123,23 @@ def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path):
 
 @pytest.mark.parametrize(("whole", "size"), [((1600, 1200), (400, 300)), ((900, 675), (180, 135))])
 def test_images_that_were_shrunk_as_a_whole_are_found(tmp_path, whole, size):
-    """A point that projects to the middle of a pixel of the whole image projects to the same place of the small one."""
     write(tmp_path, size, whole)
     cameras, expected = parse(tmp_path, eval_interval=0).cameras, intrinsics(whole)
-    exact = whole == (1600, 1200)
-    close = {"rel": 1e-5} if exact else {"rel": 0.05}
-    assert cameras.fx[0].item() == pytest.approx(expected[0, 0] * size[0] / whole[0], **close)
-    assert cameras.fy[0].item() == pytest.approx(expected[1, 1] * size[1] / whole[1], **close)
-    assert cameras.cx[0].item() == pytest.approx((expected[0, 2] + 0.5) * size[0] / whole[0], **close)
-    assert ("all of them at" in said(tmp_path)) and (("not a common size" in said(tmp_path)) != exact)
+    scale = size[0] / whole[0]
+    assert cameras.fx[0].item() == pytest.approx(scale * expected[0, 0], rel=1e-5)
+    assert cameras.fy[0].item() == pytest.approx(scale * expected[1, 1], rel=1e-5)
+    # The corner of the image stays where it is.
+    assert cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] + 0.5), rel=1e-5)
+    assert f"images of {whole[0]} x {whole[1]} pixels" in said(tmp_path)
+    assert f"show all of them at {size[0]} x {size[1]}" in said(tmp_path)
     with pytest.raises(InputError, match="The principal point of camera 0"):
         parse(tmp_path, crop="none")
+
+
+def test_an_odd_factor_is_judged_by_both_axes(tmp_path):
+    write(tmp_path, (160, 120), (380, 285))
+    assert parse(tmp_path).cameras.fx[0].item() == pytest.approx(160 / 380 * 1.2 * 380, rel=0.03)
+    assert "and that is not a common size" in said(tmp_path)
 
 
 def test_images_of_another_aspect_are_refused(tmp_path):
