@@ -112,7 +112,7 @@ class ExportMeshCommand:
         """
         from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
-        from s3im_methods.exporters.mesh.outline_level import mask_level
+        from s3im_methods.exporters.mesh.outline_level import surface_level
         from s3im_methods.exporters.mesh.training_split import training_split
         from s3im_methods.exporters.mesh.world_frame import world_frame
 
@@ -121,7 +121,7 @@ class ExportMeshCommand:
         settings = MeshSettings(
             self.method,
             self.resolution,
-            mask_level(pipeline) if self.level is None and self.method == "level-set" else self.level,
+            surface_level(pipeline) if self.level is None and self.method == "level-set" else self.level,
             self.box.crop_min,
             self.box.crop_max,
             self.components,
