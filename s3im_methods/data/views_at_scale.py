@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -207,6 +208,17 @@ def at_scales(manager: Any, dataset: Any) -> Any:
         dataset: The views as they are.
     """
     return manager.eval_views(dataset) if hasattr(manager, "eval_views") else dataset
+
+
+def scale_counts(dataset: Any) -> list[int]:
+    """How many views of each scale a data set has, in its order.
+
+    Args:
+        dataset: With several scales, or of one.
+    """
+    return (
+        [len(list(run)) for _, run in groupby(dataset.scales)] if isinstance(dataset, JoinedViews) else [len(dataset)]
+    )
 
 
 def view_names(dataset: Any) -> list[str]:

@@ -162,7 +162,7 @@ class PatchAwarePixelSampler(PixelSampler):
         if outputs.mask_filenames and not self.config.ignore_mask:
             files = zip(outputs.mask_filenames, whole, sizes, strict=True)
             masks = (wholly_inside(torch.from_numpy(read_mask(file, of))[..., None], size) for file, of, size in files)
-        end = f" at 1/{scale} (of --pipeline.datamanager.scales)" if scale > 1 else ""
+        end = f" at scale {scale}" if scale > 1 else ""
         self._build_tables(sizes, masks, [f"'{file}'{end}" for file in outputs.image_filenames])
 
     def collate_image_dataset_batch(
