@@ -11,7 +11,9 @@ from PIL import Image
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig
 from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.checks.scene import check_scene
+from s3im_methods.data.few_views import keep_views
 from s3im_methods.data.parsers.multi_blender import MultiBlenderDataParserConfig
+from s3im_methods.data.views_at_scale import SCALES_KEY
 from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -90,6 +92,14 @@ def test_each_scale_of_the_files_has_as_many_rays(folder):
     # 32 rays of 3 scales: 11, 11 and 10.
     assert counts.view(VIEWS, SCALES).sum(dim=0).tolist() == [330, 330, 300]
     assert [batch["scale"] for _, batch in manager.fixed_indices_eval_dataloader] == [1] * 3 + [2] * 3 + [4] * 3
+
+
+def test_few_views_are_there_at_every_scale(folder):
+    outputs = MultiBlenderDataParserConfig(data=folder).setup().get_dataparser_outputs("train")
+    few = keep_views(outputs, 2)
+    assert few.metadata[SCALES_KEY] == [1, 2, 4] * 2 and few.cameras.width[:, 0].tolist() == [16, 8, 4] * 2
+    assert len({path.name[:3] for path in few.image_filenames}) == 2
+    assert keep_views(outputs, VIEWS) is outputs
 
 
 def test_other_scales_are_refused(folder):
