@@ -23,12 +23,12 @@ def leave_out_small_images(model: Any) -> None:
     Args:
         model: Built; one without such a function, or with a module in its place, stays as it is.
     """
-    ssim = getattr(model, "ssim", None)
+    ssim: Any = getattr(model, "ssim", None)
     if callable(ssim) and not isinstance(ssim, nn.Module):
         model.ssim = partial(_ssim, ssim)
 
 
-def _ssim(ssim: Callable[..., Tensor], predicted: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def _ssim(ssim: Callable[..., Any], predicted: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if min(predicted.shape[-2:]) < _SMALLEST_SIDE:
         announce(f"SSIM is left out for images of fewer than {_SMALLEST_SIDE} pixels a side.")
         return predicted.new_tensor(float("nan"))
