@@ -10,7 +10,7 @@ from s3im_methods.compat import lpips
 from s3im_methods.compat.ssim import leave_out_small_images
 
 
-def test_the_defect_is_there():
+def test_upstream_still_refuses_small_images():
     image = torch.rand(1, 3, 5, 40)
     with pytest.raises(RuntimeError, match="Padding size should be less"):
         structural_similarity_index_measure(image, image)
