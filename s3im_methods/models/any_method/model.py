@@ -88,20 +88,28 @@ class AnyMethod(S3IMLosses):
         return f"{weight}; hash grids: {self.hash_grids}" if grids else weight
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """Warn about objects on black, and refuse what cannot be trained on this device.
+        """Warn about objects on black and scenes without times, and refuse what cannot be trained on this device.
 
         Raises:
             InputError: If the model marches through nerfacc's occupancy grid without CUDA.
         """
         if self.device.type != "cuda" and marches_through_a_grid(self):
             raise InputError(NO_GRID_WITHOUT_CUDA.format(name=type(self).__name__))
+        sentences = []
+        # nerfstudio's dnerf then leaves its deformation out.
+        if getattr(self, "temporal_distortion", None) and dataset.cameras.times is None:
+            sentences.append(
+                "The scene has no times, so the model learns a scene at rest: give a dynamic scene, such as one of "
+                "s3im scene object OUT --moving, or train a method for scenes at rest."
+            )
         on_black = getattr(self.config, "background_color", None) in ("last_sample", "black")
-        if not (on_black and self.s3im.harms_objects_on_black() and has_transparent_background(dataset)):
-            return []
-        return [
-            "The images have a transparent background, which becomes black: there S3IM can make objects dark or leave "
-            "out parts of them. Give --pipeline.model.background-color white, or --pipeline.model.s3im.loss-mult 0."
-        ]
+        if on_black and self.s3im.harms_objects_on_black() and has_transparent_background(dataset):
+            sentences.append(
+                "The images have a transparent background, which becomes black: there S3IM can make objects dark or "
+                "leave out parts of them. Give --pipeline.model.background-color white, or "
+                "--pipeline.model.s3im.loss-mult 0."
+            )
+        return sentences
 
 
 NO_GRID_WITHOUT_CUDA = (

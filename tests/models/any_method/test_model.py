@@ -1,5 +1,8 @@
 """Hash grids of ours inside methods of others, and what the run says of them."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from every_method import batch, build, wrapped
@@ -50,6 +53,13 @@ def test_an_occupancy_grid_is_refused_without_cuda():
     model.grid = OccGridEstimator()
     with pytest.raises(InputError, match="occupancy grid, which needs CUDA"):
         model.data_warnings(None)
+
+
+@pytest.mark.parametrize(("name", "times", "warned"), [("dnerf", 0, 1), ("dnerf", 1, 0), ("vanilla-nerf", 0, 0)])
+def test_it_warns_of_a_dynamic_method_on_a_scene_at_rest(name, times, warned):
+    dataset: Any = SimpleNamespace(cameras=SimpleNamespace(times=torch.zeros(3, 1) if times else None))
+    sentences = build(wrapped(name)).data_warnings(dataset)
+    assert len(sentences) == warned and all("has no times" in text for text in sentences)
 
 
 @pytest.mark.parametrize(
