@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SNIPPET = re.compile(r"^<!-- ([\w./-]+), (?:region ([\w-]+)|whole) -->\n```python\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+SNIPPET = re.compile(
+    r"^<!-- ([\w./-]+), (?:region ([\w-]+)|whole) -->\n```python\n(.*?)\n```$", re.MULTILINE | re.DOTALL
+)
 SNIPPETS = [
     pytest.param(*found, id=f"{page.stem}-{Path(found[0]).stem}-{found[1] or 'whole'}")
     for page in sorted((ROOT / "docs").rglob("*.md"))
