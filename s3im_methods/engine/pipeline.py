@@ -94,7 +94,7 @@ class S3IMPipeline(VanillaPipeline):
             grad_scaler=grad_scaler,
         )
         if test_mode != "val":
-            replace_marching_cubes(device, getattr(self, "_model", None))
+            replace_marching_cubes(device, self)
         if test_mode != "inference":
             _check_masks(self.datamanager)
             _check_depth(self.datamanager, self.model.far_plane())  # type: ignore[operator]

@@ -28,6 +28,7 @@ from s3im_methods.encodings import (
     point_gradients,
 )
 from s3im_methods.encodings.contraction import speed_up_contractions
+from s3im_methods.fields.fused_training import fuse_densities
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.opacity import opacity_loss
@@ -92,6 +93,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             share_along_rays(self.field)
             moves_cameras = self.config.camera_optimizer.mode != "off"
             fuse_hash_encodings(self, point_gradients=moves_cameras or self.config.predict_normals)
+            fuse_densities(self)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
