@@ -35,10 +35,12 @@ def write_textured_mesh(mesh: Any, model: Any, path: Path, side: int, plain: boo
         InputError: If the image is so small that no texel's centre lies on the mesh.
     """
     vertices, faces, normals = (part.detach().cpu().numpy() for part in (mesh.vertices, mesh.faces, mesh.normals))
+    # Vertices of triangles without area have none.
+    normals = np.nan_to_num(normals.astype(np.float64))
     surface = Triangles(vertices.astype(np.float64), faces.astype(np.int64))
     paint = _Paint(model, surface, mesh.vertices.device, plain and hasattr(model, "surface_value"))
     CONSOLE.print(f"Unfolding and colouring a mesh of {len(vertices)} vertices and {len(faces)} faces.")
-    texture = make_texture(surface, normals.astype(np.float64), paint, side)
+    texture = make_texture(surface, normals, paint, side)
     if paint.texels == 0:
         raise InputError("No texel of the texture lies on the mesh: give a larger --num-pixels-per-side.")
     write_textured(path, surface, normals, texture)

@@ -87,6 +87,13 @@ def test_another_output_is_rendered(ball, tmp_path):
     assert model.points == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_vertex_without_normal(ball, tmp_path):
+    ball.normals[0] = torch.nan
+    write_textured_mesh(ball, Model(), tmp_path / "mesh.obj", SIDE, plain=True)
+    assert "nan" not in (tmp_path / "mesh.obj").read_text()
+
+
 def test_too_small_a_texture_is_refused(tmp_path, monkeypatch):
     # One face in the texture's corner, which the centre of the only texel is not in.
     corner = np.array([[0.0, 0.0], [0.25, 0.0], [0.0, 0.25]], dtype=np.float32)
