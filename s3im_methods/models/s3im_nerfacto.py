@@ -36,6 +36,7 @@ from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.presets import filled
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
+from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
 
 
 @dataclass
@@ -111,6 +112,11 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             with point_gradients(self.field):
                 outputs["normals"] = self.normals_shader(density_normals(self.field.density_fn, points))
         return outputs
+
+    def rays_at_once(self) -> int:
+        """How many rays of an image are rendered together: more than the setting says where that costs no memory."""
+        own = super().rays_at_once()
+        return own if quick_nerfacto(self) is None else max(own, RAYS_AT_ONCE)
 
     def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
         """Let neighbouring pixels share proposals, where the settings and the machine allow it."""
