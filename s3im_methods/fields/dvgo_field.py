@@ -2,8 +2,8 @@
 
     colour = sigmoid(k[:3] + network(k, direction, image))
 
-The image's vector is optional. In the coarse stage the grid holds three numbers a node and there is no network. The network's last layer is 0 at first,
-so that no rendered colour jumps when it joins in.
+The image's vector is optional. In the coarse stage the grid holds three numbers a node and there is no network. The
+network's last layer is 0 at first, so that no rendered colour jumps when it joins in.
 """
 
 import math

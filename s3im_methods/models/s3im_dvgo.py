@@ -197,6 +197,6 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
         stages = f"a coarse stage of {config.coarse_steps} steps" if config.coarse_steps else "no coarse stage"
         return (
             f"voxel grids of {1 + config.features} numbers a node, up to {config.resolution}^3 nodes, which take up to "
-            f"{self.bytes_when_grown() / 1e9:.2g} GB; {stages}; preset: {config.style}, {config.scene_kind}; background: "
-            f"{config.background_color}; depth loss: {config.depth.kind}"
+            f"{self.bytes_when_grown() / 1e9:.2g} GB; {stages}; preset: {config.style}, {config.scene_kind}; "
+            f"background: {config.background_color}; depth loss: {config.depth.kind}"
         )
