@@ -199,8 +199,8 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
             return said
         return [
             *said,
-            f"Without depth, {len(cameras)} views of something cut out leave open how far away it is, and it may be put "
-            f"far behind what all cameras look at: add --pipeline.model.far-plane {end:.2g}, where that ends.",
+            f"Without depth, {len(cameras)} views of something cut out leave open how far away it is, and it may "
+            f"be put far behind what all cameras look at: add --pipeline.model.far-plane {end:.2g}, where that ends.",
         ]
 
     def hardware_line(self) -> str:
