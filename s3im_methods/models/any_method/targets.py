@@ -32,7 +32,7 @@ def pipeline(config: Any, **kwargs: Any) -> Any:
         InputError: If the scene lacks the segmentations that the method learns from.
     """
     try:
-        return _both(S3IMPipeline, config.base_target)(config, **kwargs)
+        built = _both(S3IMPipeline, config.base_target)(config, **kwargs)
     except AssertionError as error:
         # A bare assertion of nerfstudio's, in the constructor of its data set.
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
@@ -42,6 +42,9 @@ def pipeline(config: Any, **kwargs: Any) -> Any:
             "This method learns from segmentations of the images too, and the scene has none: give a scene of "
             "sitcoms3d-data, or train another method."
         ) from error
+    cameras = getattr(getattr(built.datamanager, "train_dataset", None), "cameras", None)
+    built.model.scene_has_times = getattr(cameras, "times", None) is not None
+    return built
 
 
 def model(config: Any, **kwargs: Any) -> Any:

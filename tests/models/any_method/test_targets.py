@@ -204,6 +204,7 @@ def test_pipeline_and_data_manager_are_the_toys_and_ours_look_after_them(room, t
     pipeline = config.pipeline.setup(device="cpu")
     assert isinstance(pipeline, S3IMPipeline) and isinstance(pipeline, ToyPipeline)
     assert type(pipeline.datamanager) is ToyDataManager and pipeline.model.toy_argument == "from the pipeline"
+    assert pipeline.model.scene_has_times is False
     config.pipeline.datamanager.data = tmp_path / "nowhere"
     with pytest.raises(InputError, match="nowhere"):
         config.pipeline.setup(device="cpu")
