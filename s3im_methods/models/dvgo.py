@@ -83,6 +83,8 @@ class DVGOModel(Model):
 
     def _make_field(self) -> DVGOField:
         config = self.config
+        if config.coarse_steps:
+            check_memory(voxels_at(config, 0), 4, "cpu", "coarse-resolution")
         box, space = self._box(), GridSpace()
         if config.space == "contraction":
             space = GridSpace(float(box.abs().max()), config.rim, config.contraction_norm)
@@ -249,6 +251,7 @@ class DVGOModel(Model):
             raise InputError("DVGO's grids grow, which several processes cannot do: give --machine.num-devices 1.")
         check_memory(self.config.resolution**3, 1 + self.config.features, self.device)
         optimizers, pipeline = training_callback_attributes.optimizers, training_callback_attributes.pipeline
+        assert optimizers is not None
         if needs_cameras(self.config):
             self._training_cameras = pipeline.datamanager.train_dataset.cameras  # type: ignore[union-attr]
         set_rates(self.config, self.field, optimizers, self._training_cameras)

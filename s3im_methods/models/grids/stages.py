@@ -167,9 +167,8 @@ def _take(field: DVGOField, optimizers: Optimizers) -> None:
 
 def needs_cameras(config: Any) -> bool:
     """Whether masks or learning rates depend on where the training cameras are."""
-    return (
-        config.mask_by == "weight" or config.near_reach > 0 or (config.coarse_steps > 0 and config.coarse_view_counts)
-    )
+    counts_views = config.coarse_steps > 0 and config.coarse_view_counts
+    return config.mask_by == "weight" or config.near_reach > 0 or counts_views
 
 
 def set_rates(config: Any, field: DVGOField, optimizers: Optimizers, cameras: Any) -> None:
