@@ -70,6 +70,11 @@ class S3IMLosses(_Base):
         """What of the model does not suit the training views, a sentence each, printed where training begins."""
         return []
 
+    def schedule_ends(self) -> dict[str, int]:
+        """The settings that say when something is reached, and the step by which it is."""
+        s3im = self.s3im_settings()
+        return {"s3im.start-step": s3im.start_step + 1} if s3im.loss_mult > 0 else {}
+
     def far_plane(self) -> float | None:
         """Distance from the camera beyond which no depth can be learned, scene units; None where that depends."""
         return None

@@ -26,7 +26,7 @@ from s3im_methods.losses.charbonnier import CharbonnierLoss
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.losses.s3im_config import S3IMConfig
 from s3im_methods.models.depth_supervision import DEPTH_MAPS
-from s3im_methods.models.presets import refuse
+from s3im_methods.models.presets import check_weights, refuse
 from s3im_methods.models.reflection import reflection_outputs
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModel, S3IMDepthNerfactoModelConfig
 from s3im_methods.rays.mip360_proposals import Mip360Proposals, ProposalShape
@@ -232,6 +232,7 @@ def _check(config: Any) -> None:
         value = getattr(config, name)
         if value is not None and not 0 <= value < float("inf"):
             refuse(name, value, "give a number of 0 or above")
+    check_weights(config, ["orientation_loss_mult", "pred_normal_loss_mult"])
     for name in (
         "num_layers",
         "num_proposal_layers",

@@ -162,8 +162,9 @@ class PatchAwarePixelSampler(PixelSampler):
         if outputs.mask_filenames and not self.config.ignore_mask:
             files = zip(outputs.mask_filenames, whole, sizes, strict=True)
             masks = (wholly_inside(torch.from_numpy(read_mask(file, of))[..., None], size) for file, of, size in files)
-        end = f" at scale {scale}" if scale > 1 else ""
-        self._build_tables(sizes, masks, [f"'{file}'{end}" for file in outputs.image_filenames])
+        times = scale / scale_factor
+        smaller = f", made {times:.3g} times smaller," if times > 1 else ""
+        self._build_tables(sizes, masks, [f"'{file}'{smaller}" for file in outputs.image_filenames])
 
     def collate_image_dataset_batch(
         self, batch: dict[str, Any], num_rays_per_batch: int, keep_full_image: bool = False

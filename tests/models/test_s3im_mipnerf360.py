@@ -158,6 +158,8 @@ WRONG = {
     "footprint": (-1.0, "give a number of 0 or above"),
     "dilation": (float("nan"), "give a number of 0 or above"),
     "charbonnier_padding": (-0.1, "give a number of 0 or above"),
+    "orientation_loss_mult": (-1.0, "give a weight of 0 or above"),
+    "pred_normal_loss_mult": (float("nan"), "give a weight of 0 or above"),
     "num_layers": (0, "give 1 or more"),
     "num_octaves": (0, "give 1 or more"),
     "reflection_layers": (0, "give 1 or more"),

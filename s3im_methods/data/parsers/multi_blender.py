@@ -41,7 +41,7 @@ class MultiBlenderDataParserConfig(DataParserConfig):
     data: Path = Path()
     """Folder with metadata.json."""
     scale_factor: float = 1.0
-    """By how much to scale the cameras' positions."""
+    """By how much to scale the cameras' positions, and the box around the object."""
     alpha_color: Literal["white", "black"] | None = None
     """Colour to blend transparent images with; if not set, methods choose it and learn the images' alpha."""
 
@@ -72,7 +72,7 @@ class MultiBlenderDataParser(DataParser):
         poses[:, :, 3] *= config.scale_factor
         width, height = (torch.tensor(columns[name], dtype=torch.int64)[:, None] for name in ("width", "height"))
         focal = torch.tensor(columns["focal"], dtype=torch.float32)
-        half = _HALF_BOX
+        half = _HALF_BOX * config.scale_factor
         return DataparserOutputs(
             image_filenames=[config.data / name for name in columns["file_path"]],
             cameras=Cameras(

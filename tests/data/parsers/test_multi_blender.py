@@ -79,6 +79,15 @@ def test_cameras_are_those_of_the_file(folder):
     torch.testing.assert_close(areas[1:] / areas[:-1], torch.full((2,), 4.0), rtol=0.1, atol=0)
 
 
+def test_the_scale_factor_scales_the_box_too(folder):
+    plain, scaled = (
+        MultiBlenderDataParserConfig(data=folder, scale_factor=factor).setup().get_dataparser_outputs("train")
+        for factor in (1.0, 0.5)
+    )
+    torch.testing.assert_close(scaled.scene_box.aabb, 0.5 * plain.scene_box.aabb)
+    torch.testing.assert_close(scaled.cameras.camera_to_worlds[..., 3], 0.5 * plain.cameras.camera_to_worlds[..., 3])
+
+
 def test_each_scale_of_the_files_has_as_many_rays(folder):
     manager = manager_of(folder)
     assert manager.next_train(0)[1]["indices"][:, 0].unique().numel() > VIEWS
