@@ -201,8 +201,8 @@ def check_complete(stored: Collection[str], model: nn.Module) -> None:
             f"has: set `implementation` in the run's config.yml to {remedy}."
         )
     raise InputError(
-        f"The checkpoint lacks {len(missing)} parts of the model, the first of which is {quote(missing[0])}: it was "
-        "written with other settings or by another version, so use the config.yml that lies beside it."
+        f"The checkpoint lacks {len(missing)} parts of the model, the first of which is {quote(missing[0])}: it is of "
+        "another method, other settings or another version, so use the config.yml that lies beside it."
     )
 
 

@@ -32,7 +32,7 @@ from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.grids.growth import resolution_by_axis
 from s3im_methods.models.grids.memory import check_memory
 from s3im_methods.models.grids.seen import MOST_NODES, note_weights, spread_rays
-from s3im_methods.models.grids.stages import GRIDS, after_step, interval_of, set_coarse_rates, voxels_at
+from s3im_methods.models.grids.stages import GRIDS, after_step, interval_of, needs_cameras, set_rates, voxels_at
 from s3im_methods.rays.voxel_march import GridSpace, March, equal_edges, march, outward_edges, places
 
 
@@ -83,6 +83,8 @@ class DVGOModel(Model):
 
     def _make_field(self) -> DVGOField:
         config = self.config
+        if config.coarse_steps:
+            check_memory(voxels_at(config, 0), 4, "cpu", "coarse-resolution")
         box, space = self._box(), GridSpace()
         if config.space == "contraction":
             space = GridSpace(float(box.abs().max()), config.rim, config.contraction_norm)
@@ -98,6 +100,9 @@ class DVGOModel(Model):
             network_width=config.network_width,
             network_layers=config.network_layers,
             direction_octaves=config.direction_octaves,
+            images=self.num_train_data,
+            appearance_dim=config.appearance_embed_dim,
+            average_appearance=config.use_average_appearance_embedding,
         )
 
     def _box(self) -> Tensor:
@@ -111,10 +116,11 @@ class DVGOModel(Model):
         return middle + (box - middle) * self.config.box_scale
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
-        """``grids`` and ``fields``, the latter the colour network."""
+        """``grids`` and ``fields``, the latter the colour network and the images' vectors."""
+        table = self.field.embedding_appearance
         return {
             GRIDS: [self.field.density_grid.values, self.field.colour_grid.values],
-            "fields": list(self.field.network.parameters()),
+            "fields": [*self.field.network.parameters(), *(table.parameters() if table else ())],
         }
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -131,7 +137,8 @@ class DVGOModel(Model):
         ray, step = (weights.detach() > self.config.color_weight_threshold).nonzero(as_tuple=True)
         distances = nears[ray] + (how.edges[step] + jitter[ray, 0] * how.edges.diff()[step])[:, None]
         points = field.space(origins[ray] + distances * directions[ray])
-        colours = field.colours(points, directions, ray)
+        images = ray_bundle.camera_indices
+        colours = field.colours(points, directions, ray, None if images is None else images[:, 0])
         accumulation = weights.sum(dim=-1, keepdim=True)
         outputs: dict[str, Any] = {
             "rgb": self._composite(colours, weights[ray, step], ray, len(rays)),
@@ -244,12 +251,10 @@ class DVGOModel(Model):
             raise InputError("DVGO's grids grow, which several processes cannot do: give --machine.num-devices 1.")
         check_memory(self.config.resolution**3, 1 + self.config.features, self.device)
         optimizers, pipeline = training_callback_attributes.optimizers, training_callback_attributes.pipeline
-        if self.config.mask_by == "weight":
+        assert optimizers is not None
+        if needs_cameras(self.config):
             self._training_cameras = pipeline.datamanager.train_dataset.cameras  # type: ignore[union-attr]
-        if not self.field.is_fine:
-            views = self.config.coarse_view_counts
-            cameras = pipeline.datamanager.train_dataset.cameras if views else None  # type: ignore[union-attr]
-            set_coarse_rates(self.config, self.field, optimizers, cameras)  # type: ignore[arg-type]
+        set_rates(self.config, self.field, optimizers, self._training_cameras)
         return [
             *super().get_training_callbacks(training_callback_attributes),
             TrainingCallback(
@@ -261,7 +266,7 @@ class DVGOModel(Model):
 
     def after_step(self, optimizers: Any, step: int) -> None:
         """Switch stages and scale the grids, where the settings say so for this training step."""
-        after_step(self.config, self.field, optimizers, step, self.node_weights)
+        after_step(self.config, self.field, optimizers, step, self.node_weights, self._training_cameras)
 
     @torch.no_grad()
     def node_weights(self) -> Tensor:

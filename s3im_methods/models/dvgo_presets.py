@@ -18,6 +18,7 @@ _BOX: dict[str, Any] = {
     "rim": 0.2,
     "contraction_norm": "max",
     "near_plane": 0.0,
+    "near_reach": 0.0,
 }
 _CONTRACTION: dict[str, Any] = {
     "background_color": "random",
@@ -25,6 +26,7 @@ _CONTRACTION: dict[str, Any] = {
     "box_scale": 1.0,
     "rim": 0.2,
     "near_plane": 0.05,
+    "near_reach": 0.0,
     "coarse_steps": 0,
     "coarse_rate": 1.0,
     "coarse_view_counts": False,
@@ -126,6 +128,7 @@ PRESETS: Presets = {
         "entropy_mult": 0.0,
         "point_color_mult": 0.0,
         "distortion_mult": 0.1,
+        "near_reach": 1.0,
     },
 }
 
@@ -138,7 +141,9 @@ _WEIGHTS = (
     "opacity_loss_mult",
     "coarse_loss_factor",
 )
-_ABOVE_ZERO = ("box_scale", "rim", "step_ratio", "coarse_step_ratio", "coarse_rate")
+_ABOVE_ZERO = ("box_scale", "rim", "coarse_rate")
+# Below a hundredth of a voxel a ray has thousands of samples, above ten it steps over what the grid holds.
+_STEPS = 0.01, 10.0
 
 
 def with_preset(config: Any, facts: SceneFacts) -> Any:
@@ -151,7 +156,8 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    kind, preset = chosen_preset(config, PRESETS, "room" if facts.object_sphere is None else "object")
+    in_a_room = facts.object_sphere is None or facts.scene_kind == "room"
+    kind, preset = chosen_preset(config, PRESETS, "room" if in_a_room else "object")
     if facts.has_transparent_background:
         preset["background_color"] = "white"
     elif config.style == "ours" and kind == "object":
@@ -181,9 +187,20 @@ def rescaled_alpha_init(config: Any) -> float:
 def _check(config: Any) -> None:
     check_weights(config, _WEIGHTS)
     for name in _ABOVE_ZERO:
-        if not getattr(config, name) > 0:
+        if not 0 < getattr(config, name) < float("inf"):
             refuse(name, getattr(config, name), "give a number above 0")
-    for name in ("alpha_init", "coarse_alpha_init", "floor_alpha"):
+    for name in ("step_ratio", "coarse_step_ratio"):
+        if not _STEPS[0] <= getattr(config, name) <= _STEPS[1]:
+            refuse(name, getattr(config, name), f"give {_STEPS[0]:g} to {_STEPS[1]:g} voxels")
+    if not 0 <= config.near_plane < float("inf"):
+        refuse("near_plane", config.near_plane, "give a distance of 0 or more, in scene units")
+    for name in ("least_transmittance", "color_weight_threshold", "mask_refresh_threshold"):
+        if not 0 <= getattr(config, name) < 1:
+            refuse(name, getattr(config, name), "give a share of 0 or more, below 1")
+    for name, least in (("network_width", 1), ("network_layers", 1), ("direction_octaves", 0)):
+        if getattr(config, name) < least:
+            refuse(name, getattr(config, name), f"give {least} or more")
+    for name in ("alpha_init", "coarse_alpha_init", "floor_alpha", "mask_threshold"):
         if not 0 < getattr(config, name) < 1:
             refuse(name, getattr(config, name), "give an opacity between 0 and 1")
     for name in ("resolution", "coarse_resolution"):
@@ -191,6 +208,10 @@ def _check(config: Any) -> None:
             refuse(name, getattr(config, name), "give at least 4")
     if config.features < 3:
         refuse("features", config.features, "give at least 3, of which the first three are the colour")
+    if not 0 <= config.near_reach < float("inf"):
+        refuse("near_reach", config.near_reach, "give a distance, or 0 for full rate everywhere")
+    if config.appearance_embed_dim < 0:
+        refuse("appearance_embed_dim", config.appearance_embed_dim, "give 0 for none, or a length above 0")
     if config.coarse_steps < 0:
         refuse("coarse_steps", config.coarse_steps, "give 0 or more")
     if list(config.scaling_steps) != sorted(set(config.scaling_steps)) or min(config.scaling_steps, default=1) < 1:

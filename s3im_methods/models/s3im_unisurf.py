@@ -116,6 +116,10 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         self.sampler = IntervalSampler(config.num_samples, config.num_samples_before)
         self.schedule(0)
 
+    def schedule_ends(self) -> dict[str, int]:
+        """Those of S3IM, and of the interval."""
+        return {**super().schedule_ends(), "interval-steps": self.config.interval_steps or 0}
+
     def schedule(self, step: int) -> None:
         """Unlock levels, and shrink the interval."""
         super().schedule(step)

@@ -319,6 +319,18 @@ def test_distortion_of_uniform_weights_is_a_third():
         ({"tv_density": -1.0}, "tv-density is -1.0"),
         ({"coarse_steps": -1}, "coarse-steps is -1"),
         ({"resolution": 2}, "resolution is 2"),
+        ({"appearance_embed_dim": -1}, "appearance-embed-dim is -1"),
+        ({"step_ratio": 1e-6}, "step-ratio is 1e-06: give 0.01 to 10 voxels"),
+        ({"coarse_step_ratio": float("inf")}, "coarse-step-ratio is inf"),
+        ({"box_scale": float("inf")}, "box-scale is inf"),
+        ({"near_plane": float("nan")}, "near-plane is nan: give a distance of 0 or more"),
+        ({"mask_threshold": 2.0}, "mask-threshold is 2.0: give an opacity between 0 and 1"),
+        ({"mask_refresh_threshold": float("nan")}, "mask-refresh-threshold is nan"),
+        ({"least_transmittance": 2.0}, "least-transmittance is 2.0: give a share of 0 or more, below 1"),
+        ({"color_weight_threshold": 1.0}, "color-weight-threshold is 1.0"),
+        ({"network_width": 0}, "network-width is 0: give 1 or more"),
+        ({"network_layers": 0}, "network-layers is 0"),
+        ({"direction_octaves": -1}, "direction-octaves is -1: give 0 or more"),
     ],
 )
 def test_bad_settings_get_a_sentence(settings, words):
@@ -336,6 +348,22 @@ def test_cut_out_objects_get_the_box_that_cameras_look_at_and_others_the_parsers
     torch.testing.assert_close(build(box_scale=1.5).field.aabb.data, torch.tensor([[-1.5] * 3, [1.5] * 3]))
     room = build(scene_kind="auto", scaling_steps=(3,))
     assert room.config.scene_kind == "room" and room.field.space.scale == room.config.box_scale
+
+
+def test_a_room_whose_files_name_a_unit_sphere_is_a_room():
+    sphere = SceneSphere((0.0, 0.0, 0.0), 1.0, "object")
+    for kind, expected in (("room", "room"), ("object", "object"), (None, "object")):
+        facts = SceneFacts(object_sphere=sphere, scene_kind=kind)
+        assert with_preset(S3IMDVGOModelConfig(), facts).scene_kind == expected
+
+
+def test_a_coarse_stage_that_does_not_fit_is_refused_by_its_own_flag():
+    with pytest.raises(
+        InputError, match=r"5000\^3 voxels need .* give --pipeline\.model\.coarse-resolution \d+ or less"
+    ):
+        S3IMDVGOModelConfig(scene_kind="object", coarse_resolution=5000).setup(
+            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=2
+        )
 
 
 def test_a_room_is_told_that_others_do_better():
@@ -362,9 +390,9 @@ def test_the_originals_shift_falls_at_each_scaling(style, fall):
 def test_the_first_runs_go_on_as_they_began():
     """Their config.yml has not all settings, and objects from YAML see what the class holds."""
     first: Any = object.__new__(S3IMDVGOModelConfig)
-    assert (first.mask_by, first.scaling_shift, first.depth.kind) == ("alpha", 0.0, "none")
+    assert (first.mask_by, first.scaling_shift, first.near_reach, first.depth.kind) == ("alpha", 0.0, 0.0, "none")
     now = S3IMDVGOModelConfig()
-    assert (now.mask_by, now.scaling_shift, now.depth.kind) == (None, None, "auto")
+    assert (now.mask_by, now.scaling_shift, now.near_reach, now.depth.kind) == (None, None, None, "auto")
 
 
 def with_depth(step: int) -> tuple[RayBundle, dict]:
@@ -412,6 +440,37 @@ def test_the_depth_loss_moves_the_surface_to_where_it_was_measured():
     assert errors[1] < 0.5 * errors[0]
 
 
+def test_each_training_image_has_a_colour_of_its_own_and_held_out_views_the_mean():
+    """Two images of one grey ball, one of them darker."""
+    model = build(s3im=WITHOUT, coarse_steps=2, scaling_steps=(), appearance_embed_dim=4)
+    run = Run(model)
+
+    def photos(step: int) -> tuple[RayBundle, dict]:
+        bundle, known = batch(step)
+        bundle.camera_indices = (torch.arange(len(bundle)) % 2)[:, None]
+        return bundle, {"image": known["image"] - 0.2 * bundle.camera_indices}
+
+    for step in range(60):
+        rays, targets = photos(step)
+        run.optimizers.zero_grad_all()
+        functools.reduce(torch.add, model.get_loss_dict(model(rays), targets).values()).backward()
+        run.optimizers.optimizer_step_all()
+        model.after_step(run.optimizers, step)
+    place, direction, ray = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([0])
+    of_images = [model.field.colours(place, direction, ray, torch.tensor([image])).mean() for image in (0, 1)]
+    assert of_images[0] > of_images[1] + 0.1
+    model.eval()
+    held_out = model.field.colours(place, direction, ray).mean()
+    assert of_images[1] < held_out < of_images[0]
+    model.field.use_average_appearance_embedding = False
+    assert model.field.colours(place, direction, ray).mean() != held_out
+
+
+def test_without_appearance_nothing_of_it_is_in_the_checkpoint():
+    assert not any("embedding" in name for name in build().state_dict())
+    assert any("embedding" in name for name in build(appearance_embed_dim=2).state_dict())
+
+
 @pytest.mark.parametrize(("kind", "count"), [("object", 5000), ("room", 0)])
 def test_style_original_has_the_coarse_stage_of_its_code_and_s3im_behind_it(kind, count):
     config = S3IMDVGOModelConfig(style="original", scene_kind=kind)
@@ -434,3 +493,6 @@ def test_grids_that_do_not_fit_are_refused_with_a_resolution_that_does():
     with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB.*--pipeline.model.resolution \d+ or less"):
         check_memory(20000**3, 13, "cpu")
     check_memory(8**3, 13, "cpu")
+    # Before the model is built, and before what a resolution means for other settings.
+    with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB for their values alone"):
+        build(resolution=20000, coarse_steps=0)

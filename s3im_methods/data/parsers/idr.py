@@ -28,7 +28,7 @@ from PIL import Image
 from s3im_methods.data.parsers.idr_files import IDRFiles, camera_numbers
 from s3im_methods.data.parsers.projection_matrix import Camera, decompose_projection
 from s3im_methods.data.scene_facts import add_facts
-from s3im_methods.data.scene_sphere import SceneSphere
+from s3im_methods.data.scene_sphere import SceneSphere, fit_scene_sphere
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -92,7 +92,7 @@ class IDRDataParser(DataParser):
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
         lines: list[str] = []
         files = IDRFiles.of(self.config.data, lines)
-        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images)
+        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images, lines)
         if self.config.eval_interval < 0 or self.config.eval_interval == 1:
             raise InputError(f"--eval-interval is {self.config.eval_interval}: give 2 or more, or 0 to hold out none.")
         held_out = np.arange(len(cameras)) % (self.config.eval_interval or len(cameras) + 1) == 0
@@ -120,22 +120,25 @@ class IDRDataParser(DataParser):
         transform = torch.from_numpy(np.column_stack([rotation, -rotation @ scale_mat[:3, 3]]))
 
         metadata = _priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float(), lines)
-        add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"))
         self.lines = tuple(lines)
-        ks = torch.from_numpy(intrinsics[chosen]).float()
+        ks = torch.from_numpy(intrinsics).float()
+        found = Cameras(
+            camera_to_worlds=poses,
+            fx=ks[:, 0, 0],
+            fy=ks[:, 1, 1],
+            # These codes give the top left pixel's centre the coordinates (0, 0), nerfstudio (0.5, 0.5).
+            cx=ks[:, 0, 2] + 0.5,
+            cy=ks[:, 1, 2] + 0.5,
+            width=size[0],
+            height=size[1],
+            camera_type=CameraType.PERSPECTIVE,
+        )
+        # Rooms have a unit sphere too.
+        kind = fit_scene_sphere(found).kind
+        add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"), scene_kind=kind)
         return DataparserOutputs(
             image_filenames=[files.images[k] for k in chosen],
-            cameras=Cameras(
-                camera_to_worlds=poses[chosen],
-                fx=ks[:, 0, 0],
-                fy=ks[:, 1, 1],
-                # These codes give the top left pixel's centre the coordinates (0, 0), nerfstudio (0.5, 0.5).
-                cx=ks[:, 0, 2] + 0.5,
-                cy=ks[:, 1, 2] + 0.5,
-                width=size[0],
-                height=size[1],
-                camera_type=CameraType.PERSPECTIVE,
-            ),
+            cameras=found[torch.from_numpy(chosen)],
             scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])),
             mask_filenames=[files.masks[k] for k in chosen] if files.masks else None,
             dataparser_transform=transform.float(),
@@ -155,7 +158,7 @@ def _camera_file(config: IDRDataParserConfig) -> Path:
     return found
 
 
-def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray[np.float64]]:
+def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[list[Camera], NDArray[np.float64]]:
     """Each image's camera in the unit sphere's frame, and the matrix from there to the world."""
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -166,9 +169,15 @@ def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray
         raise InputError(f"{quote(path)} is not a complete archive of arrays: copy it again.") from error
     numbers = sorted(int(name.rsplit("_", 1)[1]) for name in arrays if name.startswith("world"))
     cameras = []
-    first_scale = arrays.get(f"scale_mat_{numbers[0]}", np.eye(4)) if numbers else np.eye(4)
+    first_scale = next((arrays[name] for k in numbers if (name := f"scale_mat_{k}") in arrays), None)
+    if first_scale is None:
+        first_scale = np.eye(4)
+        lines.append(
+            f"{quote(path)} holds no scale_mat_0: surfaces are looked for in the sphere of radius 1 around the world's "
+            "origin."
+        )
     for number in camera_numbers(images, numbers, path):
-        world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", np.eye(4))
+        world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", first_scale)
         if world.shape not in ((3, 4), (4, 4)) or scale.shape != (4, 4):
             raise InputError(
                 f"world_mat_{number} or scale_mat_{number} in {quote(path)} is not a 4 x 4 matrix: correct it."
@@ -222,14 +231,14 @@ def _of_the_images(
     if not is_square and abs(principal[0] * height / (principal[1] * width) - 1) > _OFF_CENTRE:
         return intrinsics
     found = intrinsics.copy()
+    # Pixels' corners, not their middles, lie where they did.
+    found[:, :2, 2] += 0.5
     if is_square:
         found[:, :2, 2] -= (whole - whole.min()) / 2
         found[:, :2] *= width / whole.min()
     else:
-        # Pixels' corners, not their middles, lie where they did.
-        found[:, :2, 2] += 0.5
         found[:, :2] *= (np.array(size) / whole)[:, None]
-        found[:, :2, 2] -= 0.5
+    found[:, :2, 2] -= 0.5
     lines.append(
         f"The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, judged by their principal point"
         f"{'' if is_common else ', and that is not a common size'}. These show "

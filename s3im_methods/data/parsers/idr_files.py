@@ -69,6 +69,7 @@ class IDRFiles:
                 )
             other = next((k for k, path in enumerate(paths) if _number(path) != _number(images[k])), None)
             if other is not None:
+                _refuse_gaps(images, paths, name)
                 lines.append(
                     f"Images and {name} are numbered differently, and are matched by their order: "
                     f"{quote(images[other].name)} goes with {quote(paths[other].name)}."
@@ -77,6 +78,19 @@ class IDRFiles:
             lines.append("The masks are white everywhere, so they say nothing of a foreground and are left out.")
             extras["masks"] = []
         return cls(images, **extras)
+
+
+def _refuse_gaps(images: list[Path], files: list[Path], noun: str) -> None:
+    """Refuse files that do not only count from another number than the images."""
+    ours, theirs = [_number(image) for image in images], [_number(file) for file in files]
+    if None in ours or None in theirs or len(set(ours)) < len(ours) or len(set(theirs)) < len(theirs):
+        return
+    if len({b - a for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None}) > 1:
+        lonely = next(image for image, number in zip(images, ours, strict=True) if number not in theirs)
+        raise InputError(
+            f"None of the {noun} in {quote(files[0].parent)} has the number of the image {quote(lonely.name)}, so that "
+            f"it is not clear whose they are: give each of the {noun} its image's number, or remove them."
+        )
 
 
 def _listed(folder: Path, places: tuple[str, ...], mark: str, endings: tuple[str, ...]) -> list[Path]:
@@ -118,6 +132,8 @@ def camera_numbers(images: list[Path], numbers: list[int], path: Path) -> list[i
     Raises:
         InputError: If neither says which.
     """
+    if not numbers:
+        raise InputError(f"{quote(path)} holds no world_mat_0: give the file of the cameras as --cameras-file.")
     if len(images) == len(numbers):
         return numbers
     named = [-1 if (number := _number(image)) is None else number for image in images]

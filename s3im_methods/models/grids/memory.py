@@ -21,25 +21,42 @@ def grid_bytes(nodes: float, width: int, dense_gradient: bool = False) -> float:
     return nodes * (4 * width * (_TENSORS + dense_gradient) + _SLOTS)
 
 
-def check_memory(nodes: float, width: int, device: torch.device | str) -> None:
-    """Refuse grids that do not fit.
+def check_memory(nodes: float, width: int, device: torch.device | str, flag: str = "resolution") -> None:
+    """Refuse grids that cannot be trained for lack of memory.
 
     Args:
         nodes: At the end of training.
         width: Numbers of a node.
         device: Where they are trained.
+        flag: Name of the setting that says how many nodes there are.
 
     Raises:
         InputError: If they need more than is free.
     """
     on_cpu = torch.device(device).type == "cpu"
-    needed = grid_bytes(nodes, width, dense_gradient=not on_cpu)
     free = _free_on_cpu() if on_cpu else torch.cuda.mem_get_info(device)[0]
+    _refuse_more(grid_bytes(nodes, width, dense_gradient=not on_cpu), free, nodes, "in training", flag)
+
+
+def check_memory_of_values(nodes: float, width: int) -> None:
+    """Refuse grids whose values alone do not fit into the CPU's memory, through which each checkpoint goes.
+
+    Args:
+        nodes: At the end of training.
+        width: Numbers of a node.
+
+    Raises:
+        InputError: If they need more than is free.
+    """
+    _refuse_more(4.0 * nodes * width, _free_on_cpu(), nodes, "for their values alone")
+
+
+def _refuse_more(needed: float, free: float, nodes: float, what_for: str, flag: str = "resolution") -> None:
     if needed > free:
         side = int((nodes * free / needed) ** (1 / 3))
         raise InputError(
-            f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB in training and {free / 1e9:.1f} GB "
-            f"are free: give --pipeline.model.resolution {side} or less."
+            f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB {what_for} and {free / 1e9:.1f} GB "
+            f"are free: give --pipeline.model.{flag} {side} or less."
         )
 
 

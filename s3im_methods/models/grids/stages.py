@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from s3im_methods.encodings.resampling import Window
+from s3im_methods.engine.allocator import hand_back_freed_memory
 from s3im_methods.fields.dvgo_field import DVGOField
 from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
 from s3im_methods.models.grids.occupied import node_window
 
 GRIDS = "grids"
+_LEAST_RATE = 0.02
+"""Nodes at a camera keep this factor, because a thing may stand there."""
 
 
 def is_coarse(config: Any, step: int) -> bool:
@@ -48,7 +51,12 @@ def interval_of(config: Any, field: DVGOField) -> float:
 
 
 def after_step(
-    config: Any, field: DVGOField, optimizers: Optimizers, step: int, node_weights: Callable[[], Tensor]
+    config: Any,
+    field: DVGOField,
+    optimizers: Optimizers,
+    step: int,
+    node_weights: Callable[[], Tensor],
+    cameras: Any = None,
 ) -> bool:
     """Make the field and its optimisers ready for the step after ``step``.
 
@@ -58,6 +66,7 @@ def after_step(
         optimizers: The run's.
         step: The step that was trained last.
         node_weights: Finds the most that each node weighs in a pixel, ``[X, Y, Z]``; asked for mask-by weight only.
+        cameras: Of the training views; None where :func:`needs_cameras` says so.
 
     Returns:
         Whether anything changed.
@@ -69,6 +78,9 @@ def after_step(
         _scale(config, field, optimizers, following, node_weights)
     else:
         return False
+    set_rates(config, field, optimizers, cameras)
+    # The holes that smaller grids leave are too small for the next ones.
+    hand_back_freed_memory()
     return True
 
 
@@ -153,22 +165,54 @@ def _take(field: DVGOField, optimizers: Optimizers) -> None:
     optimizers.parameters[GRIDS] = [field.density_grid.values, field.colour_grid.values]
 
 
-def set_coarse_rates(config: Any, field: DVGOField, optimizers: Optimizers, cameras: Any) -> None:
-    """Give each node its learning rate of the coarse stage.
+def needs_cameras(config: Any) -> bool:
+    """Whether masks or learning rates depend on where the training cameras are."""
+    counts_views = config.coarse_steps > 0 and config.coarse_view_counts
+    return config.mask_by == "weight" or config.near_reach > 0 or counts_views
+
+
+def set_rates(config: Any, field: DVGOField, optimizers: Optimizers, cameras: Any) -> None:
+    """Give each node its learning rate of this stage and resolution.
 
     Args:
         config: The settings.
-        field: In its coarse stage.
+        field: Whose grids they are.
         optimizers: The run's, whose ``grids`` are a :class:`~s3im_methods.engine.voxel_adam.VoxelAdam`'s.
-        cameras: Of the training views; None where nobody needs them.
+        cameras: Of the training views; None where :func:`needs_cameras` says so.
     """
+    if field.is_fine and not config.near_reach:
+        return
     nodes = field.space.inverse(torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1))
-    rates = torch.full_like(nodes[..., :1], config.coarse_rate)
-    if config.coarse_view_counts:
-        counts = view_counts(nodes.reshape(-1, 3), cameras)
-        rates *= (counts / counts.max().clamp(min=1)).view_as(rates)
-    for grid in _grids(field):
-        optimizers.optimizers[GRIDS].set_rates(grid.values, rates)  # type: ignore[attr-defined]
+    rates = torch.ones_like(nodes[..., :1])
+    if not field.is_fine:
+        rates *= config.coarse_rate
+        if config.coarse_view_counts:
+            counts = view_counts(nodes.reshape(-1, 3), cameras)
+            rates *= (counts / counts.max().clamp(min=1)).view_as(rates)
+        optimizers.optimizers[GRIDS].set_rates(field.colour_grid.values, rates)  # type: ignore[attr-defined]
+    if config.near_reach:
+        rates = rates * near_rates(nodes, cameras.camera_to_worlds[:, :, 3], config.near_reach)
+    optimizers.optimizers[GRIDS].set_rates(field.density_grid.values, rates)  # type: ignore[attr-defined]
+
+
+def near_rates(nodes: Tensor, origins: Tensor, reach: float) -> Tensor:
+    """Factors of the learning rates of densities, which fall towards the cameras, ``[X, Y, Z, 1]``.
+
+    Adam moves each node that a step touches by as much, and rays touch the few nodes before a camera in every step. So
+    fog there would explain a view before the wall behind it can (Philip and Deschaintre, EGSR 2023, scale gradients for
+    this; Adam takes no notice of their scale).
+
+    Args:
+        nodes: Scene points, ``[X, Y, Z, 3]``.
+        origins: Of the cameras, ``[n, 3]``.
+        reach: Distance from the nearest camera from which on the factor is 1.
+
+    Example:
+        >>> near_rates(torch.tensor([[[[0.5, 0.0, 0.0], [9.0, 0.0, 0.0]]]]), torch.zeros(1, 3), 2.0).flatten()
+        tensor([0.2500, 1.0000])
+    """
+    slabs = [torch.cdist(slab.view(-1, 3), origins.to(slab)).amin(dim=1).view(slab.shape[:-1]) for slab in nodes]
+    return (torch.stack(slabs) / reach).clamp(_LEAST_RATE, 1)[..., None]
 
 
 def view_counts(nodes: Tensor, cameras: Any) -> Tensor:

@@ -245,7 +245,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             "accumulation": accumulation,
             "depth": self.renderer_median_depth(weights=weights, ray_samples=samples),
             "expected_depth": self.renderer_depth(weights=weights, ray_samples=samples),
-            "normals": (functional.normalize(normal, dim=-1) * accumulation + 1) / 2,
+            # Weights may sum up to a little more than 1, and ns-export accepts nothing above.
+            "normals": ((functional.normalize(normal, dim=-1) * accumulation + 1) / 2).clamp(0, 1),
             "directions_norm": ray_bundle.metadata["directions_norm"],
         }
         # A crop shows its own colour behind the box.

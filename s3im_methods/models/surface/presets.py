@@ -152,5 +152,13 @@ def _check(config: Any) -> None:
     if config.far_plane is not None and config.far_plane <= config.near_plane:
         refuse("far_plane", config.far_plane, f"give a distance beyond the near-plane of {config.near_plane}")
     sdf_field = config.sdf_field
+    if not math.isfinite(sdf_field.beta_init):
+        refuse("sdf_field.beta_init", sdf_field.beta_init, "give a finite number")
+    if not 0 < sdf_field.bias < math.inf:
+        refuse("sdf_field.bias", sdf_field.bias, "give a radius above 0, at which the surface begins")
+    if not 0 <= sdf_field.band < math.inf:
+        refuse("sdf_field.band", sdf_field.band, "give a width, or 0 to evaluate all samples")
+    if sdf_field.unlock_every < 0:
+        refuse("sdf_field.unlock_every", sdf_field.unlock_every, "give a number of steps, or 0 for all levels at once")
     if sdf_field.unlock_every and not 1 <= sdf_field.first_levels <= sdf_field.num_levels:
         refuse("sdf_field.first_levels", sdf_field.first_levels, f"give 1 to {sdf_field.num_levels} levels")

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.parsers.idr import IDRDataParserConfig
+from s3im_methods.data.parsers.projection_matrix import decompose_projection
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.surface_dataset import SurfaceDataset
 from s3im_methods.errors import InputError
@@ -109,8 +110,8 @@ def test_the_middle_square_of_larger_images_is_found(tmp_path, whole, side):
     assert f"images of {whole[0]} x {whole[1]} pixels" in said(tmp_path)
     offset = (max(whole) - min(whole)) / 2
     assert outputs.cameras.fx[0].item() == pytest.approx(scale * expected[0, 0], rel=1e-5)
-    assert outputs.cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] - offset) + 0.5, rel=1e-5)
-    assert outputs.cameras.cy[0].item() == pytest.approx(scale * expected[1, 2] + 0.5, rel=1e-5)
+    assert outputs.cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] + 0.5 - offset), rel=1e-5)
+    assert outputs.cameras.cy[0].item() == pytest.approx(scale * (expected[1, 2] + 0.5), rel=1e-5)
 
 
 def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path):
@@ -182,7 +183,9 @@ def test_fewer_images_than_cameras_are_told_apart_by_their_numbers(tmp_path):
 
 def broken(folder: Path, fault: str) -> None:
     arrays = write(folder)
-    if fault == "no cameras":
+    if fault == "no matrices":
+        np.savez(folder / "cameras_sphere.npz", intrinsics=np.eye(3))
+    elif fault == "no cameras":
         (folder / "cameras_sphere.npz").unlink()
     elif fault == "cut off":
         (folder / "cameras_sphere.npz").write_bytes((folder / "cameras_sphere.npz").read_bytes()[:99])
@@ -208,6 +211,7 @@ def broken(folder: Path, fault: str) -> None:
     ("fault", "words"),
     [
         ("no cameras", "holds no cameras_sphere.npz or"),
+        ("no matrices", "holds no world_mat_0"),
         ("cut off", "is not a complete archive"),
         ("no images", "holds no images in image/"),
         ("a mask is missing", "6 images but 5 masks"),
@@ -273,3 +277,48 @@ def test_masks_that_are_white_everywhere_are_left_out(tmp_path):
         np.save(tmp_path / "mask" / f"{k:03d}.npy", np.ones((12, 16), np.uint8))
     assert parse(tmp_path).mask_filenames is None
     assert "The masks are white everywhere" in said(tmp_path)
+
+
+def test_what_the_cameras_look_at_is_known(tmp_path):
+    write(tmp_path)
+    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "object"
+    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
+    for k in range(COUNT):
+        # Turned about, where they stand.
+        camera = decompose_projection((arrays[f"world_mat_{k}"] @ SCALE_MAT)[:3])
+        turned = np.diag([-1.0, 1, -1]) @ camera.rotation
+        arrays[f"world_mat_{k}"][:3] = (
+            camera.intrinsics @ np.column_stack([turned, -turned @ camera.center]) @ np.linalg.inv(SCALE_MAT)
+        )
+    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
+    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "room"
+
+
+@pytest.mark.parametrize("side", [32, 100, 384])
+def test_the_middle_of_a_shrunk_image_is_that_of_the_whole_one(tmp_path, side):
+    write(tmp_path, (side, side))
+    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
+    # Of images of 1296 x 968 pixels, in whose middle the principal point lies, half a pixel less in these coordinates.
+    whole = np.array([[900.0, 0, 647.5], [0, 900, 483.5], [0, 0, 1]])
+    for k in range(COUNT):
+        arrays[f"world_mat_{k}"][:3] = whole @ np.linalg.inv(intrinsics((side, side))) @ arrays[f"world_mat_{k}"][:3]
+    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
+    outputs = parse(tmp_path)
+    np.testing.assert_allclose(outputs.cameras.cx.numpy(), side / 2, rtol=1e-5)
+    np.testing.assert_allclose(outputs.cameras.cy.numpy(), side / 2, rtol=1e-5)
+
+
+def test_a_mask_of_another_number_is_refused(tmp_path):
+    write(tmp_path)
+    (tmp_path / "mask" / "002.png").rename(tmp_path / "mask" / "009.png")
+    with pytest.raises(InputError, match=r"None of the masks in .* has the number of the image '002.png'"):
+        parse(tmp_path)
+
+
+def test_without_scale_mat_the_sphere_is_the_worlds_and_a_line_says_so(tmp_path):
+    arrays = write(tmp_path)
+    np.savez(tmp_path / "cameras_sphere.npz", **{name: arrays[name] for name in arrays if "world" in name})
+    assert "holds no scale_mat_0: surfaces are looked for in the sphere of radius 1" in said(tmp_path)
+    kept = {name: value for name, value in arrays.items() if "world" in name or name == "scale_mat_0"}
+    np.savez(tmp_path / "cameras_sphere.npz", **kept)
+    assert said(tmp_path) == ""

@@ -147,3 +147,15 @@ def test_a_ray_has_few_evaluations_and_one_colour():
     model.field.geometry = lambda points: counts.update(full=counts["full"] + len(points)) or geometry(points)
     model(bundle)
     assert counts["full"] <= 2000 and counts["sdf"] < 12 * 2000
+
+
+def test_normals_are_colours_even_where_weights_sum_up_to_more_than_1(monkeypatch):
+    model = build(render="volume").eval()
+    own = model.renderer_accumulation.forward
+    monkeypatch.setattr(model.renderer_accumulation, "forward", lambda weights: own(weights=weights) * 0 + 1.001)
+    bundle = rays()
+    with torch.no_grad():
+        normals = model(bundle)["normals"]
+    # ns-export poisson and pointcloud accept no others.
+    assert normals.min() >= 0
+    assert normals.max() <= 1
