@@ -1,5 +1,6 @@
 """What training would make of a scene: its views, cameras, masks and depth, what the method decides, and a verdict."""
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,10 +18,14 @@ from s3im_methods.checkup.picture import SAMPLES, Sample, draw_scene
 from s3im_methods.checkup.placement import Placement
 from s3im_methods.data.advice import Advice, advise, depth_advice
 from s3im_methods.data.checks.files import Picture, read_picture
+from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.read_scene import ReadScene, read_scene
+from s3im_methods.data.scene_facts import SceneFacts, add_facts
+from s3im_methods.data.scene_sphere import look_away
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
+from s3im_methods.data.views_at_scale import views_at_scales
 from s3im_methods.engine.pipeline import check_batch, warnings_of
 from s3im_methods.exporters.mesh.world_frame import world_frame
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
@@ -77,15 +82,19 @@ def report_scene(config: TrainerConfig) -> SceneReport:
         read.depth.check(getattr(pipeline.model, "far_plane", None))
     if isinstance(manager.pixel_sampler, PatchAwarePixelSamplerConfig):
         sampler = manager.pixel_sampler.setup(num_rays_per_batch=manager.train_num_rays_per_batch)
-        for dataset in (read.train, read.evaluation):
-            sampler.check(replace(dataset._dataparser_outputs, mask_filenames=dataset.mask_filenames), factor)
+        of_training = getattr(manager, "scales", (1,))
+        of_evaluation = getattr(manager, "eval_scales", None) or of_training
+        for dataset, scales in ((read.train, of_training), (read.evaluation, of_evaluation)):
+            outputs = replace(dataset._dataparser_outputs, mask_filenames=dataset.mask_filenames)
+            for part in views_at_scales(dataset, scales):
+                sampler.check(outputs, factor / part.factor)
     # Masks leave pixels out of a radiance field's training, and cut an object out of a surface's.
     facts = replace(read.facts, has_foreground_mask=read.facts.has_foreground_mask or read.masks is not None)
     advice = advise(read.splits["train"], facts)
     warnings = [*read.warnings, *depth_advice(read.splits["train"], pipeline.model)]
     rows = dict(_scene_rows(read))
     if ours:
-        model = _built(pipeline, read)
+        model = _built(pipeline, read, read.train.metadata if surface else _without_spheres(read))
         warnings += warnings_of(model, read.train)
         memory = estimate_memory(
             read.train.cameras,
@@ -100,13 +109,27 @@ def report_scene(config: TrainerConfig) -> SceneReport:
     return SceneReport(rows, tuple(warnings), advice, read, _placement(read))
 
 
-def _built(pipeline: Any, read: ReadScene) -> Any:
+def _without_spheres(read: ReadScene) -> dict[str, Any]:
+    """The training views' metadata, as they are for methods that are not told what the cameras suggest."""
+    plain, parsed = copy.copy(read.train), SceneFacts.of(read.splits["train"].metadata)
+    plain.metadata = dict(read.train.metadata)
+    add_facts(
+        plain.metadata,
+        scene_kind=parsed.scene_kind,
+        object_sphere=parsed.object_sphere,
+        room_sphere=parsed.room_sphere,
+    )
+    add_cut_out_facts(plain)
+    return plain.metadata
+
+
+def _built(pipeline: Any, read: ReadScene, metadata: dict[str, Any]) -> Any:
     pipeline.model._target.adapt_to_data(pipeline.model, pipeline.datamanager.dataparser)
     train = read.train
     return pipeline.model.setup(
         scene_box=train.scene_box,
         num_train_data=len(train),
-        metadata=train.metadata,
+        metadata=metadata,
         device="cpu",
         grad_scaler=None,
         seed_points=None,
@@ -154,6 +177,8 @@ def _places(read: ReadScene) -> str:
     places = max(0, 2 - math.floor(math.log10(sides.max()))) if sides.max() > 0 else 3
     middle = ", ".join(f"{round(value, places) + 0.0:.{places}f}" for value in origins.mean(0))
     kind = "all round one object" if read.facts.scene_kind == "object" else "in a room or along a path"
+    if look_away(read.train.cameras):
+        kind += ", looking away from one place, as from the middle of a room; around an object the axes are OpenCV's"
     return f"within {extent} units of the data around ({middle}), {kind}"
 
 

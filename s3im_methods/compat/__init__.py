@@ -4,6 +4,7 @@
 |--------------------|---------------------------------------------------------------------------|------------|
 | `checkpoints`      | torch >= 2.6 refuses nerfstudio's checkpoints (numpy scalars in them)     | issue 3683 |
 | `lpips`            | building any model downloads AlexNet, so that training dies offline       | issue 2415 |
+| `ssim`             | SSIM of images below 6 pixels a side ends in torch's error                | none filed |
 | `marching_cubes`   | ns-export marching-cubes needs CUDA, and its mesh has gaps                | issue 2721 |
 | `tsdf`             | ns-export tsdf builds what a camera sees a second time behind it          | issue 2067 |
 | `tsdf_walls`       | ns-export tsdf builds walls where the space that cameras have seen ends   | none filed |

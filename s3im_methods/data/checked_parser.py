@@ -66,6 +66,7 @@ class CheckedParser:
         if isinstance(self.parser, Blender | DNeRF):
             path = source / f"transforms_{split}.json"
             lines += unread_lens(read_transforms(path), outputs.cameras, path)
+            lines += _box_left_behind(self.parser.config.scale_factor)
         for line in (*getattr(self.parser, "lines", ()), *lines):
             # The same is found in every split, and in some of them in other numbers.
             kind = _COUNTS.sub("", line.split(":")[0])
@@ -160,6 +161,16 @@ def _explained(config: DataParserConfig, call: Callable[[], Any]) -> Any:
         raise
     except Exception as error:
         raise explain(error, config) from error
+
+
+def _box_left_behind(scale_factor: float) -> list[str]:
+    """These parsers scale where the cameras stand, and leave the box in which the object lies."""
+    if scale_factor == 1:
+        return []
+    return [
+        f"--scale-factor {scale_factor:g} moves the cameras and leaves the scene's box as it is: a method that learns "
+        f"in that box, as s3im-tensorf and s3im-dvgo do, needs --pipeline.model.box-scale {scale_factor:g} too."
+    ]
 
 
 def _is_downscaled(parser: DataParser) -> bool:

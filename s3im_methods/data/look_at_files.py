@@ -1,6 +1,7 @@
 """What the files of a scene say that a user may not know, for where training begins."""
 
 from s3im_methods.data.checks.orientation import orientation_warnings
+from s3im_methods.data.cut_out import backward_warning, opacity_warnings
 from s3im_methods.data.mask_survey import survey_masks
 from s3im_methods.data.scene_images import SceneImages
 
@@ -8,7 +9,7 @@ from s3im_methods.data.scene_images import SceneImages
 def look_at_files(
     train: SceneImages, evaluation: SceneImages, ignores_masks: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Look at the images' resolution and EXIF data, and at the masks.
+    """Look at the images' resolution, transparency and EXIF data, and at the masks.
 
     Args:
         train: The training views.
@@ -19,15 +20,18 @@ def look_at_files(
         Lines that inform, and lines that warn.
 
     Raises:
-        InputError: If the masks leave no pixel to learn from.
+        InputError: If masks or transparency leave no pixel to learn from.
     """
     masks = [path for dataset in (train, evaluation) for path in dataset.listed_masks]
     info, warnings = [], train.colour_warnings(ignores_masks)
+    warnings += opacity_warnings(train, evaluation)
+    warnings += backward_warning(train, bool(train.listed_masks) and train.mask_role == "foreground")
     if masks and not (ignores_masks and train.paint is None and train.mask_role != "foreground"):
         survey = survey_masks(masks)
         survey.check(train.listed_masks)
         info.append(survey.line(train.mask_role))
         warnings += survey.warnings()
+        warnings += survey.exchanged() if train.mask_role == "foreground" else []
     if train.scale_factor > 1:
         warnings.append(
             f"--pipeline.datamanager.camera-res-scale-factor {train.scale_factor:g} enlarges the images, which takes "

@@ -8,6 +8,9 @@ from s3im_methods.data.masks import SMALL_SHARE, MaskFacts, load_mask
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
+# Of a border's pixels, and of all masks: few objects fill the frame in almost every view.
+_FRAMED = 0.9
+
 
 @dataclass(frozen=True)
 class MaskSurvey:
@@ -80,6 +83,18 @@ class MaskSurvey:
             "opaque pixels count as white, whatever their colour",
         )
         return found
+
+    def exchanged(self) -> list[str]:
+        """A sentence where what should be the foreground looks like the background."""
+        drawn = {path: of for path, of in self.facts.items() if 0.0 < of.share < 1.0}
+        framed = [path for path, of in drawn.items() if of.border >= _FRAMED]
+        if len(framed) < _FRAMED * len(drawn):
+            return []
+        return self._warning(
+            framed,
+            "white along the border and black inside",
+            "white counts as the foreground, so exchange black and white if these are masks of the background",
+        )
 
     def _warning(self, bad: list[Path], what: str, rest: str) -> list[str]:
         if not bad:

@@ -29,6 +29,7 @@ class MaskFacts:
     Args:
         share: Share of the pixels that are on, 0 to 1.
         brightest: The brightest pixel, 0 for black and 1 for white; the most opaque where opacity carries the shape.
+        border: Share of the pixels along the border that are on, 0 to 1.
         grey: Share of the pixels that are neither nearly black nor nearly white, 0 to 1.
         by: What the shape was read from: brightness, opacity, or the numbers of a file that holds only 0 and 1 (or 0
             and 255 in a file of more than 8 bits), all of which a viewer shows as black.
@@ -36,6 +37,7 @@ class MaskFacts:
 
     share: float
     brightest: float
+    border: float
     grey: float
     by: Literal["brightness", "opacity", "numbers"]
 
@@ -92,7 +94,8 @@ def load_mask(path: Path) -> tuple[NDArray[np.bool_], MaskFacts]:
     elif lossless and (number := _only_number(bright, more_bits)):
         bright, by = bright / number, "numbers"
     mask = bright >= _HALF
-    return mask, MaskFacts(float(mask.mean()), float(bright.max()), _grey(bright), by)
+    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    return mask, MaskFacts(float(mask.mean()), float(bright.max()), float(border.mean()), _grey(bright), by)
 
 
 def _one_channel(values: NDArray) -> NDArray:

@@ -26,6 +26,8 @@ _ALMOST_ALL = 0.95
 _PARALLEL = 1e-3
 _ALL_ROUND = math.radians(120)
 _AIM, _SEVERAL_SIDES = math.radians(3), math.radians(45)
+# Whoever walks round an object does not hold its middle in that of each picture.
+_AIM_AWAY = math.radians(20)
 _RAYS_PER_SIDE = 17
 _CUT = 0.5
 # A share of the views that may come so close.
@@ -77,6 +79,23 @@ def fit_scene_sphere(cameras: Cameras, kind: Literal["auto", "object", "room"] =
     if kind == "room" or (kind == "auto" and not _looks_inward(views)):
         return _room(views)
     return _object(views)
+
+
+def look_away(cameras: Cameras) -> bool:
+    """Whether cameras stand around one point and all but a few have it behind them.
+
+    So they do in a room that is seen from its middle, and around an object whose poses have the axes of OpenCV, y down
+    and z forward, in place of those of OpenGL.
+
+    Args:
+        cameras: One or more, of any type.
+    """
+    views = _Views.of(cameras)
+    if views.in_front.double().mean() > 1 - _ALMOST_ALL or not bool((views.distances > 0).all()):
+        return False
+    towards = (views.target - views.origins) / views.distances[:, None]
+    spread = max(float(_angle(towards, direction).quantile(_ALMOST_ALL)) for direction in towards)
+    return spread >= _SEVERAL_SIDES and float(_angle(-towards, views.axes).quantile(0.5)) <= _AIM_AWAY
 
 
 def sphere_warnings(sphere: SceneSphere, cameras: Cameras) -> list[str]:

@@ -90,10 +90,22 @@ class S3IMTrainer(Trainer):
             sampler.seed = self.config.machine.seed
         super().setup(test_mode)
         self._keep_what_the_data_decided()
+        self._say_what_is_not_reached()
         self._losses_seen = FiniteLossWatch()
         if self.device == "cpu" and isinstance(self.viewer_state, Viewer):
             # nerfstudio renders 512 pixels high, and training waits meanwhile: half a minute on a CPU.
             self.viewer_state.control_panel._max_res.value = _CPU_VIEWER_RESOLUTION
+
+    def _say_what_is_not_reached(self) -> None:
+        total = self.config.max_num_iterations
+        ends = self.pipeline.model.schedule_ends()  # type: ignore[operator]
+        late = {name: end for name, end in ends.items() if end > total}
+        if late and comms.is_main_process():
+            flags = ", ".join(f"--pipeline.model.{name} (step {end})" for name, end in late.items())
+            CONSOLE.print(
+                f"[yellow]The run ends after {total} steps, before what these settings lead to: {flags}. Raise "
+                "--max-num-iterations, or lower them."
+            )
 
     def _setting(self, name: str) -> Any:
         """A setting of ours, or its default where the config is nerfstudio's."""

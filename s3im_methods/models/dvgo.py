@@ -83,6 +83,8 @@ class DVGOModel(Model):
 
     def _make_field(self) -> DVGOField:
         config = self.config
+        if config.coarse_steps:
+            check_memory(voxels_at(config, 0), 4, "cpu", "coarse-resolution")
         box, space = self._box(), GridSpace()
         if config.space == "contraction":
             space = GridSpace(float(box.abs().max()), config.rim, config.contraction_norm)

@@ -141,7 +141,9 @@ _WEIGHTS = (
     "opacity_loss_mult",
     "coarse_loss_factor",
 )
-_ABOVE_ZERO = ("box_scale", "rim", "step_ratio", "coarse_step_ratio", "coarse_rate")
+_ABOVE_ZERO = ("box_scale", "rim", "coarse_rate")
+# Below a hundredth of a voxel a ray has thousands of samples, above ten it steps over what the grid holds.
+_STEPS = 0.01, 10.0
 
 
 def with_preset(config: Any, facts: SceneFacts) -> Any:
@@ -154,7 +156,8 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     Raises:
         InputError: If settings contradict each other or are out of range.
     """
-    kind, preset = chosen_preset(config, PRESETS, "room" if facts.object_sphere is None else "object")
+    in_a_room = facts.object_sphere is None or facts.scene_kind == "room"
+    kind, preset = chosen_preset(config, PRESETS, "room" if in_a_room else "object")
     if facts.has_transparent_background:
         preset["background_color"] = "white"
     elif config.style == "ours" and kind == "object":
@@ -184,9 +187,20 @@ def rescaled_alpha_init(config: Any) -> float:
 def _check(config: Any) -> None:
     check_weights(config, _WEIGHTS)
     for name in _ABOVE_ZERO:
-        if not getattr(config, name) > 0:
+        if not 0 < getattr(config, name) < float("inf"):
             refuse(name, getattr(config, name), "give a number above 0")
-    for name in ("alpha_init", "coarse_alpha_init", "floor_alpha"):
+    for name in ("step_ratio", "coarse_step_ratio"):
+        if not _STEPS[0] <= getattr(config, name) <= _STEPS[1]:
+            refuse(name, getattr(config, name), f"give {_STEPS[0]:g} to {_STEPS[1]:g} voxels")
+    if not 0 <= config.near_plane < float("inf"):
+        refuse("near_plane", config.near_plane, "give a distance of 0 or more, in scene units")
+    for name in ("least_transmittance", "color_weight_threshold", "mask_refresh_threshold"):
+        if not 0 <= getattr(config, name) < 1:
+            refuse(name, getattr(config, name), "give a share of 0 or more, below 1")
+    for name, least in (("network_width", 1), ("network_layers", 1), ("direction_octaves", 0)):
+        if getattr(config, name) < least:
+            refuse(name, getattr(config, name), f"give {least} or more")
+    for name in ("alpha_init", "coarse_alpha_init", "floor_alpha", "mask_threshold"):
         if not 0 < getattr(config, name) < 1:
             refuse(name, getattr(config, name), "give an opacity between 0 and 1")
     for name in ("resolution", "coarse_resolution"):

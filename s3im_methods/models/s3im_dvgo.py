@@ -180,6 +180,11 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
             "in the same time."
         ]
 
+    def schedule_ends(self) -> dict[str, int]:
+        """Those of S3IM, and of the grids' stages."""
+        coarse, last = self.config.coarse_steps or 0, max(self.config.scaling_steps or (), default=0)
+        return {**super().schedule_ends(), "coarse-steps": coarse + 1, "scaling-steps": coarse + last}
+
     def after_step(self, optimizers: Any, step: int) -> None:
         """Change the grids as the step says, and tell the viewer's panel."""
         super().after_step(optimizers, step)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.compat.ssim import leave_out_small_images
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.strength import balance_factor, control_factor, pull
@@ -57,6 +58,7 @@ class S3IMLosses(_Base):
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
         with lpips_without_download(), no_word_on_slow_modules():
             super().populate_modules()  # type: ignore[safe-super]
+        leave_out_small_images(self)
         self.s3im = S3IMTerm(self.s3im_settings())
         self.train_step = 0
 
@@ -67,6 +69,11 @@ class S3IMLosses(_Base):
     def data_warnings(self, dataset: InputDataset) -> list[str]:
         """What of the model does not suit the training views, a sentence each, printed where training begins."""
         return []
+
+    def schedule_ends(self) -> dict[str, int]:
+        """The settings that say when something is reached, and the step by which it is."""
+        s3im = self.s3im_settings()
+        return {"s3im.start-step": s3im.start_step + 1} if s3im.loss_mult > 0 else {}
 
     def far_plane(self) -> float | None:
         """Distance from the camera beyond which no depth can be learned, scene units; None where that depends."""

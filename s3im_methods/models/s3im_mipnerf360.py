@@ -9,12 +9,15 @@ of S3IM-depth-nerfacto.
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import torch
 from nerfstudio.cameras.rays import RayBundle, RaySamples
+from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.field_components.embedding import Embedding
 from nerfstudio.model_components.ray_samplers import LinearDisparitySampler
 from torch import Tensor, nn
 
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.fields.footprint_fields import see_footprints
 from s3im_methods.fields.mip_mlp_field import MipDensityField, MipField
 from s3im_methods.fields.reflection_head import ReflectionHead
@@ -23,11 +26,14 @@ from s3im_methods.losses.charbonnier import CharbonnierLoss
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.losses.s3im_config import S3IMConfig
 from s3im_methods.models.depth_supervision import DEPTH_MAPS
-from s3im_methods.models.presets import refuse
+from s3im_methods.models.presets import check_weights, refuse
 from s3im_methods.models.reflection import reflection_outputs
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModel, S3IMDepthNerfactoModelConfig
 from s3im_methods.rays.mip360_proposals import Mip360Proposals, ProposalShape
 from s3im_methods.rays.sample_proposals import SampleDensity
+
+# With 6 views of a statue all of it is put far away (9 dB), with 90 none of it is.
+_FEW_VIEWS = 12
 
 
 @dataclass
@@ -180,6 +186,23 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
             losses["pred_normal_loss"] = self.config.pred_normal_loss_mult * outputs["normal_difference"]
         return losses
 
+    def data_warnings(self, dataset: InputDataset) -> list[str]:
+        """S3IM-depth-nerfacto's, and that few views of something cut out leave open how far away it is."""
+        said = super().data_warnings(dataset)
+        cameras = dataset.cameras
+        if not self.transparent or self.config.depth.weight() > 0 or len(cameras) > _FEW_VIEWS:
+            return said
+        sphere = fit_scene_sphere(cameras, "object")
+        away = cameras.camera_to_worlds[:, :, 3] - torch.tensor(sphere.center)
+        end = float(away.norm(dim=-1).max()) + sphere.radius
+        if self.config.far_plane <= 2 * end:
+            return said
+        return [
+            *said,
+            f"Without depth, {len(cameras)} views of something cut out leave open how far away it is, and it may "
+            f"be put far behind what all cameras look at: add --pipeline.model.far-plane {end:.2g}, where that ends.",
+        ]
+
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""
         line = super().hardware_line() if self.config.encoding == "grid" else "networks by torch"
@@ -198,6 +221,7 @@ def _check(config: Any) -> None:
         value = getattr(config, name)
         if value is not None and not 0 <= value < float("inf"):
             refuse(name, value, "give a number of 0 or above")
+    check_weights(config, ["orientation_loss_mult", "pred_normal_loss_mult"])
     for name in (
         "num_layers",
         "num_proposal_layers",

@@ -38,6 +38,7 @@ PRESETS: Presets = {
     for style, own in (("ours", _OURS), ("paper", _PAPER))
     for kind, base in (("object", _OBJECT), ("room", _ROOM))
 }
+PRESETS["ours", "object"]["hidden_loss_mult"] = 0.1
 
 _LEAST = dict.fromkeys(("sampling_rounds", "num_first_samples", "num_more_samples", "sharpness_steps"), 1)
 _LEAST |= dict.fromkeys(("num_opacity_samples", "num_extra_samples"), 0)
@@ -103,6 +104,8 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
                 refuse(name, getattr(result, name), f"give a number of {least} or more")
         if result.num_opacity_samples in (1, 2, 3):
             refuse("num_opacity_samples", result.num_opacity_samples, "give 4 or more, or 0 for the bins of the search")
+        if not result.sdf_field.beta_init > 0:  # type: ignore[operator]
+            refuse("sdf_field.beta_init", result.sdf_field.beta_init, "give a scale above 0, such as 0.1")
         if not 0 < result.opacity_error < math.inf:
             refuse("opacity_error", result.opacity_error, "give an error above 0, such as 0.1")
         if not 0 < result.final_sharpness <= MAX_SHARPNESS:
@@ -128,6 +131,11 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
             config.num_extra_samples,
         )
         self.sampler = ErrorBoundedSampler(search, self.first_sampler(single_jitter=True))
+
+    def schedule_ends(self) -> dict[str, int]:
+        """Those of S3IM and, where beta follows a schedule, of that."""
+        ends = {"sharpness-steps": self.config.sharpness_steps} if self.config.beta == "scheduled" else {}
+        return {**super().schedule_ends(), **ends}
 
     def schedule(self, step: int) -> None:
         """Unlock levels, and set beta where it follows a schedule."""

@@ -78,6 +78,11 @@ def test_an_object_that_is_cut_out(rocket):
     assert "preset: ours, object, in the sphere around" in method
 
 
+def test_a_voxel_method_is_built_as_in_training(room, rocket):
+    assert "preset: ours, room;" in look(room, method="s3im-dvgo-lite").rows["method"]
+    assert "preset: ours, object;" in look(rocket, method="s3im-dvgo-lite").rows["method"]
+
+
 def test_what_training_would_refuse_is_refused(room, tmp_path):
     def lose_an_image(meta):
         meta["frames"][3]["file_path"] = "gone.png"
@@ -125,6 +130,23 @@ def test_the_picture_shows_masks_and_depth(room, tmp_path):
     changed = (pictures[0] != pictures[1]).any(-1)
     # The drawing of the cameras on the left is the same.
     assert not changed[:, :560].any() and changed[:, 560:].sum() >= 4 * 9 * 12
+
+
+def test_masks_are_looked_at_in_all_scales(room, tmp_path):
+    mask = np.zeros((18, 24), np.uint8)
+    mask[:2, :2] = 255
+    Image.fromarray(mask).save(tmp_path / "small.png")
+
+    def add_masks(meta):
+        for frame in meta["frames"]:
+            frame["mask_path"] = str(tmp_path / "small.png")
+
+    masked = change(room, tmp_path / "masked", add_masks)
+    look(masked, method="s3im-mipnerf-lite")
+    with pytest.raises(InputError, match=r"png', made 8 times smaller, has no pixel to train on, because its mask"):
+        look(masked, ("--pipeline.datamanager.scales", "1", "8"), method="s3im-mipnerf-lite")
+    with pytest.raises(InputError, match=r"scales 32 leaves no pixel"):
+        look(masked, ("--pipeline.datamanager.eval-scales", "32"), method="s3im-mipnerf-lite")
 
 
 def test_memory_of_images_is_exact_and_too_little_is_said(monkeypatch):

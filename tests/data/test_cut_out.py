@@ -11,8 +11,9 @@ from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from PIL import Image
 
-from s3im_methods.data.cut_out import add_cut_out_facts
+from s3im_methods.data.cut_out import add_cut_out_facts, backward_warning, opacity_warnings
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.errors import InputError
 
 
 def cameras(inward: bool, distance: float = 1.0) -> Cameras:
@@ -95,3 +96,59 @@ def test_a_dome_of_cameras_as_the_parser_places_them(tmp_path, angle, least, mos
     data.cameras = Cameras(poses, fx=focal, fy=focal, cx=16.0, cy=16.0, width=32, height=32)
     scale = facts_of(data).object_box_scale
     assert scale is not None and least <= scale <= most
+
+
+def with_alphas(folder, *alphas) -> Any:
+    """Ten images; the top row of each is clear, the rest has one of these alphas, in turns, or all have no alpha."""
+    folder.mkdir()
+    names = [folder / f"{number}.png" for number in range(10)]
+    for number, name in enumerate(names):
+        pixels = np.full((10, 10, 4), 200, np.uint8)
+        pixels[..., 3] = alphas[number % len(alphas)] if alphas else 255
+        pixels[0, :, 3] = 0
+        Image.fromarray(pixels if alphas else pixels[..., :3]).save(name)
+    return SimpleNamespace(image_filenames=names, cameras=cameras(inward=True))
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_images_without_an_opaque_pixel_are_refused(tmp_path, alpha):
+    clear = with_alphas(tmp_path / "clear", alpha)
+    with pytest.raises(InputError) as error:
+        opacity_warnings(clear, clear)
+    assert str(error.value).startswith(
+        f"All 10 training images are transparent throughout, first '{tmp_path}/clear/0.png', so that nothing is left to"
+    )
+
+
+def test_images_that_are_half_clear_all_over_get_a_warning(tmp_path):
+    half = with_alphas(tmp_path / "half", 100)
+    (warning,) = opacity_warnings(half, half)
+    assert warning.startswith("No pixel of the 10 training images is more than 39% opaque: what they show is learned")
+
+
+@pytest.mark.parametrize("alphas", [(), (255,), (0, 200)])
+def test_sound_images_get_no_warning(tmp_path, alphas):
+    sound = with_alphas(tmp_path / "sound", *alphas)
+    assert opacity_warnings(sound, sound) == []
+
+
+def test_images_for_evaluation_that_are_not_cut_out_get_a_warning(tmp_path):
+    cut_out, whole = with_alphas(tmp_path / "cut", 255), with_alphas(tmp_path / "whole")
+    (warning,) = opacity_warnings(cut_out, whole)
+    assert warning.startswith(
+        f"The training images are cut out and the images for evaluation, for instance '{tmp_path}/whole/0.png', are not"
+    )
+    (warning,) = opacity_warnings(whole, cut_out)
+    assert warning.startswith("The images for evaluation are cut out and the training images, for instance")
+
+
+def test_cameras_that_look_away_from_what_was_cut_out_get_a_warning(tmp_path):
+    cut_out, whole = with_alphas(tmp_path / "cut", 255), with_alphas(tmp_path / "whole")
+    assert backward_warning(cut_out, by_masks=True) == []
+    for views in (cut_out, whole):
+        views.cameras = cameras(inward=False)
+    (warning,) = backward_warning(cut_out, by_masks=False)
+    assert warning.startswith("What was cut out of the 10 training images lies behind their cameras, which look away")
+    # A room that is seen from its middle.
+    assert backward_warning(whole, by_masks=False) == []
+    assert backward_warning(whole, by_masks=True) == [warning]

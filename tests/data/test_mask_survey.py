@@ -24,6 +24,20 @@ def test_sound_masks_get_one_line_and_no_warning(tmp_path):
     assert survey.warnings() == []
 
 
+def test_masks_that_are_black_inside_a_white_frame_may_be_exchanged(tmp_path):
+    ring, dot = np.full((9, 9), 255), np.zeros((9, 9))
+    ring[3:6, 3:6], dot[3:6, 3:6] = 0, 255
+    (warning,) = survey_masks(masks(tmp_path, ring, ring, dot * 0)).exchanged()
+    assert warning.startswith(
+        f"2 of 3 masks are white along the border and black inside, first '{tmp_path}/0.png': white counts as the "
+    )
+    # The lower border is white where an object stands on it.
+    standing = dot.copy()
+    standing[3:, :] = 255
+    for others in ([dot, dot], [dot, ring], [standing, standing], [ring * 0 + 255, dot]):
+        assert survey_masks(masks(tmp_path, *others)).exchanged() == []
+
+
 def test_the_same_file_counts_once(tmp_path):
     (path,) = masks(tmp_path, [[0, 255]])
     assert survey_masks([path, path]).line("trained on") == (

@@ -15,7 +15,7 @@ from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConf
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
 from s3im_methods.data.checked_parser import checked_parser
-from s3im_methods.data.scene_sphere import SceneSphere, fit_scene_sphere, sphere_warnings
+from s3im_methods.data.scene_sphere import SceneSphere, fit_scene_sphere, look_away, sphere_warnings
 from s3im_methods.scenes import ObjectConfig, RoomConfig, write_scene
 
 
@@ -230,3 +230,23 @@ def test_real_scenes(real_scene, name, kind):
         if name.startswith("synth"):
             farthest = mesh_distances(folder, outputs, sphere.center).max()
             assert farthest < sphere.radius < (1.5 if kind == "object" else 1.7) * farthest
+
+
+def test_cameras_look_away_from_the_point_around_which_they_stand():
+    def turned(views: Cameras) -> Cameras:
+        poses = views.camera_to_worlds.clone()
+        poses[:, :, 1:3] *= -1
+        return cameras(poses)
+
+    assert not look_away(ring()) and look_away(turned(ring()))
+    # Aimed beside the middle, and around a part of it.
+    assert look_away(turned(ring(target=(0.2, 0.3, 0.0)))) and look_away(turned(ring(turn=math.pi / 2)))
+    # At one place, along a line, and all in one direction.
+    poses = turned(ring()).camera_to_worlds
+    still = poses.clone()
+    still[:, :, 3] = 0
+    line = poses.clone()
+    line[:, :, 3] = torch.linspace(0, 1, 12)[:, None]
+    forward = torch.eye(4)[None, :3].repeat(12, 1, 1)
+    forward[:, 0, 3] = torch.linspace(0, 1, 12)
+    assert not any(look_away(cameras(p)) for p in (still, line, forward, forward[:1]))

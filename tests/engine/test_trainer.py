@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from nerfstudio.data.scene_box import SceneBox
 
+from s3im_methods.data.scene_facts import add_facts
+from s3im_methods.data.scene_sphere import SceneSphere
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.errors import InputError
+from s3im_methods.method_configs import s3im_dvgo_lite, s3im_unisurf_lite, s3im_volsdf_lite
 
 
 class Layer(torch.nn.Linear):
@@ -252,3 +256,39 @@ def test_a_scalers_state_is_loaded(tmp_path):
     resumed.config.load_dir = tmp_path / "models"
     resumed._load_checkpoint()
     assert resumed.grad_scaler.state_dict()["scale"] == 8.0
+
+
+class Scheduled(torch.nn.Linear):
+    """Has what says when something is reached."""
+
+    def schedule_ends(self) -> dict[str, int]:
+        return {"sharpness-steps": 400, "s3im.start-step": 21}
+
+
+@pytest.mark.parametrize(
+    ("steps", "named"), [(400, []), (399, ["sharpness-steps (step 400)"]), (20, ["s3im.start-step"])]
+)
+def test_what_a_short_run_does_not_reach_is_said(tmp_path, capsys, steps, named):
+    run = trainer(tmp_path)
+    run.pipeline.model = Scheduled(1, 1)  # type: ignore[misc,assignment]
+    run.config.max_num_iterations = steps
+    run._say_what_is_not_reached()
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith(f"The run ends after {steps} steps, before what these settings lead to:") == bool(named)
+    assert all(f"--pipeline.model.{name}" in said for name in named)
+
+
+def test_methods_say_when_their_schedules_end():
+    expected = [
+        (s3im_dvgo_lite, {"coarse-steps": 81, "scaling-steps": 300, "s3im.start-step": 81}),
+        (s3im_volsdf_lite, {"sharpness-steps": 2400, "s3im.start-step": 1}),
+        (s3im_unisurf_lite, {"interval-steps": 1800, "s3im.start-step": 1}),
+    ]
+    for method, ends in expected:
+        config = method.config.pipeline.model
+        box = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
+        facts: dict = {}
+        add_facts(facts, scene_kind="object", object_sphere=SceneSphere((0.0, 0.0, 0.0), 1.0, "object"))
+        model = config.setup(scene_box=box, num_train_data=2, metadata=facts)
+        assert model.schedule_ends() == ends
+        assert max(ends.values()) <= method.config.max_num_iterations

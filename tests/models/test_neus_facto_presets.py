@@ -137,6 +137,10 @@ def test_the_depth_loss_that_the_user_gives_stays():
         ({"mono_depth_loss_mult": -1.0}, "mono-depth-loss-mult is -1.0"),
         ({"proposal_update_every": 0}, "proposal-update-every is 0"),
         ({"sdf_field": S3IMSDFFieldConfig(first_levels=17, unlock_every=10)}, "first-levels is 17"),
+        ({"sdf_field": S3IMSDFFieldConfig(beta_init=float("nan"))}, "beta-init is nan: give a finite number"),
+        ({"sdf_field": S3IMSDFFieldConfig(bias=0.0)}, "bias is 0.0: give a radius above 0"),
+        ({"sdf_field": S3IMSDFFieldConfig(band=-1.0)}, "band is -1.0: give a width, or 0"),
+        ({"sdf_field": S3IMSDFFieldConfig(unlock_every=-5)}, "unlock-every is -5: give a number of steps, or 0"),
         ({"style": "neus"}, "no preset"),
     ],
 )

@@ -320,6 +320,17 @@ def test_distortion_of_uniform_weights_is_a_third():
         ({"coarse_steps": -1}, "coarse-steps is -1"),
         ({"resolution": 2}, "resolution is 2"),
         ({"appearance_embed_dim": -1}, "appearance-embed-dim is -1"),
+        ({"step_ratio": 1e-6}, "step-ratio is 1e-06: give 0.01 to 10 voxels"),
+        ({"coarse_step_ratio": float("inf")}, "coarse-step-ratio is inf"),
+        ({"box_scale": float("inf")}, "box-scale is inf"),
+        ({"near_plane": float("nan")}, "near-plane is nan: give a distance of 0 or more"),
+        ({"mask_threshold": 2.0}, "mask-threshold is 2.0: give an opacity between 0 and 1"),
+        ({"mask_refresh_threshold": float("nan")}, "mask-refresh-threshold is nan"),
+        ({"least_transmittance": 2.0}, "least-transmittance is 2.0: give a share of 0 or more, below 1"),
+        ({"color_weight_threshold": 1.0}, "color-weight-threshold is 1.0"),
+        ({"network_width": 0}, "network-width is 0: give 1 or more"),
+        ({"network_layers": 0}, "network-layers is 0"),
+        ({"direction_octaves": -1}, "direction-octaves is -1: give 0 or more"),
     ],
 )
 def test_bad_settings_get_a_sentence(settings, words):
@@ -337,6 +348,22 @@ def test_cut_out_objects_get_the_box_that_cameras_look_at_and_others_the_parsers
     torch.testing.assert_close(build(box_scale=1.5).field.aabb.data, torch.tensor([[-1.5] * 3, [1.5] * 3]))
     room = build(scene_kind="auto", scaling_steps=(3,))
     assert room.config.scene_kind == "room" and room.field.space.scale == room.config.box_scale
+
+
+def test_a_room_whose_files_name_a_unit_sphere_is_a_room():
+    sphere = SceneSphere((0.0, 0.0, 0.0), 1.0, "object")
+    for kind, expected in (("room", "room"), ("object", "object"), (None, "object")):
+        facts = SceneFacts(object_sphere=sphere, scene_kind=kind)
+        assert with_preset(S3IMDVGOModelConfig(), facts).scene_kind == expected
+
+
+def test_a_coarse_stage_that_does_not_fit_is_refused_by_its_own_flag():
+    with pytest.raises(
+        InputError, match=r"5000\^3 voxels need .* give --pipeline\.model\.coarse-resolution \d+ or less"
+    ):
+        S3IMDVGOModelConfig(scene_kind="object", coarse_resolution=5000).setup(
+            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=2
+        )
 
 
 def test_a_room_is_told_that_others_do_better():

@@ -16,6 +16,7 @@ from short_training import losses_of_training
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.encodings import hash_grid
+from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
@@ -340,3 +341,18 @@ def test_normals_of_dense_surfaces_are_finite_with_gradients_in_half_precision()
 
     assert density(points).min() > 511
     torch.testing.assert_close(density_normals(density, points), points, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"near_plane": 3.0, "far_plane": 1.0}, "far-plane is 1.0: give more than near-plane, which is 3"),
+        ({"near_plane": float("nan")}, "which is nan"),
+        ({"far_plane": float("inf")}, "far-plane is inf"),
+        ({"shared_pixels": 0}, "shared-pixels is 0: give 1 or more"),
+        ({"opacity_loss_mult": -1.0}, "opacity-loss-mult is -1.0: give a weight of 0 or above"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_in_a_sentence(settings, words):
+    with pytest.raises(InputError, match=words):
+        S3IMNerfactoModel.decided(S3IMNerfactoModelConfig(**settings), SceneFacts())

@@ -107,6 +107,7 @@ def test_styles_decide_beta_and_search():
         ({"final_sharpness": math.inf}, "final-sharpness is inf"),
         ({"eikonal_points": -1.0}, "eikonal-points is -1.0"),
         ({"eikonal_loss_mult": -1.0}, "eikonal-loss-mult is -1.0"),
+        ({"sdf_field": NeuSFieldConfig(beta_init=0.0)}, "sdf-field.beta-init is 0.0: give a scale above 0"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_a_sentence(settings, flag):

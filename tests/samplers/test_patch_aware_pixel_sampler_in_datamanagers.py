@@ -132,6 +132,8 @@ def test_the_check_names_the_file_of_an_empty_mask(tmp_path):
     assert isinstance(sampler, PatchAwarePixelSampler)
     with pytest.raises(InputError, match=r"Image '.*frame_2\.png' has no pixel to train on, because its mask"):
         sampler.check(manager.train_dataparser_outputs)
+    with pytest.raises(InputError, match=r"Image '.*frame_2\.png', made 2 times smaller, has no pixel to train on"):
+        sampler.check(manager.train_dataparser_outputs, scale_factor=0.5)
     sampler.config.ignore_mask = True
     sampler.check(manager.train_dataparser_outputs)
 
@@ -152,7 +154,7 @@ def test_the_check_names_the_file_of_an_image_smaller_than_a_patch_at_the_scale_
     outputs = NerfstudioDataParserConfig(data=scene, downscale_factor=1).setup().get_dataparser_outputs("train")
     sampler = PatchAwarePixelSamplerConfig(patch_share=1.0, patch_size=8).setup()
     sampler.check(outputs)
-    with pytest.raises(InputError, match=r"A patch of 8 x 8 pixels does not fit .*frame_0\.png' of 7 x 7 pixels"):
+    with pytest.raises(InputError, match=r"A patch of 8 x 8 .*frame_0\.png', made 2.22 times smaller, of 7 x 7"):
         sampler.check(outputs, scale_factor=0.45)
-    with pytest.raises(InputError, match=r"A patch of 8 x 8 pixels does not fit .*frame_2\.png' of 16 x 7 pixels"):
+    with pytest.raises(InputError, match=r"A patch of 8 x 8 pixels does not fit .*frame_2\.png', .* of 16 x 7"):
         sampler.check(outputs, scale_factor=0.8)

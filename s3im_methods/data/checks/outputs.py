@@ -53,7 +53,7 @@ def check_cameras(outputs: DataparserOutputs, split: str, source: Path) -> list[
     origins = cameras.camera_to_worlds[:, :3, 3].double().cpu().numpy()
     world, spread = _in_the_world(outputs, origins), float(np.abs(origins - origins.mean(axis=0)).max())
     far = world if is_far(world) else None
-    if far is None and spread <= 1e-6 * float(np.abs(origins).max()):
+    if spread <= (1e-6 if far is None else 0.0) * float(np.abs(origins).max()):
         raise InputError(_one_place(count, source, world))
     lines += odd_places(world, outputs.image_filenames, source)
     if far is None:

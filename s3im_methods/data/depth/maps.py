@@ -137,6 +137,22 @@ class DepthMaps:
             return sensor if self.source != "monocular" else nothing
         return self._with_monocular(index, camera, size, sensor)
 
+    def sees_points(self, index: int) -> bool | None:
+        """Whether any of the reconstruction's points is in the picture.
+
+        Args:
+            index: The image's number in the split.
+
+        Returns:
+            None where there are no points.
+        """
+        if not self.listing.has_points:
+            return None
+        try:
+            return bool((self._projected(index, self._cameras[index]) > 0).any())
+        except InputError:  # Whoever asks for the points themselves is told what is wrong with them.
+            return None
+
     def against_points(self, index: int) -> float | None:
         """How sensor depth relates to the reconstruction's points in the same pixels, as the median of the ratio.
 

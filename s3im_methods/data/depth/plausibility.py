@@ -19,6 +19,9 @@ _NAMES = {1e-3: "millimetres", 1e-2: "centimetres", 1.0: "metres"}
 _GAP = 30.0
 # Hidden points and the sensor's noise move a view's median ratio by some per cent.
 _DISAGREES = 1.5
+# A wrong unit moves all views' by one factor, and wrong poses each by another. A view or two may be odd.
+_NO_FACTOR, _FEWEST_RATIOS = 1.6, 4
+_AXES = "transform_matrix has OpenCV's axes (y down, z forward) in place of OpenGL's"
 
 
 def implausible_unit(median: float, baseline: float, unit: float | None = None) -> str | None:
@@ -66,7 +69,7 @@ def mixed_units(medians: Sequence[float], images: Sequence[Path]) -> str | None:
 
 
 def disagreeing_points(ratios: Sequence[float], unit: float) -> str | None:
-    """A warning where the sensor's depth and the reconstruction's points are on different scales.
+    """A warning where the sensor's depth and the reconstruction's points are on different scales, or fit in no way.
 
     Args:
         ratios: Of some views, the median of sensor depth over the depth of the points in the same pixels.
@@ -75,11 +78,31 @@ def disagreeing_points(ratios: Sequence[float], unit: float) -> str | None:
     if not ratios:
         return None
     ratio = float(np.median(ratios))
+    if len(ratios) >= _FEWEST_RATIOS and np.divide(*np.quantile(ratios, [0.75, 0.25])) > _NO_FACTOR:
+        return (
+            f"Sensor depth does not fit the sparse points in the same pixels: it is {min(ratios):.3g} times theirs in "
+            f"one view and {max(ratios):.3g} times in another, so no unit helps. Poses, camera model or points are "
+            f"wrong: for instance, {_AXES}."
+        )
     if 1 / _DISAGREES <= ratio <= _DISAGREES:
         return None
     return (
         f"Sensor depth is {ratio:.3g} times that of the sparse points in the same pixels, so depth and cameras "
         f"are on different scales: set {_FLAG} {unit / ratio:.3g}."
+    )
+
+
+def unseen_points(seen: Sequence[bool]) -> str | None:
+    """A warning where the reconstruction's points lie where no view looks.
+
+    Args:
+        seen: Of some views, whether any of the points is in the picture.
+    """
+    if not seen or any(seen):
+        return None
+    return (
+        f"None of the {len(seen)} views that were looked at sees a point of the reconstruction, so poses and points "
+        f"do not belong together: for instance, {_AXES}, or the two are in different units."
     )
 
 

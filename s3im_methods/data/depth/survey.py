@@ -10,7 +10,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 
 from s3im_methods.data.depth.maps import DepthMap, DepthMaps
-from s3im_methods.data.depth.plausibility import disagreeing_points, implausible_unit, mixed_units
+from s3im_methods.data.depth.plausibility import disagreeing_points, implausible_unit, mixed_units, unseen_points
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
@@ -181,6 +181,9 @@ def _remarks(maps: DepthMaps, medians: list[float]) -> list[str]:
         places = places[:: max(1, len(places) // _VIEWS_WITH_POINTS)][:_VIEWS_WITH_POINTS]
         ratios = [ratio for place in places if (ratio := maps.against_points(place)) is not None]
         if warning := disagreeing_points(ratios, maps.sensor_files.metres_per_value):
+            found.append(warning)
+        seen = [] if ratios else [sees for place in places if (sees := maps.sees_points(place)) is not None]
+        if warning := unseen_points(seen):
             found.append(warning)
     return found
 

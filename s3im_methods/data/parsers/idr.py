@@ -25,14 +25,15 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from numpy.typing import NDArray
 from PIL import Image
 
+from s3im_methods.data.parsers.idr_files import IDRFiles, camera_numbers
 from s3im_methods.data.parsers.projection_matrix import Camera, decompose_projection
 from s3im_methods.data.scene_facts import add_facts
-from s3im_methods.data.scene_sphere import SceneSphere
+from s3im_methods.data.scene_sphere import SceneSphere, fit_scene_sphere
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
 _CAMERA_FILES = ("cameras_sphere.npz", "cameras_large.npz", "cameras.npz")
-_PICTURES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG")
+_MATRIX = re.compile(r"(world|scale)_mat_\d+")
 # By how much the principal point of an uncropped image may lie off its middle, as a share of the side.
 _OFF_CENTRE = 0.1
 _MOST_SKEW = 1e-3
@@ -46,6 +47,7 @@ _WHOLE_SIZES = np.array(
         [1600, 1200],
         [1280, 720],
         [1024, 768],
+        [768, 576],
         [960, 540],
         [3840, 2160],
     ],
@@ -68,7 +70,8 @@ class IDRDataParserConfig(DataParserConfig):
     """Every so many-th image is held out for evaluation; 0 trains on all of them, and evaluates on them too."""
     crop: Literal["auto", "none", "center"] = "auto"
     """Whether the images are the shrunk middle square of larger images to which the cameras belong, as in MonoSDF's
-    scenes. auto: square images with a principal point far from the middle are."""
+    scenes. auto: square images with a principal point far from the middle are, and others were shrunk as a whole if
+    the aspect fits."""
     orientation_method: Literal["up", "none"] = "up"
     """up: turn the scene until z is what most cameras hold upwards. none: leave it."""
 
@@ -88,8 +91,8 @@ class IDRDataParser(DataParser):
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
         lines: list[str] = []
-        files = _Files.of(self.config.data)
-        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images)
+        files = IDRFiles.of(self.config.data, lines)
+        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images, lines)
         if self.config.eval_interval < 0 or self.config.eval_interval == 1:
             raise InputError(f"--eval-interval is {self.config.eval_interval}: give 2 or more, or 0 to hold out none.")
         held_out = np.arange(len(cameras)) % (self.config.eval_interval or len(cameras) + 1) == 0
@@ -101,8 +104,7 @@ class IDRDataParser(DataParser):
         with Image.open(files.images[0]) as picture:
             size = picture.size
         intrinsics = np.stack([camera.intrinsics for camera in cameras])
-        if self.config.crop != "none":
-            intrinsics = _of_the_crop(intrinsics, size, self.config.crop == "center", lines)
+        intrinsics = _of_the_images(intrinsics, size, self.config.crop, lines)
         _check_intrinsics(intrinsics, size, self.config.data, lines)
 
         # OpenCV's axes, in the unit sphere's frame.
@@ -118,66 +120,31 @@ class IDRDataParser(DataParser):
         transform = torch.from_numpy(np.column_stack([rotation, -rotation @ scale_mat[:3, 3]]))
 
         metadata = _priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float(), lines)
-        add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"))
         self.lines = tuple(lines)
-        ks = torch.from_numpy(intrinsics[chosen]).float()
+        ks = torch.from_numpy(intrinsics).float()
+        found = Cameras(
+            camera_to_worlds=poses,
+            fx=ks[:, 0, 0],
+            fy=ks[:, 1, 1],
+            # These codes give the top left pixel's centre the coordinates (0, 0), nerfstudio (0.5, 0.5).
+            cx=ks[:, 0, 2] + 0.5,
+            cy=ks[:, 1, 2] + 0.5,
+            width=size[0],
+            height=size[1],
+            camera_type=CameraType.PERSPECTIVE,
+        )
+        # Rooms have a unit sphere too.
+        kind = fit_scene_sphere(found).kind
+        add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"), scene_kind=kind)
         return DataparserOutputs(
             image_filenames=[files.images[k] for k in chosen],
-            cameras=Cameras(
-                camera_to_worlds=poses[chosen],
-                fx=ks[:, 0, 0],
-                fy=ks[:, 1, 1],
-                # These codes give the top left pixel's centre the coordinates (0, 0), nerfstudio (0.5, 0.5).
-                cx=ks[:, 0, 2] + 0.5,
-                cy=ks[:, 1, 2] + 0.5,
-                width=size[0],
-                height=size[1],
-                camera_type=CameraType.PERSPECTIVE,
-            ),
+            cameras=found[torch.from_numpy(chosen)],
             scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])),
             mask_filenames=[files.masks[k] for k in chosen] if files.masks else None,
             dataparser_transform=transform.float(),
             dataparser_scale=enlarge / per_unit,
             metadata=metadata,
         )
-
-
-@dataclass(frozen=True)
-class _Files:
-    """The files of each image, in the images' order; empty where there are none."""
-
-    images: list[Path]
-    masks: list[Path]
-    depths: list[Path]
-    normals: list[Path]
-
-    @classmethod
-    def of(cls, folder: Path) -> "_Files":
-        images = _listed(folder, ("image", "images", "rgb"), "_rgb", _PICTURES)
-        if not images:
-            raise InputError(
-                f"{quote(folder)} holds no images in image/ or images/, nor any named *_rgb.png: give --data the "
-                "folder of a scene in the layout of IDR, NeuS or MonoSDF."
-            )
-        extras = {
-            "masks": _listed(folder, ("mask", "masks"), "_mask", (*_PICTURES, ".npy")),
-            "depths": _listed(folder, ("depth", "depths"), "_depth", (".npy",)),
-            "normals": _listed(folder, ("normal", "normals"), "_normal", (".npy",)),
-        }
-        for name, paths in extras.items():
-            if paths and len(paths) != len(images):
-                raise InputError(
-                    f"{quote(folder)} holds {len(images)} images but {len(paths)} {name}, for instance "
-                    f"{quote(paths[0])}: give one for each image, or remove them."
-                )
-        return cls(images, **extras)
-
-
-def _listed(folder: Path, places: tuple[str, ...], mark: str, endings: tuple[str, ...]) -> list[Path]:
-    for place in places:
-        if (folder / place).is_dir():
-            return sorted(path for path in (folder / place).iterdir() if path.suffix in endings)
-    return sorted(path for ending in endings for path in folder.glob(f"*{mark}{ending}"))
 
 
 def _camera_file(config: IDRDataParserConfig) -> Path:
@@ -191,18 +158,26 @@ def _camera_file(config: IDRDataParserConfig) -> Path:
     return found
 
 
-def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray[np.float64]]:
+def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[list[Camera], NDArray[np.float64]]:
     """Each image's camera in the unit sphere's frame, and the matrix from there to the world."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name].astype(np.float64) for name in stored.files}
+            # What else is there may be of any kind.
+            names = [name for name in stored.files if _MATRIX.fullmatch(name)]
+            arrays = {name: stored[name].astype(np.float64) for name in names}
     except Exception as error:  # NumPy's reader raises errors of any kind on bytes that are no archive.
         raise InputError(f"{quote(path)} is not a complete archive of arrays: copy it again.") from error
-    numbers = sorted(int(m[1]) for m in (re.fullmatch(r"world_mat_(\d+)", name) for name in arrays) if m)
+    numbers = sorted(int(name.rsplit("_", 1)[1]) for name in arrays if name.startswith("world"))
     cameras = []
-    first_scale = arrays.get(f"scale_mat_{numbers[0]}", np.eye(4)) if numbers else np.eye(4)
-    for number in _numbers_of(images, numbers, path):
-        world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", np.eye(4))
+    first_scale = next((arrays[name] for k in numbers if (name := f"scale_mat_{k}") in arrays), None)
+    if first_scale is None:
+        first_scale = np.eye(4)
+        lines.append(
+            f"{quote(path)} holds no scale_mat_0: surfaces are looked for in the sphere of radius 1 around the world's "
+            "origin."
+        )
+    for number in camera_numbers(images, numbers, path):
+        world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", first_scale)
         if world.shape not in ((3, 4), (4, 4)) or scale.shape != (4, 4):
             raise InputError(
                 f"world_mat_{number} or scale_mat_{number} in {quote(path)} is not a 4 x 4 matrix: correct it."
@@ -227,41 +202,48 @@ def _read_cameras(path: Path, images: list[Path]) -> tuple[list[Camera], NDArray
     return cameras, first_scale
 
 
-def _numbers_of(images: list[Path], numbers: list[int], path: Path) -> list[int]:
-    """Which camera each image has: by order where there are as many, else by the number in its name."""
-    if len(images) == len(numbers):
-        return numbers
-    named = [int(found[-1]) if (found := re.findall(r"\d+", image.stem)) else -1 for image in images]
-    if len(set(named)) == len(named) and set(named) <= set(numbers):
-        return named
-    raise InputError(
-        f"{quote(path)} holds {len(numbers)} cameras (world_mat_0 and on) for {len(images)} images, and the images' "
-        f"names, for instance {quote(images[0].name)}, do not say which camera is whose: remove "
-        "those without an image."
-    )
-
-
-def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, lines: list[str]) -> NDArray:
-    """Intrinsics of the middle square, shrunk to ``size``; unchanged where the image is no such crop."""
+def _of_the_images(
+    intrinsics: NDArray, size: tuple[int, int], crop: Literal["auto", "none", "center"], lines: list[str]
+) -> NDArray:
+    """Intrinsics of images that are the middle square of larger ones, shrunk to ``size``, or larger ones shrunk as they
+    are; unchanged where the principal point is near the middle.
+    """
     width, height = size
-    principal = intrinsics[:, :2, 2].mean(0)
-    centred = np.abs(principal / (np.array(size) / 2) - 1).max() < _OFF_CENTRE
-    if not is_known and (width != height or centred):
-        return intrinsics
-    if width != height:
+    if crop == "center" and width != height:
         raise InputError(
             f"--crop center is for square images, and these have {width} x {height} pixels: set --crop none."
         )
+    # From the top left corner of the image.
+    principal = intrinsics[:, :2, 2].mean(0) + 0.5
+    off = np.abs(principal / (np.array(size) / 2) - 1).max()
+    if crop == "none" or (crop == "auto" and off < _OFF_CENTRE):
+        return intrinsics
     distance = np.abs(principal / (_WHOLE_SIZES / 2) - 1).max(-1)
     is_common = distance.min() < _OFF_CENTRE / 2
     whole = _WHOLE_SIZES[distance.argmin()] if is_common else np.round(2 * principal)
+    is_square = width == height
+    if not is_square and not is_common:
+        # The aspect is known, so that both axes tell the size; most images are shrunk by a whole number.
+        factor = (principal / (np.array(size) / 2)).mean()
+        whole_factor = max(np.round(factor), 1)
+        is_whole = abs(factor / whole_factor - 1) < _OFF_CENTRE / 2
+        whole = np.round(np.array(size) * (whole_factor if is_whole else factor))
+    if not is_square and abs(principal[0] * height / (principal[1] * width) - 1) > _OFF_CENTRE:
+        return intrinsics
     found = intrinsics.copy()
-    found[:, :2, 2] -= (whole - whole.min()) / 2
-    found[:, :2] *= width / whole.min()
+    # Pixels' corners, not their middles, lie where they did.
+    found[:, :2, 2] += 0.5
+    if is_square:
+        found[:, :2, 2] -= (whole - whole.min()) / 2
+        found[:, :2] *= width / whole.min()
+    else:
+        found[:, :2] *= (np.array(size) / whole)[:, None]
+    found[:, :2, 2] -= 0.5
     lines.append(
         f"The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, judged by their principal point"
-        f"{'' if is_common else ', and that is not a common size'}. These show the middle square at {width} x "
-        f"{height}, and intrinsics are changed to match (--crop none leaves them)."
+        f"{'' if is_common else ', and that is not a common size'}. These show "
+        f"{'the middle square' if is_square else 'all'} of them at {width} x {height}, and intrinsics are changed to "
+        "match (--crop none leaves them)."
     )
     return found
 
@@ -283,7 +265,7 @@ def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path, 
         )
 
 
-def _priors(files: _Files, chosen: NDArray, opencv: torch.Tensor, transform: torch.Tensor, lines: list[str]) -> dict:
+def _priors(files: IDRFiles, chosen: NDArray, opencv: torch.Tensor, transform: torch.Tensor, lines: list[str]) -> dict:
     """What nerfstudio's dataset of sdfstudio's scenes reads: monocular depth and normals."""
     if not (files.depths and files.normals):
         if files.depths or files.normals:

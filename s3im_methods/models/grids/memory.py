@@ -21,21 +21,22 @@ def grid_bytes(nodes: float, width: int, dense_gradient: bool = False) -> float:
     return nodes * (4 * width * (_TENSORS + dense_gradient) + _SLOTS)
 
 
-def check_memory(nodes: float, width: int, device: torch.device | str) -> None:
+def check_memory(nodes: float, width: int, device: torch.device | str, flag: str = "resolution") -> None:
     """Refuse grids that cannot be trained for lack of memory.
 
     Args:
         nodes: At the end of training.
         width: Numbers of a node.
         device: Where they are trained.
+        flag: Name of the setting that says how many nodes there are.
 
     Raises:
         InputError: If they need more than is free.
     """
     on_cpu = torch.device(device).type == "cpu"
     free = _free_on_cpu() if on_cpu else torch.cuda.mem_get_info(device)[0]
-    in_training = grid_bytes(nodes, width, dense_gradient=not on_cpu)
-    _refuse_more(in_training, free, nodes, "in training", side=(nodes * free / in_training) ** (1 / 3))
+    needed = grid_bytes(nodes, width, dense_gradient=not on_cpu)
+    _refuse_more(needed, free, nodes, "in training", (nodes * free / needed) ** (1 / 3), flag)
 
 
 def check_memory_of_values(nodes: float, width: int) -> None:
@@ -53,11 +54,13 @@ def check_memory_of_values(nodes: float, width: int) -> None:
     _refuse_more(4.0 * nodes * width, free, nodes, "for their values alone", side)
 
 
-def _refuse_more(needed: float, free: float, nodes: float, what_for: str, side: float) -> None:
+def _refuse_more(
+    needed: float, free: float, nodes: float, what_for: str, side: float, flag: str = "resolution"
+) -> None:
     if needed > free:
         raise InputError(
             f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB {what_for} and {free / 1e9:.1f} GB "
-            f"are free: give --pipeline.model.resolution {int(side)} or less."
+            f"are free: give --pipeline.model.{flag} {int(side)} or less."
         )
 
 

@@ -17,6 +17,7 @@ _WEIGHTS = (
     "eikonal_loss_mult",
     "fg_mask_loss_mult",
     "curvature_loss_mult",
+    "hidden_loss_mult",
     "mono_depth_loss_mult",
     "mono_normal_loss_mult",
 )
@@ -106,6 +107,7 @@ def with_preset(config: Config, presets: Presets, facts: SceneFacts) -> Config:
 
 def _complete(preset: dict[str, Any], config: Any, kind: str, facts: SceneFacts) -> None:
     """Add to a preset what follows from other settings and from the data."""
+    preset.setdefault("hidden_loss_mult", 0.0)
     preset.setdefault("background_model", "none" if facts.has_foreground_mask else "nerf++")
     model = config.background_model or preset["background_model"]
     if config.overwrite_near_far_plane:
@@ -150,5 +152,13 @@ def _check(config: Any) -> None:
     if config.far_plane is not None and config.far_plane <= config.near_plane:
         refuse("far_plane", config.far_plane, f"give a distance beyond the near-plane of {config.near_plane}")
     sdf_field = config.sdf_field
+    if not math.isfinite(sdf_field.beta_init):
+        refuse("sdf_field.beta_init", sdf_field.beta_init, "give a finite number")
+    if not 0 < sdf_field.bias < math.inf:
+        refuse("sdf_field.bias", sdf_field.bias, "give a radius above 0, at which the surface begins")
+    if not 0 <= sdf_field.band < math.inf:
+        refuse("sdf_field.band", sdf_field.band, "give a width, or 0 to evaluate all samples")
+    if sdf_field.unlock_every < 0:
+        refuse("sdf_field.unlock_every", sdf_field.unlock_every, "give a number of steps, or 0 for all levels at once")
     if sdf_field.unlock_every and not 1 <= sdf_field.first_levels <= sdf_field.num_levels:
         refuse("sdf_field.first_levels", sdf_field.first_levels, f"give 1 to {sdf_field.num_levels} levels")

@@ -6,6 +6,7 @@ import pytest
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 
+from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.checks.scene import check_scene
 
 
@@ -43,6 +44,16 @@ def test_what_passes_is_loaded_by_nerfstudio(blender):
     for split in ("train", "val", "test"):
         dataset = InputDataset(config.setup().get_dataparser_outputs(split))
         assert [dataset[k]["image"].shape for k in range(len(dataset))] == [(6, 8, 3)] * 3
+
+
+def test_a_scale_factor_that_leaves_the_box_is_said(blender):
+    lines: list[str] = []
+    read_splits(write(blender), say=lines.append)
+    assert lines == []
+    read_splits(BlenderDataParserConfig(data=blender.folder, scale_factor=0.1), say=lines.append)
+    (line,) = lines
+    assert line.startswith("--scale-factor 0.1 moves the cameras and leaves the scene's box as it is")
+    assert line.endswith("needs --pipeline.model.box-scale 0.1 too.")
 
 
 FAULTS = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from s3im_methods.data.depth.plausibility import disagreeing_points, implausible_unit, mixed_units
+from s3im_methods.data.depth.plausibility import disagreeing_points, implausible_unit, mixed_units, unseen_points
 
 IMAGES = [Path(f"{k}.png") for k in range(10)]
 
@@ -47,3 +47,17 @@ def test_points_tell_the_cameras_scale():
     assert str(disagreeing_points([2.5, 2.4, 9.0], 1e-3)).endswith("set --pipeline.datamanager.depth.unit 0.0004.")
     assert disagreeing_points([0.8, 1.2, 3.0], 1e-3) is None
     assert disagreeing_points([], 1e-3) is None
+
+
+def test_ratios_without_a_common_factor_tell_of_wrong_poses():
+    # A room whose poses have OpenCV's axes.
+    warning = str(disagreeing_points([2.344, 1.809, 4.835, 3.722, 0.496, 0.701], 1e-3))
+    assert "it is 0.496 times theirs in one view and 4.83 times in another, so no unit helps" in warning
+    assert "has OpenCV's axes" in warning
+    assert "on different scales" in str(disagreeing_points([2.5, 2.4, 2.6, 9.0, 2.4, 1.0], 1e-3))
+    assert disagreeing_points([1.0, 1.1, 0.9, 1.2, 5.0, 1.0], 1e-3) is None
+
+
+def test_points_that_no_view_sees_are_told():
+    assert unseen_points([]) is None and unseen_points([False, True]) is None
+    assert str(unseen_points([False] * 6)).startswith("None of the 6 views that were looked at sees a point of the rec")

@@ -1,8 +1,10 @@
 """What is said of a scene's depth, from its numbers."""
 
+import numpy as np
 import pytest
 
 from s3im_methods.data.depth.survey import DepthSurvey
+from s3im_methods.data.depth.survey import survey as depth_survey
 
 
 def survey(median: float, baseline: float) -> DepthSurvey:
@@ -27,3 +29,23 @@ def test_depth_of_the_cameras_order_of_magnitude_is_not_remarked_on(ratio):
 
 def test_cameras_in_one_place_have_no_baseline_to_compare_with():
     assert len(survey(3.0, 0.0).lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda pose: pose @ np.diag([1.0, -1, -1, 1]), "times in another, so no unit helps"),
+        # Below the floor, and looking down.
+        (lambda pose: np.column_stack([np.eye(4)[:, :3], [*pose[:2, 3], -10, 1]]), "sees a point of the"),
+        (lambda pose: pose, None),
+    ],
+)
+def test_poses_that_do_not_fit_the_points_are_told(room, change, words):
+    def move(frame):
+        frame["transform_matrix"] = change(np.array(frame["transform_matrix"])).tolist()
+
+    room.each(move)
+    dataset = room.dataset(source="sensor")
+    said = [line for line in depth_survey(dataset.depth_maps, dataset.cameras).lines() if "point" in line]
+    assert len(said) == (words is not None)
+    assert words is None or words in said[0]

@@ -204,9 +204,25 @@ def test_pipeline_and_data_manager_are_the_toys_and_ours_look_after_them(room, t
     pipeline = config.pipeline.setup(device="cpu")
     assert isinstance(pipeline, S3IMPipeline) and isinstance(pipeline, ToyPipeline)
     assert type(pipeline.datamanager) is ToyDataManager and pipeline.model.toy_argument == "from the pipeline"
+    assert pipeline.model.scene_has_times is False
     config.pipeline.datamanager.data = tmp_path / "nowhere"
     with pytest.raises(InputError, match="nowhere"):
         config.pipeline.setup(device="cpu")
+
+
+def test_a_scene_without_segmentations_is_refused_in_a_sentence(room, tmp_path):
+    config = short_config(with_s3im("semantic-nerfw", ["nerfstudio-data"]), room, tmp_path, 1)
+    with pytest.raises(InputError, match="learns from segmentations of the images too, and the scene has none"):
+        config.pipeline.setup(device="cpu")
+
+
+def test_other_assertions_pass(monkeypatch):
+    def fail(self: Any, *_: Any, **__: Any) -> None:
+        raise AssertionError("its own")
+
+    monkeypatch.setattr(S3IMPipeline, "__init__", fail)
+    with pytest.raises(AssertionError, match="its own"):
+        with_s3im("toy").pipeline.setup(device="cpu")
 
 
 def test_real_patches_by_our_sampler(room, tmp_path):
