@@ -59,15 +59,17 @@ def estimate_memory(cameras: Cameras, bytes_per_pixel: int, model: nn.Module, ra
     Args:
         cameras: Of the training views, in the resolution that they are trained in.
         bytes_per_pixel: Of image, mask, depth and normals together.
-        model: The model, built for training.
+        model: The model, built for training; one that grows has ``bytes_when_grown()`` for its largest parameters in
+            training.
         rays: Rays per batch.
     """
     pixels = int((cameras.width.double() * cameras.height.double()).sum())
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    grown = getattr(model, "bytes_when_grown", None)
     own = psutil.Process().memory_info().rss
     return MemoryEstimate(
         images=pixels * bytes_per_pixel,
-        model=_COPIES * parameters,
+        model=_COPIES * parameters if grown is None else round(grown()),
         step=rays * _BYTES_PER_RAY,
         libraries=max(0, own - parameters),
         free=psutil.virtual_memory().available,

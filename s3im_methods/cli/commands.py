@@ -9,7 +9,7 @@ from s3im_methods import __version__
 
 TASKS = {
     "see": ("results", "overview", "turntable"),
-    "make": ("demo", "scene"),
+    "make": ("demo", "scene", "attach"),
     "check": ("doctor", "check", "depth-report"),
     "train": ("ns-train", "train", "compare"),
     "measure": ("ns-eval", "eval-mesh", "bench"),
@@ -18,6 +18,7 @@ TASKS = {
 """Which commands belong to which task, in the order in which they are listed."""
 
 COMMANDS = {
+    "attach": "s3im_methods.cli.attach:AttachCommand",
     "bench": "s3im_methods.cli.bench:BenchCommand",
     "check": "s3im_methods.cli.check:CheckCommand",
     "compare": "s3im_methods.cli.compare:CompareCommand",

@@ -77,6 +77,8 @@ class ExportMeshCommand:
     value that three quarters of the surface seen by the training cameras exceed."""
     components: int = 1
     """Keep this many separate parts, the largest ones; 0 keeps all."""
+    faces: int | None = None
+    """Simplify the mesh to about this many triangles, before the texture; 20000 to 100000 suit games and the web."""
     file_format: Literal["ply", "obj", "glb"] = "ply"
     """Format of the mesh."""
     box: tyro.conf.OmitArgPrefixes[BoxOptions] = field(default_factory=BoxOptions)
@@ -110,7 +112,7 @@ class ExportMeshCommand:
         """
         from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
         from s3im_methods.exporters.mesh.mesh_files import write_mesh
-        from s3im_methods.exporters.mesh.outline_level import mask_level
+        from s3im_methods.exporters.mesh.outline_level import surface_level
         from s3im_methods.exporters.mesh.training_split import training_split
         from s3im_methods.exporters.mesh.world_frame import world_frame
 
@@ -119,10 +121,11 @@ class ExportMeshCommand:
         settings = MeshSettings(
             self.method,
             self.resolution,
-            mask_level(pipeline) if self.level is None and self.method == "level-set" else self.level,
+            surface_level(pipeline) if self.level is None and self.method == "level-set" else self.level,
             self.box.crop_min,
             self.box.crop_max,
             self.components,
+            self.faces,
             self.depth_fusion.fusion_views,
             self.depth_fusion.fusion_downscale,
             self.depth_fusion.fusion_agreement,
@@ -148,6 +151,8 @@ class ExportMeshCommand:
             raise InputError(f"--resolution is {self.resolution}: give 8 or more.")
         if self.components < 0:
             raise InputError(f"--components is {self.components}: give 1 or more, or 0 for all.")
+        if self.faces is not None and self.faces < 100:
+            raise InputError(f"--faces is {self.faces}: give 100 or more.")
         if self.texturing.texture_size < 16:
             raise InputError(f"--texture-size is {self.texturing.texture_size}: give 16 or more.")
         if self.texturing.texture_size > 16384:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from s3im_methods.broken_plugin import broken_plugin_named
 from s3im_methods.cli.commands import COMMANDS, command_class, head_of_help, list_of_commands
 from s3im_methods.errors import InputError
 from s3im_methods.progress import shown
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (It stays open.)
     try:
         try:
-            with shown():
+            with shown(), broken_plugin_named():
                 _parse(argv).run()
         finally:
             sys.stdout.flush()

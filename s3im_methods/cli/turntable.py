@@ -26,7 +26,7 @@ class TurntableCommand:
     mesh: Path | None = None
     """A mesh to film in place of a run: PLY, OBJ, GLB, STL or OFF."""
     output_path: Path = Path("turntable.mp4")
-    """The film, or a folder for frames as PNG files: anything without an ending."""
+    """The film: .mp4, .gif or .webp; or a folder for frames as PNG files: anything without an ending."""
     path: Literal["auto", "orbit", "loop"] = "auto"
     """Path of the camera for a run: orbit round the object, loop through the room, or what the cameras suggest."""
     size: int = 480

@@ -240,8 +240,11 @@ def _corruption(value: str) -> Choice:
 def _scales_judged_at(values: Sequence[str]) -> Callable[[str], Choice]:
     """All variants are judged at the scales of all values, so that they have the same held-out views."""
     for value in values:
-        if not all(word.isdecimal() and int(word) > 0 for word in value.split("+")):
-            raise InputError(f"The axis scales has the value '{value}': give whole numbers joined by +, such as 1+2+4.")
+        words = value.split("+")
+        if not all(word.isdecimal() and int(word) > 0 for word in words) or len(set(map(int, words))) < len(words):
+            raise InputError(
+                f"The axis scales has the value '{value}': give different whole numbers joined by +, such as 1+2+4."
+            )
     every = sorted({int(word) for value in values for word in value.split("+")})
     judged = (f"{_DATA}.eval-scales", *map(str, every))
     return lambda value: Choice(value, ((f"{_DATA}.scales", *value.split("+")), judged))

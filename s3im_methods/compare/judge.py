@@ -13,7 +13,7 @@ from torch import Tensor
 
 from s3im_methods.compare.true_depth import TrueDepth
 from s3im_methods.data.few_views import spread_evenly
-from s3im_methods.data.views_at_scale import at_scales, metrics_of_scale, view_names
+from s3im_methods.data.views_at_scale import at_scales, metrics_of_scale, scale_counts, view_names
 from s3im_methods.errors import InputError
 
 _MOST_PICTURES = 3
@@ -44,7 +44,7 @@ class HeldOutViews:
 
     Args:
         pipeline: A pipeline whose data manager makes data sets of splits, as nerfstudio's do.
-        most: How many to judge, evenly spread; None for all.
+        most: How many to judge, evenly spread; None for all. Where there are several scales, each is judged at all.
 
     Attributes:
         indices: Which of the held-out views are judged.
@@ -59,8 +59,7 @@ class HeldOutViews:
         self._loader = FixedIndicesEvalDataloader(dataset, device=pipeline.device)
         self._depth = TrueDepth(manager)
         self._names = view_names(dataset)
-        total = len(self._names)
-        self.indices = list(range(total)) if most is None or most >= total else spread_evenly(most, total)
+        self.indices = _chosen(scale_counts(dataset), most)
 
     def judge(self, index: int) -> JudgedView:
         """Render a view and measure it.
@@ -94,6 +93,16 @@ class HeldOutViews:
         """Which views are kept as pictures: the first, the middle and the last."""
         places = np.linspace(0, len(self.indices) - 1, min(_MOST_PICTURES, len(self.indices)))
         return {self.indices[place] for place in places.round().astype(int)}
+
+
+def _chosen(counts: list[int], most: int | None) -> list[int]:
+    """The same views of each scale, of which there are so many one after the other."""
+    chosen, first = [], 0
+    for count in counts:
+        places = range(count) if most is None or most >= count else spread_evenly(most, count)
+        chosen += [first + place for place in places]
+        first += count
+    return chosen
 
 
 def mean_metrics(views: list[JudgedView]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from s3im_methods.exporters.mesh.extraction import MeshSettings, extract_mesh
 from s3im_methods.exporters.mesh.mesh_files import write_mesh
-from s3im_methods.exporters.mesh.outline_level import mask_level
+from s3im_methods.exporters.mesh.outline_level import surface_level
 from s3im_methods.exporters.mesh.training_split import training_split
 from s3im_methods.exporters.mesh.world_frame import world_frame
 from s3im_methods.metrics.mesh_report import Comparison, compare_meshes
@@ -42,7 +42,7 @@ def mesh_metrics(
     if reference is None or not hasattr(pipeline.model, "surface_value"):
         return {}
     outputs = training_split(pipeline.datamanager)
-    settings = MeshSettings(resolution=resolution, level=mask_level(pipeline))
+    settings = MeshSettings(resolution=resolution, level=surface_level(pipeline))
     mesh = extract_mesh(pipeline.model, outputs.cameras.to(pipeline.device), world_frame(outputs), settings)
     path = folder / "mesh.ply"
     write_mesh(path, mesh.surface, mesh.normals, mesh.colours)

@@ -44,7 +44,7 @@ class CachedLPIPS:
         if self._metric is None:
             weights = weights_path(self.net_type)
             if not weights.exists():
-                _announce(
+                announce(
                     f"LPIPS is unavailable: its weights are not on this machine ({weights.name} in {weights.parent})."
                 )
                 return predicted.new_tensor(float("nan"))
@@ -52,7 +52,7 @@ class CachedLPIPS:
 
             self._metric = lpip.LearnedPerceptualImagePatchSimilarity(net_type=self.net_type, **self.kwargs)  # type: ignore[arg-type]
         if min(predicted.shape[-2:]) < _SMALLEST_SIDE:
-            _announce(f"LPIPS is left out for images of fewer than {_SMALLEST_SIDE} pixels a side.")
+            announce(f"LPIPS is left out for images of fewer than {_SMALLEST_SIDE} pixels a side.")
             return predicted.new_tensor(float("nan"))
         return self._metric.to(predicted.device)(predicted, target)
 
@@ -89,7 +89,12 @@ def lpips_without_download() -> Iterator[None]:
             setattr(module, name, original)
 
 
-def _announce(line: str) -> None:
+def announce(line: str) -> None:
+    """Show a line once.
+
+    Args:
+        line: A sentence.
+    """
     from nerfstudio.utils.rich_utils import CONSOLE
 
     if line not in _announced:

@@ -6,7 +6,8 @@ and joins crops of 512 nodes without merging their vertices, so the mesh falls a
 and fails later. We replace nerfstudio's function by the pack's sparse marching cubes. The command itself still wants a
 resolution that is a multiple of 512; ``s3im export-mesh`` takes any.
 
-The command knows signed distances only. For a model with an occupancy, a threshold of 0 means the level of one half.
+The command knows the zero of signed distances only. A surface method of the pack has its mesh at the level that
+``s3im export-mesh`` takes, unless the user gives another.
 """
 
 import dataclasses
@@ -24,15 +25,18 @@ from s3im_methods.errors import InputError
 if TYPE_CHECKING:
     import trimesh
 
+    from s3im_methods.exporters.mesh.volume import ScalarField
+
 _NAME = "generate_mesh_with_multires_marching_cubes"
 # The command binds the function under its own name when it is imported, or runs as a script itself.
 _MODULES = ("nerfstudio.exporter.marching_cubes", "nerfstudio.scripts.exporter", "__main__")
+_THRESHOLD = "--isosurface-threshold"
 _BOX_FLAGS = "--bounding-box-min and --bounding-box-max"
 
 Corner = tuple[float, float, float]
 
 
-def replace_marching_cubes(device: torch.device | str, model: Any = None) -> None:
+def replace_marching_cubes(device: torch.device | str, pipeline: Any = None) -> None:
     """Let ns-export make its meshes by :func:`sparse_marching_cubes`.
 
     Called when a pipeline of ours is built for it: by then the command has imported nerfstudio's function, and other
@@ -40,16 +44,33 @@ def replace_marching_cubes(device: torch.device | str, model: Any = None) -> Non
 
     Args:
         device: Where the model is; the one of the pipeline that was built last counts.
-        model: Itself; with a ``surface_kind`` of "occupancy" its field's opacity rule has the function.
+        pipeline: Itself, whose weights may still have to be loaded; a model with a ``surface_value`` is asked for its
+            surface.
     """
     keywords: dict[str, Any] = {"device": device}
-    if getattr(model, "surface_kind", "sdf") == "occupancy":
-        keywords["occupancy_of"] = model.field.opacity.occupancy
+    if hasattr(getattr(pipeline, "_model", None), "surface_value"):
+        keywords["surface_of"] = functools.partial(_surface, pipeline)
     for name in _MODULES:
         module = sys.modules.get(name)
         if hasattr(module, _NAME):
             ours = functools.partial(sparse_marching_cubes, **keywords)
             setattr(module, _NAME, functools.update_wrapper(ours, getattr(module, _NAME)))
+
+
+def _surface(pipeline: Any, threshold: float) -> "tuple[ScalarField, float]":
+    """The field of a surface method, and the level that the command's threshold stands for."""
+    from s3im_methods.exporters.mesh.outline_level import surface_level
+    from s3im_methods.exporters.mesh.volume import scalar_field
+    from s3im_methods.exporters.ns_export.command import is_given, running_export
+
+    field, command = scalar_field(pipeline.model), running_export()
+    if threshold != 0 or (command is not None and is_given(command, "isosurface_threshold")):
+        return field, threshold
+    level = surface_level(pipeline, _THRESHOLD, CONSOLE.print)
+    assert level is not None
+    if field.kind == "occupancy":
+        CONSOLE.print(f"This method has an occupancy: the mesh is its level of {level}.")
+    return field, level
 
 
 def sparse_marching_cubes(
@@ -60,7 +81,7 @@ def sparse_marching_cubes(
     isosurface_threshold: float = 0.0,
     coarse_mask: Tensor | None = None,
     device: torch.device | str = "cpu",
-    occupancy_of: Callable[[Tensor], Tensor] | None = None,
+    surface_of: "Callable[[float], tuple[ScalarField, float]] | None" = None,
 ) -> "trimesh.Trimesh":
     """What nerfstudio's ``generate_mesh_with_multires_marching_cubes`` is for, with its arguments.
 
@@ -69,17 +90,17 @@ def sparse_marching_cubes(
         resolution: Cells along the longest side of the box; voxels are cubes.
         bounding_box_min: Lowest corner of the box, scene units.
         bounding_box_max: Its highest corner.
-        isosurface_threshold: Signed distance, or occupancy, on the surface; of an occupancy 0 stands for its default.
+        isosurface_threshold: Signed distance on the surface, or what ``surface_of`` makes of it.
         coarse_mask: Not supported; no command of nerfstudio gives one.
         device: Where the points are made.
-        occupancy_of: From what the field gives to occupancies, ``[N]``, of a model that has them; else None.
+        surface_of: From the threshold to the field that is taken in place of the given one, and its level.
 
     Returns:
         The surface in scene units, shared vertices merged, with normals that point outwards.
 
     Raises:
-        InputError: If the box is empty, there is no surface in it, it does not fit into the memory, or the threshold is
-            no occupancy.
+        InputError: If the box is empty, there is no surface in it, it does not fit into the memory, or the field never
+            has such a value.
     """
     import numpy as np
     import trimesh
@@ -90,7 +111,6 @@ def sparse_marching_cubes(
     from s3im_methods.exporters.mesh.marching import join_blocks
     from s3im_methods.exporters.mesh.memory import MemoryBudget
     from s3im_methods.exporters.mesh.sparse_blocks import evaluate_blocks
-    from s3im_methods.exporters.mesh.survey import OCCUPANCY_LEVEL
     from s3im_methods.exporters.mesh.volume import ScalarField
     from s3im_methods.exporters.mesh.world_frame import WorldFrame
 
@@ -101,24 +121,22 @@ def sparse_marching_cubes(
 
     @torch.no_grad()
     def value(points: Tensor) -> Tensor:
-        found = geometry_callable_field(points).float()
-        return found if occupancy_of is None else occupancy_of(found)
+        return geometry_callable_field(points).float()
 
-    field = ScalarField(value, "sdf" if occupancy_of is None else "occupancy")
-    if field.kind == "occupancy" and isosurface_threshold == 0:
-        isosurface_threshold = OCCUPANCY_LEVEL
-        CONSOLE.print(f"This method has an occupancy: the mesh is its level of {OCCUPANCY_LEVEL}.")
-    field.check_level(isosurface_threshold, "--isosurface-threshold")
+    field, level = ScalarField(value, "sdf"), isosurface_threshold
+    if surface_of is not None:
+        field, level = surface_of(isosurface_threshold)
+    field.check_level(level, _THRESHOLD)
     grid = fit_grid(bounding_box_min, bounding_box_max, resolution)
     scene = WorldFrame(np.eye(3), np.zeros(3), 1.0)
-    level_set = LevelSet(field, isosurface_threshold, scene, grid.voxel, device)
+    level_set = LevelSet(field, level, scene, grid.voxel, device)
     budget = dataclasses.replace(MemoryBudget.of_this_machine(), box_flags=_BOX_FLAGS)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:
         raise InputError(
-            f"There is no surface where the {field.name} is {isosurface_threshold:.4g}: in the box from "
+            f"There is no surface where the {field.name} is {level:.4g}: in the box from "
             f"{bounding_box_min} to {bounding_box_max} it runs from {level_set.lowest:.4g} to {level_set.highest:.4g}. "
-            f"Give another --isosurface-threshold or other {_BOX_FLAGS}."
+            f"Give another {_THRESHOLD} or other {_BOX_FLAGS}."
         )
     # Nothing to process: no vertex is there twice, and the order of the faces says where the outside is.
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_normals=vertex_normals(surface), process=False)

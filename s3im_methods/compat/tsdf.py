@@ -3,7 +3,7 @@
 nerfstudio tests ``voxel_depth > 0``, but that is the length of a vector and always positive
 (``exporter/tsdf_utils.py``). A voxel behind the camera then projects to the pixel at the opposite side of the image
 centre, and a mirrored copy of what the camera sees appears behind it (nerfstudio issue 2067). We pass each camera only
-the voxels in front of it.
+the voxels in front of it. On a CPU a compiled kernel does the same work, which was most of the command's time.
 """
 
 import dataclasses
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from s3im_methods.encodings import fused_available
 
 if TYPE_CHECKING:
     from nerfstudio.exporter.tsdf_utils import TSDF
@@ -28,6 +30,7 @@ def keep_voxels_in_front() -> None:
     if module is None or hasattr(module.TSDF.integrate_tsdf, "__wrapped__"):
         return
     integrate = module.TSDF.integrate_tsdf
+    compiled = fused_available()
 
     @functools.wraps(integrate)
     def integrate_in_front(
@@ -38,6 +41,11 @@ def keep_voxels_in_front() -> None:
         color_images: Tensor | None = None,
         mask_images: Tensor | None = None,
     ) -> None:
+        if compiled and self.voxel_coords.device.type == "cpu" and mask_images is None:
+            from s3im_methods.exporters.ns_export.tsdf_kernel import integrate as integrate_views
+
+            integrate_views(self, c2w, K, depth_images, color_images)
+            return
         # One camera at a time, as nerfstudio updates the values too: the images of a batch differ in what is in front.
         for index in range(len(c2w)):
             one = slice(index, index + 1)

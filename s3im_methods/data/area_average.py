@@ -34,6 +34,20 @@ def area_average(image: Tensor, size: tuple[int, int]) -> Tensor:
     return values.to(image.dtype) if image.is_floating_point() else values.round().clamp(0, 255).to(image.dtype)
 
 
+def wholly_inside(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Which of the larger pixels lie in a mask with all of their area: through others shines what is left out.
+
+    Args:
+        mask: ``[H, W, C]``, bool.
+        size: Height and width of the result, in pixels, at most those of the mask.
+
+    Example:
+        >>> wholly_inside(torch.tensor([[[True], [True], [True], [False]]]), (1, 2)).flatten().tolist()
+        [True, False]
+    """
+    return mask if tuple(mask.shape[:2]) == size else area_average(mask.float(), size) > 1 - 1e-4
+
+
 def _shares(length: int, count: int) -> Tensor:
     """How much of each of ``length`` pixels lies in each of ``count`` longer ones, ``[count, length]``; rows sum to
     1."""

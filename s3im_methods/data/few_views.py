@@ -8,6 +8,7 @@ from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from torch import Tensor
 
 from s3im_methods.data.depth.listing import FrameList
+from s3im_methods.data.views_at_scale import SCALES_KEY
 from s3im_methods.errors import InputError
 
 
@@ -59,12 +60,19 @@ def spread_over_poses(camera_to_worlds: Tensor, count: int) -> list[int]:
     return sorted(chosen)
 
 
+def _one_of_each_view(outputs: DataparserOutputs) -> list[int]:
+    """All images; where files hold several scales, those of the largest."""
+    scales = outputs.metadata.get(SCALES_KEY)
+    every = range(len(outputs.image_filenames))
+    return list(every) if scales is None else [row for row in every if scales[row] == min(scales)]
+
+
 def keep_views(outputs: DataparserOutputs, count: int) -> DataparserOutputs:
     """The same split with some of its views only, spread over their poses; everything else, such as the scale, stays.
 
     Args:
         outputs: The training split.
-        count: How many views to keep; all of them where there are not more.
+        count: How many views to keep, each at all scales that its files have; all of them where there are not more.
 
     Raises:
         InputError: If ``count`` is below 1.
@@ -72,9 +80,17 @@ def keep_views(outputs: DataparserOutputs, count: int) -> DataparserOutputs:
     total = len(outputs.image_filenames)
     if count < 1:
         raise InputError(f"--pipeline.datamanager.train-views is {count}: give 1 or more, or drop it for all views.")
-    if count >= total:
+    poses = outputs.cameras.camera_to_worlds
+    rows = _one_of_each_view(outputs)
+    if count >= len(rows):
         return outputs
-    kept = spread_over_poses(outputs.cameras.camera_to_worlds, count)
+    chosen = [rows[place] for place in spread_over_poses(poses[rows], count)]
+    # Where files hold several scales, a view is there at each.
+    kept = (
+        chosen
+        if len(rows) == total
+        else [row for row in range(total) if (poses[row] == poses[chosen]).all(-1).all(-1).any()]
+    )
 
     def of(values: list) -> list:
         return [values[index] for index in kept]

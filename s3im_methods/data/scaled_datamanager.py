@@ -21,6 +21,8 @@ from torch import Tensor
 
 from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.views_at_scale import (
+    EVAL_SCALES_FLAG,
+    SCALES_FLAG,
     JoinedViews,
     ViewsAtScale,
     have_one_size,
@@ -84,7 +86,7 @@ class ScaledDataManager(VanillaDataManager[SceneImages]):
 
     def setup_eval(self) -> None:
         """Set up the loading of evaluation images, at all scales at which they are judged; whole views are floats."""
-        self._set_up("eval", views_at_scales(self.eval_dataset, self._eval_scales), super().setup_eval)
+        self._set_up("eval", self._eval_parts(self.eval_dataset), super().setup_eval)
         views = self.eval_views(self.eval_dataset)
         if views is self.eval_dataset:
             self.fixed_indices_eval_dataloader.input_dataset = self.eval_dataset
@@ -106,6 +108,10 @@ class ScaledDataManager(VanillaDataManager[SceneImages]):
     def _eval_scales(self) -> tuple[int, ...]:
         return self.config.scales if self.config.eval_scales is None else self.config.eval_scales
 
+    def _eval_parts(self, dataset: Any) -> list[ViewsAtScale]:
+        flag = SCALES_FLAG if self.config.eval_scales is None else EVAL_SCALES_FLAG
+        return views_at_scales(dataset, self._eval_scales, flag)
+
     def eval_views(self, dataset: Any) -> Any:
         """Held-out views at all scales at which they are judged.
 
@@ -115,7 +121,7 @@ class ScaledDataManager(VanillaDataManager[SceneImages]):
         Returns:
             The same where that is the only scale; else a data set whose items have their ``scale``.
         """
-        parts = views_at_scales(dataset, self._eval_scales)
+        parts = self._eval_parts(dataset)
         return dataset if len(parts) == 1 and self._eval_scales == (1,) else JoinedViews(parts)
 
     def _set_up(self, name: Literal["train", "eval"], parts: list[ViewsAtScale], set_up: Callable[[], None]) -> None:

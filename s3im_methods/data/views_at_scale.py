@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from nerfstudio.cameras.cameras import Cameras
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from s3im_methods.data.area_average import area_average
+from s3im_methods.data.area_average import area_average, wholly_inside
 from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.image_sizes import RADIUS_KEY, scaled_cameras
 from s3im_methods.data.wording import names_below, quote
@@ -19,7 +20,7 @@ from s3im_methods.errors import InputError
 SCALES_KEY = "image_scales"
 """Of a parser's metadata, where its files hold several scales: by how much each image was made smaller."""
 
-_FLAG = "--pipeline.datamanager.scales"
+SCALES_FLAG, EVAL_SCALES_FLAG = (f"--pipeline.datamanager.{name}" for name in ("scales", "eval-scales"))
 _AVERAGED = ("image", "fg_mask")
 
 
@@ -34,6 +35,7 @@ class ViewsAtScale(Dataset):
         places: Which of its views.
         factor: By how much they are made smaller.
         scale: By how much they are smaller than the scene's largest images.
+        flag: The setting that asks for it, for the sentence.
 
     Attributes:
         places: See above.
@@ -45,13 +47,13 @@ class ViewsAtScale(Dataset):
         InputError: If an image would have no pixel.
     """
 
-    def __init__(self, dataset: Any, places: Sequence[int], factor: int, scale: int) -> None:
+    def __init__(self, dataset: Any, places: Sequence[int], factor: int, scale: int, flag: str = SCALES_FLAG) -> None:
         self.places, self.scale = list(places), scale
         self._dataset, self.factor = dataset, factor
         cameras = dataset.cameras[torch.tensor(self.places)]
         shortest = int(torch.minimum(cameras.width, cameras.height).min())
         if shortest < factor:
-            raise InputError(f"{_FLAG} {factor} leaves no pixel of images of {shortest} pixels: give smaller numbers.")
+            raise InputError(f"{flag} {factor} leaves no pixel of images of {shortest} pixels: give smaller numbers.")
         self.cameras: Cameras = scaled_cameras(cameras, 1 / factor)
 
     def __len__(self) -> int:
@@ -90,8 +92,7 @@ class ViewsAtScale(Dataset):
         if key in _AVERAGED:
             return area_average(values, size)
         if key == "mask":
-            # What is left out would shine into a pixel of which only a part is in.
-            return area_average(values.float(), size) > 1 - 1e-4
+            return wholly_inside(values, size)
         return torch.from_numpy(fit_size(values.numpy(), size, quote(key), "", key))
 
     @property
@@ -143,12 +144,13 @@ class JoinedViews(Dataset):
         return getattr(self._parts[0], name)
 
 
-def views_at_scales(dataset: Any, scales: Sequence[int]) -> list[ViewsAtScale]:
+def views_at_scales(dataset: Any, scales: Sequence[int], flag: str = SCALES_FLAG) -> list[ViewsAtScale]:
     """The views of a data set at each scale.
 
     Args:
         dataset: The views as they are.
         scales: By how much to make them smaller. Where the files hold several scales, these are taken.
+        flag: The setting that they are from, for the sentences.
 
     Returns:
         One entry a scale.
@@ -159,12 +161,12 @@ def views_at_scales(dataset: Any, scales: Sequence[int]) -> list[ViewsAtScale]:
     """
     if not scales or min(scales) < 1 or len(set(scales)) < len(scales):
         given = " ".join(map(str, scales))
-        raise InputError(f"{_FLAG} is '{given}': give different whole numbers from 1 on, such as 1 2 4 8.")
+        raise InputError(f"{flag} is '{given}': give different whole numbers from 1 on, such as 1 2 4 8.")
     listed = dataset._dataparser_outputs.metadata.get(SCALES_KEY)
     if listed is None or len(set(listed)) == 1:
-        return [ViewsAtScale(dataset, range(len(dataset)), scale, scale) for scale in scales]
+        return [ViewsAtScale(dataset, range(len(dataset)), scale, scale, flag) for scale in scales]
     if tuple(scales) != (1,):
-        raise InputError(f"The scene's files hold several scales already: leave out {_FLAG}.")
+        raise InputError(f"The scene's files hold several scales already: leave out {flag}.")
     return [
         ViewsAtScale(dataset, [place for place, own in enumerate(listed) if own == scale], 1, scale)
         for scale in sorted(set(listed))
@@ -206,6 +208,17 @@ def at_scales(manager: Any, dataset: Any) -> Any:
         dataset: The views as they are.
     """
     return manager.eval_views(dataset) if hasattr(manager, "eval_views") else dataset
+
+
+def scale_counts(dataset: Any) -> list[int]:
+    """How many views of each scale a data set has, in its order.
+
+    Args:
+        dataset: With several scales, or of one.
+    """
+    return (
+        [len(list(run)) for _, run in groupby(dataset.scales)] if isinstance(dataset, JoinedViews) else [len(dataset)]
+    )
 
 
 def view_names(dataset: Any) -> list[str]:

@@ -66,9 +66,14 @@ class VoxelGrid(ResampledGrid, nn.Module):
         places = [node_positions(count, *end) for count, end in zip(resolution, ends, strict=True)]
 
         def resample(name: str, values: Tensor) -> Tensor:
-            for axis, positions in enumerate(places):
-                values = lerp_along(values, axis, positions)
-            return values.contiguous()
+            new = values.new_empty(*map(len, places), values.shape[-1])
+            # A slab at a time: whole grids between one axis and the next would take several times the new one.
+            for slab, x in zip(new.split(1), places[0].split(1), strict=True):
+                part = values
+                for axis, positions in enumerate((x, *places[1:])):
+                    part = lerp_along(part, axis, positions)
+                slab.copy_(part)
+            return new
 
         return resample
 

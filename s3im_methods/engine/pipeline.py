@@ -94,7 +94,7 @@ class S3IMPipeline(VanillaPipeline):
             grad_scaler=grad_scaler,
         )
         if test_mode != "val":
-            replace_marching_cubes(device, getattr(self, "_model", None))
+            replace_marching_cubes(device, self)
         if test_mode != "inference":
             _check_masks(self.datamanager)
             _check_depth(self.datamanager, self.model.far_plane())  # type: ignore[operator]
@@ -201,8 +201,8 @@ def check_complete(stored: Collection[str], model: nn.Module) -> None:
             f"has: set `implementation` in the run's config.yml to {remedy}."
         )
     raise InputError(
-        f"The checkpoint lacks {len(missing)} parts of the model, the first of which is {quote(missing[0])}: it was "
-        "written with other settings or by another version, so use the config.yml that lies beside it."
+        f"The checkpoint lacks {len(missing)} parts of the model, the first of which is {quote(missing[0])}: it is of "
+        "another method, other settings or another version, so use the config.yml that lies beside it."
     )
 
 

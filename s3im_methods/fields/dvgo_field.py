@@ -1,9 +1,9 @@
 """DVGO's field: a grid of densities, a grid of colours or features, and a small network (Sun et al., CVPR 2022).
 
-    colour = sigmoid(k[:3] + network(k, direction))
+    colour = sigmoid(k[:3] + network(k, direction, image))
 
-In the coarse stage the grid holds three numbers a node and there is no network. The network's last layer is 0 at first,
-so that no rendered colour jumps when it joins in.
+The image's vector is optional. In the coarse stage the grid holds three numbers a node and there is no network. The
+network's last layer is 0 at first, so that no rendered colour jumps when it joins in.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from nerfstudio.cameras.rays import RaySamples
+from nerfstudio.field_components.embedding import Embedding
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.field_components.mlp import MLP
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from s3im_methods.encodings.octaves import OctaveEncoding
 from s3im_methods.encodings.voxel_grid import VoxelGrid
+from s3im_methods.fields.appearance import vectors_of_images
 from s3im_methods.fields.narrowing_mask import NarrowingMask
 from s3im_methods.fields.ray_share import after_first_layer, share_of
 from s3im_methods.rays.voxel_march import GridSpace, opacity, shift_of
@@ -38,6 +40,9 @@ class DVGOField(nn.Module):
         network_width: Width of the network's hidden layers.
         network_layers: Layers of the network.
         direction_octaves: Octaves in which the network sees directions.
+        images: Number of training images.
+        appearance_dim: Length of the vector that the network reads of each of them; 0 for none.
+        average_appearance: Whether views that were not trained on get the mean vector, or 0.
     """
 
     may_be_missing = ("shift_fall",)
@@ -58,6 +63,9 @@ class DVGOField(nn.Module):
         network_width: int,
         network_layers: int,
         direction_octaves: int,
+        images: int = 0,
+        appearance_dim: int = 0,
+        average_appearance: bool = True,
     ) -> None:
         super().__init__()
         self.space, self.features = space, features
@@ -71,7 +79,9 @@ class DVGOField(nn.Module):
         self.density_grid = VoxelGrid(resolution, 1)
         self.colour_grid = VoxelGrid(resolution, 3 if coarse else features)
         self.direction_encoding = OctaveEncoding(3, direction_octaves)
-        of_rays = 3 + self.direction_encoding.get_out_dim()
+        self.embedding_appearance = Embedding(images, appearance_dim) if appearance_dim else None
+        self.use_average_appearance_embedding = average_appearance
+        of_rays = 3 + self.direction_encoding.get_out_dim() + appearance_dim
         self.network = MLP(
             in_dim=features + of_rays,
             num_layers=network_layers,
@@ -163,20 +173,25 @@ class DVGOField(nn.Module):
         """Opacity of a step of ``interval`` base voxels at all nodes, ``[X, Y, Z]``, whatever the mask says."""
         return opacity(self.density_grid.values[..., 0], self.shift, interval)
 
-    def colours(self, points: Tensor, directions: Tensor, rays: Tensor) -> Tensor:
+    def colours(self, points: Tensor, directions: Tensor, rays: Tensor, images: Tensor | None = None) -> Tensor:
         """Colours ``[n, 3]`` in [0, 1].
 
         Args:
             points: Coordinates of the box, ``[n, 3]``.
             directions: Unit directions of the rays, ``[R, 3]``.
             rays: Which of them each point lies on, ``[n]``.
+            images: Which training image each ray is of, ``[R]``; only training with appearance needs it.
         """
         features = self.colour_grid(self.unit(points))
         if not self.is_fine:
             return torch.sigmoid(features)
         of_rays = [directions, self.direction_encoding(directions)]
-        # What directions contribute to the first layer is computed once per ray.
         columns = [self.features, self.features + 3]
+        if self.embedding_appearance is not None:
+            images = directions.new_zeros(len(directions), dtype=torch.long) if images is None else images
+            of_rays.append(vectors_of_images(self, images))
+            columns.append(columns[-1] + of_rays[1].shape[-1])
+        # What directions and images contribute to the first layer is computed once per ray.
         hidden = share_of(self.network, [features], [0], bias=False)
         hidden = hidden + share_of(self.network, of_rays, columns, bias=True).index_select(0, rays)
         return torch.sigmoid(features[:, :3] + after_first_layer(self.network, hidden))

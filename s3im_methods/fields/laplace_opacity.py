@@ -5,6 +5,8 @@ at one point of a bin times its length. Here the distance runs evenly through th
 the integral is exact: before a plane the transmittance is right with bins of several beta.
 """
 
+import math
+
 import torch
 from nerfstudio.cameras.rays import RaySamples
 from torch import Tensor, nn
@@ -98,6 +100,25 @@ class LaplaceOpacity(OpacityRule):
         if self.final_sharpness is not None:
             sharpness = sharpness ** (1 - self.progress) * self.final_sharpness**self.progress
         return sharpness.clamp(max=MAX_SHARPNESS) / self.space.radius
+
+    def outline(self) -> Tensor:
+        """On a sphere of radius R much larger than beta, ``beta * ln(sqrt(2 pi R / beta) / (2 ln 2))``.
+
+        R is that of the unit sphere; it enters little.
+
+        The transmittance is half where the density's integral along a tangent, of ``exp(-d / beta) / (2 beta)`` with
+        ``d`` growing as ``t**2 / (2 R)``, is ``ln 2``.
+
+        Example:
+            >>> from s3im_methods.fields.unit_space import UnitSpace
+            >>> rule = LaplaceOpacity(beta_init=0.3, final_sharpness=1500.0)
+            >>> rule.space = UnitSpace(radius=2.0)
+            >>> round((rule.outline() * rule.sharpness()).item(), 2)  # in beta
+            4.25
+        """
+        sharpness = self.sharpness()
+        ratio = sharpness * self.space.radius
+        return torch.log(torch.sqrt(2 * math.pi * ratio) / (2 * math.log(2))).clamp(min=0) / sharpness
 
     def alphas(self, sdf: Tensor, gradients: Tensor, samples: RaySamples) -> Tensor:
         """Opacity of each bin, ``[R, S, 1]``; see :meth:`OpacityRule.alphas`.

@@ -35,6 +35,10 @@ class OpacityRule(nn.Module):
         see :mod:`s3im_methods.fields.surface_band`.
         """
 
+    def outline(self) -> Tensor | float:
+        """Signed distance, scene units, at which a ray that only touches an object is half opaque; 0 by default."""
+        return 0.0
+
     @abstractmethod
     def alphas(self, sdf: Tensor, gradients: Tensor, samples: RaySamples) -> Tensor:
         """Opacity of each bin, ``[R, S, 1]``, from 0 to 1.

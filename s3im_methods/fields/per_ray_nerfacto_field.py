@@ -10,11 +10,25 @@ from nerfstudio.fields.base_field import get_normalized_directions
 from nerfstudio.fields.nerfacto_field import NerfactoField
 from torch import Tensor, nn
 
+from s3im_methods.fields.fused_training import fused_radiance
 from s3im_methods.fields.ray_share import after_first_layer, along_rays, share_of
 
 
 class PerRayNerfactoField(NerfactoField):
     """See the module's docstring."""
+
+    def forward(self, ray_samples: RaySamples, compute_normals: bool = False) -> dict[FieldHeadNames, Tensor]:
+        """Densities and colours of samples ``[R, S]``, on a CPU by the kernels of training."""
+        directions = ray_samples.frustums.directions
+        # Fields derived from this one compute densities in other ways.
+        plain = type(self) is PerRayNerfactoField and not (compute_normals or self._has_other_outputs())
+        if plain and along_rays(directions):
+            assert ray_samples.camera_indices is not None
+            cameras = ray_samples.camera_indices[:, 0, 0]
+            found = fused_radiance(self, ray_samples, lambda: self.share_of_rays(directions[:, 0], cameras))
+            if found is not None:
+                return found
+        return super().forward(ray_samples, compute_normals)
 
     def get_outputs(
         self, ray_samples: RaySamples, density_embedding: Tensor | None = None
@@ -26,14 +40,16 @@ class PerRayNerfactoField(NerfactoField):
             density_embedding: Features of the samples, ``[R, S, geo_feat_dim]``.
         """
         directions = ray_samples.frustums.directions
-        others = self.use_transient_embedding or self.use_semantics or self.use_pred_normals
-        if others or density_embedding is None or not along_rays(directions):
+        if self._has_other_outputs() or density_embedding is None or not along_rays(directions):
             return super().get_outputs(ray_samples, density_embedding)
         assert ray_samples.camera_indices is not None
         of_rays = self.share_of_rays(directions[:, 0], ray_samples.camera_indices[:, 0, 0])
         own_share = share_of(self.mlp_head, [density_embedding], [self.own_columns().start], bias=False)
         colours = after_first_layer(self.mlp_head, own_share + of_rays[:, None])
         return {FieldHeadNames.RGB: colours.to(directions)}
+
+    def _has_other_outputs(self) -> bool:
+        return self.use_transient_embedding or self.use_semantics or self.use_pred_normals
 
     def own_columns(self) -> slice:
         """Where the samples' own features are among the colour network's inputs."""

@@ -6,6 +6,7 @@ permutations. Unlike in the reference module, no group has padding in it, every 
 a group; the expectation depends neither on M nor on an image shape.
 """
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from s3im_methods.kernel_check import agreeing_kernels
 from s3im_methods.losses.permutations import valid_first
 from s3im_methods.losses.ssim import dissimilarity, gaussian_window
 
@@ -30,8 +32,9 @@ def grouped_s3im(
         permutations: ``[M, B]``, int64, on the same device: the orders in which the rays are cut into groups.
         kernel_size: Root of the group's size.
         valid: ``[B]``, bool: the rays that count; what the others hold, NaN included, has no effect.
-        fused: Whether to compute value and gradient by a hand-written CPU kernel, several times faster; it gives a
-            gradient for ``x`` alone, once. By default it is used on a CPU where ``y`` needs no gradient.
+        fused: Whether to compute value and gradient by a hand-written kernel, several times faster; it gives a gradient
+            for ``x`` alone, once. By default it is used where ``y`` needs no gradient: on CPUs, and in float32 on GPUs
+            that run it.
 
     Returns:
         A scalar in [0, 2); 0, with a gradient of 0, where no group is full.
@@ -41,7 +44,12 @@ def grouped_s3im(
         permutations = valid_first(permutations, valid)
     weights = gaussian_window(kernel_size, x.dtype, x.device)
     groups = len(x) // len(weights)
-    if fused if fused is not None else x.device.type == "cpu" and not y.requires_grad:
+    if fused is None:
+        fused = not y.requires_grad and (x.device.type == "cpu" or gpu_kernels_for(x) is not None)
+    if fused and (kernels := gpu_kernels_for(x)) is not None:
+        full = x.new_full((1,), groups, dtype=torch.int64) if valid is None else (valid.sum() // len(weights))[None]
+        return kernels.Groups.apply(x, y, permutations, weights, full)  # type: ignore[union-attr]
+    if fused:
         full = groups if valid is None else int(valid.sum()) // len(weights)
         return _FusedGroups.apply(x, y, permutations, weights, full)  # type: ignore[return-value]
     # A group's share in the mean.
@@ -52,6 +60,36 @@ def grouped_s3im(
         share = (counts.to(x) / (len(permutations) * full.clamp(min=1) * x.shape[1])).repeat(len(permutations))[:, None]
     members = permutations[:, : groups * len(weights)].reshape(-1, len(weights))
     return (dissimilarity(x[members].mT, y[members].mT, weights) * share).sum()
+
+
+def gpu_kernels_for(x: Tensor) -> ModuleType | None:
+    """The module of the GPU's kernel, where colours ``x`` lie on a GPU that runs it."""
+    return _gpu_kernels(x.device) if x.is_cuda and x.dtype == torch.float32 else None
+
+
+def _load() -> ModuleType:
+    from s3im_methods.losses import grouped_triton
+
+    return grouped_triton
+
+
+def _both(kernels: ModuleType, device: torch.device) -> tuple[list[Tensor], list[Tensor]]:
+    """Loss and gradient by the kernel and in plain torch."""
+    draw = torch.Generator().manual_seed(0)
+    x, y = (torch.rand(100, 3, generator=draw).to(device) for _ in range(2))
+    orders = torch.stack([torch.randperm(100, generator=draw) for _ in range(3)]).to(device)
+    x.requires_grad_()
+    full = torch.full((1,), 100 // 16, device=device)
+    losses = [
+        kernels.Groups.apply(x, y, orders, gaussian_window(4, x.dtype, device), full),
+        grouped_s3im(x, y, orders, 4, fused=False),
+    ]
+    # A ray's share of the gradient is small.
+    found, expected = ([loss.detach(), *(1e3 * g for g in torch.autograd.grad(loss, x))] for loss in losses)
+    return found, expected
+
+
+_gpu_kernels = agreeing_kernels(_load, _both, "S3IM is computed by torch's operators")
 
 
 class _FusedGroups(torch.autograd.Function):

@@ -100,6 +100,9 @@ class DVGOModel(Model):
             network_width=config.network_width,
             network_layers=config.network_layers,
             direction_octaves=config.direction_octaves,
+            images=self.num_train_data,
+            appearance_dim=config.appearance_embed_dim,
+            average_appearance=config.use_average_appearance_embedding,
         )
 
     def _box(self) -> Tensor:
@@ -113,10 +116,11 @@ class DVGOModel(Model):
         return middle + (box - middle) * self.config.box_scale
 
     def get_param_groups(self) -> dict[str, list[Parameter]]:
-        """``grids`` and ``fields``, the latter the colour network."""
+        """``grids`` and ``fields``, the latter the colour network and the images' vectors."""
+        table = self.field.embedding_appearance
         return {
             GRIDS: [self.field.density_grid.values, self.field.colour_grid.values],
-            "fields": list(self.field.network.parameters()),
+            "fields": [*self.field.network.parameters(), *(table.parameters() if table else ())],
         }
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -133,7 +137,8 @@ class DVGOModel(Model):
         ray, step = (weights.detach() > self.config.color_weight_threshold).nonzero(as_tuple=True)
         distances = nears[ray] + (how.edges[step] + jitter[ray, 0] * how.edges.diff()[step])[:, None]
         points = field.space(origins[ray] + distances * directions[ray])
-        colours = field.colours(points, directions, ray)
+        images = ray_bundle.camera_indices
+        colours = field.colours(points, directions, ray, None if images is None else images[:, 0])
         accumulation = weights.sum(dim=-1, keepdim=True)
         outputs: dict[str, Any] = {
             "rgb": self._composite(colours, weights[ray, step], ray, len(rays)),
@@ -246,12 +251,12 @@ class DVGOModel(Model):
             raise InputError("DVGO's grids grow, which several processes cannot do: give --machine.num-devices 1.")
         check_memory(self.config.resolution**3, 1 + self.config.features, self.device)
         optimizers, pipeline = training_callback_attributes.optimizers, training_callback_attributes.pipeline
-        if self.config.mask_by == "weight":
+        assert optimizers is not None
+        config, coarse = self.config, not self.field.is_fine
+        if config.mask_by == "weight" or (coarse and (config.coarse_view_counts or config.near_reach)):
             self._training_cameras = pipeline.datamanager.train_dataset.cameras  # type: ignore[union-attr]
-        if not self.field.is_fine:
-            views = self.config.coarse_view_counts
-            cameras = pipeline.datamanager.train_dataset.cameras if views else None  # type: ignore[union-attr]
-            set_coarse_rates(self.config, self.field, optimizers, cameras)  # type: ignore[arg-type]
+        if coarse:
+            set_coarse_rates(config, self.field, optimizers, self._training_cameras)
         return [
             *super().get_training_callbacks(training_callback_attributes),
             TrainingCallback(

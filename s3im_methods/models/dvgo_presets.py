@@ -18,6 +18,7 @@ _BOX: dict[str, Any] = {
     "rim": 0.2,
     "contraction_norm": "max",
     "near_plane": 0.0,
+    "near_reach": 0.0,
 }
 _CONTRACTION: dict[str, Any] = {
     "background_color": "random",
@@ -25,6 +26,7 @@ _CONTRACTION: dict[str, Any] = {
     "box_scale": 1.0,
     "rim": 0.2,
     "near_plane": 0.05,
+    "near_reach": 0.0,
     "coarse_steps": 0,
     "coarse_rate": 1.0,
     "coarse_view_counts": False,
@@ -126,6 +128,7 @@ PRESETS: Presets = {
         "entropy_mult": 0.0,
         "point_color_mult": 0.0,
         "distortion_mult": 0.1,
+        "near_reach": 1.0,
     },
 }
 
@@ -205,6 +208,10 @@ def _check(config: Any) -> None:
             refuse(name, getattr(config, name), "give at least 4")
     if config.features < 3:
         refuse("features", config.features, "give at least 3, of which the first three are the colour")
+    if not 0 <= config.near_reach < float("inf"):
+        refuse("near_reach", config.near_reach, "give a distance, or 0 for full rate everywhere")
+    if config.appearance_embed_dim < 0:
+        refuse("appearance_embed_dim", config.appearance_embed_dim, "give 0 for none, or a length above 0")
     if config.coarse_steps < 0:
         refuse("coarse_steps", config.coarse_steps, "give 0 or more")
     if list(config.scaling_steps) != sorted(set(config.scaling_steps)) or min(config.scaling_steps, default=1) < 1:

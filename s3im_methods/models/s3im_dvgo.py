@@ -16,7 +16,7 @@ from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.dvgo import DVGOModel
 from s3im_methods.models.dvgo_presets import with_preset
-from s3im_methods.models.grids.memory import grid_bytes
+from s3im_methods.models.grids.memory import check_memory_of_values, grid_bytes
 from s3im_methods.models.s3im_losses import STEPS_PER_SHOW
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
@@ -63,6 +63,11 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Layers of the colour network."""
     direction_octaves: int = 4
     """Octaves in which the colour network sees the direction of view."""
+    appearance_embed_dim: int = 0
+    """Length of a learned vector per training image that the colour network reads, for photos that differ in exposure;
+    0 for none."""
+    use_average_appearance_embedding: bool = True
+    """Whether views that were not trained on get the mean of these vectors, or 0."""
     coarse_steps: int | None = None
     """Length of the coarse stage, in steps; 0 begins with the fine stage."""
     coarse_resolution: int = 100
@@ -74,6 +79,10 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Factor of the grids' learning rate in the coarse stage."""
     coarse_view_counts: bool | None = None
     """Whether a voxel's learning rate in the coarse stage is in proportion to how many training views see it."""
+    near_reach: float | None = None
+    """Distance from the nearest training camera, in scene units, from which on densities of the coarse stage learn at
+    full rate; closer by, the rate falls with the distance, so that no fog before a camera explains its view. 0 is full
+    rate everywhere."""
     alpha_init: float | None = None
     """Opacity of one base voxel where a raw density is 0, in the fine stage."""
     keep_coarse: bool | None = None
@@ -124,6 +133,7 @@ class S3IMDVGOModelConfig(ModelConfig):
 # as it began.
 S3IMDVGOModelConfig.mask_by = "alpha"
 S3IMDVGOModelConfig.scaling_shift = 0.0
+S3IMDVGOModelConfig.near_reach = 0.0
 S3IMDVGOModelConfig.depth = DepthLossConfig(kind="none")
 
 
@@ -150,8 +160,9 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
         """The settings with what preset and images decide.
 
         Raises:
-            InputError: If settings contradict each other or are out of range.
+            InputError: If settings contradict each other or are out of range, or the grids do not fit into memory.
         """
+        check_memory_of_values(config.resolution**3, 1 + config.features)
         return with_preset(config, facts)
 
     def populate_modules(self) -> None:
@@ -191,13 +202,17 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
             x, y, z = self.field.resolution
             self.grid_text.value = f"{x} x {y} x {z}, {self.field.occupied_share():.1%} occupied"
 
+    def bytes_when_grown(self) -> float:
+        """What the grids need in training, at their final resolution."""
+        config = self.config
+        return grid_bytes(config.resolution**3, 1 + config.features, dense_gradient=self.device.type != "cpu")
+
     def hardware_line(self) -> str:
         """What the grids will be and need, for the line that a run prints at its start."""
         config = self.config
-        needed = grid_bytes(config.resolution**3, 1 + config.features, dense_gradient=self.device.type != "cpu")
         stages = f"a coarse stage of {config.coarse_steps} steps" if config.coarse_steps else "no coarse stage"
         return (
             f"voxel grids of {1 + config.features} numbers a node, up to {config.resolution}^3 nodes, which take up to "
-            f"{needed / 1e9:.1f} GB; {stages}; preset: {config.style}, {config.scene_kind}; background: "
-            f"{config.background_color}; depth loss: {config.depth.kind}"
+            f"{self.bytes_when_grown() / 1e9:.2g} GB; {stages}; preset: {config.style}, {config.scene_kind}; "
+            f"background: {config.background_color}; depth loss: {config.depth.kind}"
         )

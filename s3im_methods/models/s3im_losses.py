@@ -19,6 +19,7 @@ from torch import Tensor
 
 from s3im_methods.compat.library_warnings import no_word_on_slow_modules
 from s3im_methods.compat.lpips import lpips_without_download
+from s3im_methods.compat.ssim import leave_out_small_images
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.strength import balance_factor, control_factor, pull
@@ -60,6 +61,7 @@ class S3IMLosses(_Base):
         """Build the base model, without downloading LPIPS's weights, and the S3IM term."""
         with lpips_without_download(), no_word_on_slow_modules():
             super().populate_modules()  # type: ignore[safe-super]
+        leave_out_small_images(self)
         self.s3im = S3IMTerm(self.s3im_settings())
         self.train_step = 0
 

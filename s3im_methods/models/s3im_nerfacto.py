@@ -29,6 +29,7 @@ from s3im_methods.encodings import (
     point_gradients,
 )
 from s3im_methods.encodings.contraction import speed_up_contractions
+from s3im_methods.fields.fused_training import fuse_densities
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.opacity import opacity_loss
@@ -36,6 +37,7 @@ from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.presets import check_weights, filled, refuse
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
+from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
 
 
 @dataclass
@@ -102,6 +104,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             share_along_rays(self.field)
             moves_cameras = self.config.camera_optimizer.mode != "off"
             fuse_hash_encodings(self, point_gradients=moves_cameras or self.config.predict_normals)
+            fuse_densities(self)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
@@ -119,6 +122,11 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             with point_gradients(self.field):
                 outputs["normals"] = self.normals_shader(density_normals(self.field.density_fn, points))
         return outputs
+
+    def rays_at_once(self) -> int:
+        """How many rays of an image are rendered together: more than the setting says where that costs no memory."""
+        own = super().rays_at_once()
+        return own if quick_nerfacto(self) is None else max(own, RAYS_AT_ONCE)
 
     def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
         """Let neighbouring pixels share proposals, where the settings and the machine allow it."""

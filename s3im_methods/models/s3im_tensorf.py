@@ -39,6 +39,7 @@ from s3im_methods.models.tensorf_presets import with_preset
 from s3im_methods.models.tensorf_settings import TensoRFSettings
 from s3im_methods.rays.equal_steps import StepSampler, step_count, step_length
 from s3im_methods.rendering.quick_tensorf import quick_tensorf
+from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
 
 
 @dataclass
@@ -188,6 +189,11 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
                 normals = quick.normals(points, voxel)
             outputs["normals"] = (normals + 1) / 2
         return outputs
+
+    def rays_at_once(self) -> int:
+        """How many rays of an image are rendered together: more than the setting says where that costs no memory."""
+        own = super().rays_at_once()
+        return own if quick_tensorf(self) is None else max(own, RAYS_AT_ONCE)
 
     def chunk_preparation(self, rays: RayBundle) -> Callable[[RayBundle, int], None] | None:
         """Let neighbouring pixels share first samples, where the settings and the machine allow it."""

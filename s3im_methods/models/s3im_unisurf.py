@@ -28,7 +28,8 @@ from s3im_methods.rays.shrinking_interval import IntervalSampler, half_width
 
 _OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True, "eikonal_loss_mult": 0.02}
 _OURS |= {"march_steps": 128, "interval_steps": 12000}
-_OBJECT: dict[str, Any] = {**OUR_OBJECT, **_OURS, "interval_start": 0.5, "interval_end": 0.03}
+_OBJECT: dict[str, Any] = {**OUR_OBJECT, **_OURS, "hidden_loss_mult": 0.1}
+_OBJECT |= {"interval_start": 0.5, "interval_end": 0.03}
 # A room's sphere is three times as large as where its cameras are. A soft occupancy leaves its walls bumpy.
 _ROOM: dict[str, Any] = {**OUR_ROOM, **_OURS, "interval_start": 0.17, "interval_end": 0.01, "sdf_field.beta_init": 0.4}
 # Its slope is 10, and its interval of 2.0 to 0.1 is in a box of half side 4; ln(20) / 1.5e-5 steps lie between them.

@@ -38,6 +38,7 @@ PRESETS: Presets = {
     for style, own in (("ours", _OURS), ("paper", _PAPER))
     for kind, base in (("object", _OBJECT), ("room", _ROOM))
 }
+PRESETS["ours", "object"]["hidden_loss_mult"] = 0.1
 
 _LEAST = dict.fromkeys(("sampling_rounds", "num_first_samples", "num_more_samples", "sharpness_steps"), 1)
 _LEAST |= dict.fromkeys(("num_opacity_samples", "num_extra_samples"), 0)

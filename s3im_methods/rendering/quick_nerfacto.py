@@ -13,6 +13,7 @@ from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler
 from torch import Tensor
 
 from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.fields.fused_training import FusedDensityField
 from s3im_methods.fields.per_ray_nerfacto_field import PerRayNerfactoField
 from s3im_methods.rendering.networks import DensityNetwork, array, density_network, layers
 from s3im_methods.rendering.quick_views import QuickViews, draws_plainly, runs_here
@@ -35,7 +36,7 @@ def quick_nerfacto(model: Any) -> "QuickNerfacto | None":
         and not (field.use_semantics or field.use_pred_normals)
         and type(sampler) is ProposalNetworkSampler
         and draws_plainly(sampler.initial_sampler, sampler.pdf_sampler)
-        and all(type(network) is HashMLPDensityField for network in model.proposal_networks)
+        and all(type(network) in (HashMLPDensityField, FusedDensityField) for network in model.proposal_networks)
     )
     if not suits:
         return None

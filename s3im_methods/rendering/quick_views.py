@@ -21,6 +21,9 @@ from s3im_methods.rendering.networks import array
 
 Distances = Callable[[Tensor], Tensor]
 
+RAYS_AT_ONCE = 1 << 14
+"""Of an image; the kernels need little memory for each, and smaller chunks cost a tenth of a view."""
+
 _BINS, _DEPTHS = "first_bins", "first_depths"
 # Neighbours that look into more different directions than that (radians, about) do not see the same things.
 _WIDEST_SQUARE = 0.05

@@ -17,11 +17,13 @@ from typing import Any
 
 import torch
 import tyro
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.pixel_samplers import PixelSampler, PixelSamplerConfig
 from nerfstudio.utils import comms
 from torch import Tensor
 
+from s3im_methods.data.area_average import wholly_inside
 from s3im_methods.data.image_sizes import scaled_cameras
 from s3im_methods.data.masks import read_mask
 from s3im_methods.errors import InputError
@@ -141,7 +143,7 @@ class PatchAwarePixelSampler(PixelSampler):
         self._generator = torch.Generator().manual_seed(seed)
         self._process = os.getpid()
 
-    def check(self, outputs: DataparserOutputs, scale_factor: float = 1.0) -> None:
+    def check(self, outputs: DataparserOutputs, scale_factor: float = 1.0, scale: int = 1) -> None:
         """Refuse images that have nothing to draw from, by file name, before training starts.
 
         Masks are read from their files, one at a time; images are not read.
@@ -149,17 +151,19 @@ class PatchAwarePixelSampler(PixelSampler):
         Args:
             outputs: The scene as parsed, for example ``datamanager.train_dataparser_outputs``.
             scale_factor: The datamanager's ``camera_res_scale_factor``.
+            scale: By how much images are made smaller after that, one of the datamanager's ``scales``.
 
         Raises:
             InputError: If an image has no valid pixel, or no room for a patch that is asked for.
         """
         cameras = scaled_cameras(outputs.cameras, scale_factor, outputs.image_filenames)
-        sizes = [(int(height), int(width)) for height, width in zip(cameras.height, cameras.width, strict=True)]
+        whole, sizes = _sizes(cameras), _sizes(scaled_cameras(cameras, 1 / scale))
         masks = None
         if outputs.mask_filenames and not self.config.ignore_mask:
-            files = zip(outputs.mask_filenames, sizes, strict=True)
-            masks = (torch.from_numpy(read_mask(file, size))[..., None] for file, size in files)
-        smaller = f", made {1 / scale_factor:.3g} times smaller," if scale_factor < 1 else ""
+            files = zip(outputs.mask_filenames, whole, sizes, strict=True)
+            masks = (wholly_inside(torch.from_numpy(read_mask(file, of))[..., None], size) for file, of, size in files)
+        times = scale / scale_factor
+        smaller = f", made {times:.3g} times smaller," if times > 1 else ""
         self._build_tables(sizes, masks, [f"'{file}'{smaller}" for file in outputs.image_filenames])
 
     def collate_image_dataset_batch(
@@ -229,6 +233,11 @@ class PatchAwarePixelSampler(PixelSampler):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tables behind: they hold all masks, and the receiving process has masks of its own."""
         return {**self.__dict__, "_source": None}
+
+
+def _sizes(cameras: Cameras) -> list[tuple[int, int]]:
+    """Height and width of each camera's image."""
+    return [(int(height), int(width)) for height, width in zip(cameras.height, cameras.width, strict=True)]
 
 
 def _check_settings(config: PatchAwarePixelSamplerConfig) -> None:

@@ -67,7 +67,7 @@ class PixelsAtScales(PatchAwarePixelSampler):
     def check(self, outputs: DataparserOutputs, scale_factor: float = 1.0) -> None:
         """Refuse images that have nothing to draw from in one of the scales, see the base's."""
         for factor, part in self._part_of_factor.items():
-            part.check(outputs, scale_factor / factor)
+            part.check(outputs, scale_factor, factor)
 
     def sample(self, image_batch: dict[str, Any]) -> dict[str, Any]:
         """Draw pixels of all scales.

@@ -156,6 +156,8 @@ def test_memory_of_images_is_exact_and_too_little_is_said(monkeypatch):
     model = torch.nn.Linear(10, 10, bias=False)
     found = estimate_memory(cameras, 7, model, 0)
     assert found.images == 5 * 12 * 7 and found.model == 4 * 4 * 100 and found.warnings() == []
+    model.bytes_when_grown = lambda: 12345.0  # type: ignore[assignment]
+    assert estimate_memory(cameras, 7, model, 0).model == 12345
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
     (warning,) = estimate_memory(cameras, 7, model, 0).warnings()
     assert "--downscale-factor 2" in warning

@@ -22,6 +22,7 @@ def refusal(tmp_path, *flags) -> str:
 def test_wrong_flags(tmp_path):
     assert refusal(tmp_path, "--resolution", "7") == "--resolution is 7: give 8 or more."
     assert refusal(tmp_path, "--components", "-1") == "--components is -1: give 1 or more, or 0 for all."
+    assert refusal(tmp_path, "--faces", "99") == "--faces is 99: give 100 or more."
     assert refusal(tmp_path, "--texture-size", "8") == "--texture-size is 8: give 16 or more."
     assert refusal(tmp_path, "--fusion-views", "0") == "--fusion-views is 0: give 1 or more."
     assert refusal(tmp_path, "--fusion-agreement", "0") == "--fusion-agreement is 0: give 1 or more."

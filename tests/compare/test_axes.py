@@ -86,7 +86,8 @@ def test_wrong_axes_get_a_sentence():
         "pipeline.model.far-plane": "The axis 'pipeline.model.far-plane' lacks a value: give "
         "pipeline.model.far-plane=VALUE,VALUE.",
         "views=1": "The axis views has the value '1': give numbers of training views from 2 on, or all.",
-        "scales=1,a": "The axis scales has the value 'a': give whole numbers joined by +, such as 1+2+4.",
+        "scales=1,a": "The axis scales has the value 'a': give different whole numbers joined by +, such as 1+2+4.",
+        "scales=1+1": "The axis scales has the value '1+1': give different whole numbers joined by +, such as 1+2+4.",
         "corruption=rain": "No corruption 'rain': give none, noise, blur or exposure, or one with its strength.",
         "corruption=blur:0": "The strength in the corruption 'blur:0' is no number above 0: give one, as in noise:0.1.",
         "corruption=blur:x": "The strength in the corruption 'blur:x' is no number above 0: give one, as in noise:0.1.",

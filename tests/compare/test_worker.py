@@ -203,3 +203,10 @@ def test_several_runs_may_write_the_same_picture_at_once(tmp_path, monkeypatch):
     write_picture(file, pixels)
     assert np.array_equal(np.asarray(Image.open(file)), pixels)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_each_judged_view_is_judged_at_every_scale(room, tmp_path):
+    judging = Judging(curve_points=1, held_out_views=1, meshes=False)
+    run = make(job_for(room, tmp_path, axis="scales=1+2+4", steps=1, judging=judging))
+    assert [view["name"] for view in run["views"]] == [f"test_0001.png{end}" for end in ("", " at 1/2", " at 1/4")]
+    assert {"psnr", "psnr_scale_1", "psnr_scale_2", "psnr_scale_4"} <= run["metrics"].keys()

@@ -16,6 +16,7 @@ from nerfstudio.scripts import exporter
 from s3im_methods.compat.marching_cubes import replace_marching_cubes, sparse_marching_cubes
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh import outline_level
 from s3im_methods.exporters.mesh.memory import MemoryBudget
 from s3im_methods.models.s3im_mixin import S3IMMixin
 
@@ -50,28 +51,47 @@ def test_a_sphere_is_closed_and_as_large_as_it_is(threshold):
     assert (mesh.vertex_normals * mesh.vertices).sum(axis=1) == pytest.approx(RADIUS + threshold, abs=1e-2)
 
 
+class Surface:
+    """A surface method's pipeline; its mesh is not the zero of what the command asks the field for."""
+
+    def __init__(self, kind: str = "occupancy", shrunk: float | None = None):
+        self.model = SimpleNamespace(surface_kind=kind, level_from_masks=shrunk is not None)
+        self.model.surface_value = (lambda x: torch.sigmoid(-20 * ball(x))) if kind == "occupancy" else ball
+        self._model = self.model
+
+
+@pytest.fixture()
+def made(stock, monkeypatch):
+    """Makes a mesh of a pipeline as the command does, whose own field is another ball."""
+    # Reading masks has tests of its own.
+    monkeypatch.setattr(outline_level, "_mask_level", lambda pipeline, flag, say: say(flag) or 0.1)
+
+    def mesh(pipeline, threshold=0.0, words=()):
+        replace_marching_cubes("cpu", pipeline)
+        monkeypatch.setattr(sys, "argv", ["ns-export", "marching-cubes", *words])
+        return getattr(exporter, NAME)(lambda points: ball(points, 0.9), 64, isosurface_threshold=threshold)
+
+    return mesh
+
+
 @pytest.mark.parametrize(
     ("threshold", "radius"), [(0.0, RADIUS), (0.5, RADIUS), (1 / (1 + np.exp(-2.0)), RADIUS - 0.1)]
 )
-def test_of_an_occupancy_it_is_the_level_of_one_half_unless_another_is_given(threshold, radius, capsys):
-    mesh = sparse_marching_cubes(
-        ball, 64, isosurface_threshold=threshold, occupancy_of=lambda value: torch.sigmoid(-20 * value)
-    )
-    assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(radius, abs=1e-3)
+def test_of_an_occupancy_it_is_the_level_of_one_half_unless_another_is_given(made, threshold, radius, capsys):
+    assert np.linalg.norm(made(Surface(), threshold).vertices, axis=1) == pytest.approx(radius, abs=1e-3)
     said = "This method has an occupancy: the mesh is its level of 0.5." in capsys.readouterr().out
     assert said == (threshold == 0)
 
 
-def test_an_occupancy_has_no_level_above_1():
+@pytest.mark.parametrize(("threshold", "radius"), [(0.0, RADIUS + 0.1), (0.05, RADIUS + 0.05)])
+def test_where_masks_say_the_level_it_is_theirs_unless_another_is_given(made, threshold, radius, capsys):
+    assert np.linalg.norm(made(Surface("sdf", 0.1), threshold).vertices, axis=1) == pytest.approx(radius, abs=1e-3)
+    assert ("--isosurface-threshold" in capsys.readouterr().out) == (threshold == 0)
+
+
+def test_an_occupancy_has_no_level_above_1(made):
     with pytest.raises(InputError, match="--isosurface-threshold is 2, and this method has an occupancy: give"):
-        sparse_marching_cubes(ball, 32, isosurface_threshold=2.0, occupancy_of=torch.sigmoid)
-
-
-def test_it_asks_a_model_with_an_occupancy_for_it(stock):
-    field = SimpleNamespace(opacity=SimpleNamespace(occupancy=torch.sigmoid))
-    model = SimpleNamespace(surface_kind="occupancy", field=field)
-    replace_marching_cubes("cpu", model)
-    assert getattr(exporter, NAME).keywords == {"device": "cpu", "occupancy_of": torch.sigmoid}
+        made(Surface(), 2.0)
 
 
 def test_the_box_cuts_and_its_border_has_no_faces():
@@ -156,15 +176,21 @@ class Model:
 
 @pytest.fixture()
 def command(stock, tmp_path, monkeypatch):
-    """Runs ns-export's command on :class:`Model` and returns its folder."""
+    """Runs ns-export's command on :class:`Model`, or on one with more, and returns its folder."""
 
     def load(path):
-        replace_marching_cubes("cpu")
-        return None, SimpleNamespace(model=Model(), device=torch.device("cpu")), None, None
+        pipeline = SimpleNamespace(model=Model(), device=torch.device("cpu"))
+        vars(pipeline.model).update(vars_of_model)
+        pipeline._model = pipeline.model
+        replace_marching_cubes("cpu", pipeline)
+        return None, pipeline, None, None
+
+    vars_of_model: dict[str, Any] = {}
 
     monkeypatch.setattr(exporter, "eval_setup", load)
 
-    def run(**flags):
+    def run(more=None, **flags):
+        vars_of_model.update(more or {})
         exporter.ExportMarchingCubesMesh(
             tmp_path / "config.yml", tmp_path / "out", resolution=512, target_num_faces=400, **flags
         ).main()
@@ -183,6 +209,15 @@ def test_the_command_finishes_on_a_cpu(command, tmp_path, unwrap):
     assert np.linalg.norm(textured.vertices, axis=1) == pytest.approx(Model.radius, rel=0.04)
     colours = textured.visual.to_color().vertex_colors[:, :3] / 255.0
     assert np.abs(colours - (textured.vertices / Model.radius / 2 + 0.5)).mean() < 0.05
+
+
+@pytest.mark.parametrize(("words", "radius"), [([], 0.12), (["--isosurface-threshold", "0"], 0.1)])
+def test_a_zero_that_the_user_types_is_the_zero(command, tmp_path, monkeypatch, words, radius):
+    monkeypatch.setattr(outline_level, "_mask_level", lambda pipeline, flag, say: 0.02)
+    monkeypatch.setattr(sys, "argv", ["ns-export", "marching-cubes", *words])
+    command({"surface_value": lambda points: ball(points, 0.1), "level_from_masks": True}, unwrap_method="custom")
+    mesh = trimesh.load_mesh(tmp_path / "out" / "sdf_marching_cubes_mesh.ply", process=False)
+    assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(radius, abs=1e-4)
 
 
 def test_without_a_surface_nothing_is_written(command, tmp_path):

@@ -144,7 +144,19 @@ def test_scales_that_cannot_be_get_a_sentence(parser):
     assert refusal(scales=(16,)) == (
         "--pipeline.datamanager.scales 16 leaves no pixel of images of 13 pixels: give smaller numbers."
     )
+    # The setting that is wrong is named.
+    assert refusal(eval_scales=(0,)).startswith("--pipeline.datamanager.eval-scales is '0': give different")
+    assert refusal(eval_scales=(1, 16)).startswith("--pipeline.datamanager.eval-scales 16 leaves no pixel")
     assert refusal(scales=(1, 2), rays=1).startswith("A batch of 1 rays has none for some of 2 scales")
+
+
+def test_a_mask_that_leaves_no_pixel_at_a_scale_is_refused_before_training(parser):
+    board = (np.indices(SIZE).sum(axis=0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(board).save(parser.data / "mask_1.png")
+    manager = manager_of(parser, scales=(1, 4))
+    with pytest.raises(InputError, match=r"1\.png', made 4 times smaller, has no pixel to train on"):
+        manager.train_pixel_sampler.check(manager.train_dataparser_outputs)
+    manager_of(parser, scales=(1,)).train_pixel_sampler.check(manager.train_dataparser_outputs)
 
 
 def test_joined_cameras_have_what_each_camera_has(parser):

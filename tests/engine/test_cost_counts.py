@@ -41,8 +41,8 @@ class Cost:
 
 
 STORED = {
-    "s3im-nerfacto-lite": Cost(1023, 138.5),
-    "s3im-depth-nerfacto-lite": Cost(1167, 142.8),
+    "s3im-nerfacto-lite": Cost(906, 59.4),
+    "s3im-depth-nerfacto-lite": Cost(1050, 63.7),
     "s3im-tensorf-lite": Cost(975, 129.8),
     "s3im-neus-facto-lite": Cost(1619, 225.1),
 }
@@ -150,6 +150,10 @@ def unfused_grids(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     config.pipeline.model.implementation = "torch"
 
 
+def unfused_fields(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s3im_methods.fields.fused_training.kernels_suit", lambda points, grid: False)
+
+
 def unfused_planes(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AxisVM, "_fused", staticmethod(lambda points: False))
 
@@ -162,6 +166,7 @@ def no_band(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ("method", "waste"),
     [
         ("s3im-nerfacto-lite", unfused_grids),
+        ("s3im-nerfacto-lite", unfused_fields),
         ("s3im-tensorf-lite", unfused_planes),
         ("s3im-neus-facto-lite", no_band),
     ],

@@ -136,3 +136,14 @@ def test_a_learned_beta_has_no_schedule_and_a_least_value():
     assert [name for name, _ in one.named_parameters()] == ["variance"]
     torch.nn.init.constant_(one.variance, 5.0)
     assert one.sharpness().item() == pytest.approx(1e4 / 2)
+
+
+@pytest.mark.parametrize("ratio", [70.0, 300.0, 1500.0])
+def test_a_ray_at_its_outline_is_half_opaque(ratio):
+    """A tangent of a sphere of the unit sphere's radius, by the density itself."""
+    one = rule(ratio, 2.0)
+    beta, offset = 2.0 / ratio, float(one.outline())
+    along = torch.linspace(-2, 2, 200001, dtype=torch.float64)
+    distance = (along**2 + (2.0 + offset) ** 2).sqrt() - 2.0
+    depth = torch.trapezoid(laplace_density(distance, torch.tensor(beta, dtype=torch.float64)), along)
+    assert torch.exp(-depth).item() == pytest.approx(0.5, abs=0.02)

@@ -10,6 +10,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from s3im_methods.encodings import hash_grid
+from s3im_methods.losses import grouped
 
 DEVICE = "cuda:0"
 
@@ -55,14 +56,17 @@ def half_precision(enabled: bool) -> Iterator[None]:
 def fake_world() -> Iterator[FakeTensorMode]:
     """What fake tensors need: stand-ins for what they do not get through, none of which moves a tensor."""
     own = torch.autograd.grad, torch.Tensor.nonzero, torch.backends.cudnn.enabled, hash_grid.gpu_kernels
+    of_groups = grouped.gpu_kernels_for
     torch.autograd.grad, torch.Tensor.nonzero = _gradients, _some_places  # type: ignore[assignment]
     # There is no fake of cuDNN's grid_sample, and none of a kernel by Triton.
     torch.backends.cudnn.enabled, hash_grid.gpu_kernels = False, lambda device: None
+    grouped.gpu_kernels_for = lambda x: None
     try:
         yield FakeTensorMode(allow_non_fake_inputs=True)
     finally:
         torch.autograd.grad, torch.Tensor.nonzero = own[:2]  # type: ignore[assignment]
         torch.backends.cudnn.enabled, hash_grid.gpu_kernels = own[2:]
+        grouped.gpu_kernels_for = of_groups
 
 
 def _some_places(values: torch.Tensor, as_tuple: bool = False) -> Any:

@@ -320,6 +320,7 @@ def test_distortion_of_uniform_weights_is_a_third():
         ({"tv_density": -1.0}, "tv-density is -1.0"),
         ({"coarse_steps": -1}, "coarse-steps is -1"),
         ({"resolution": 2}, "resolution is 2"),
+        ({"appearance_embed_dim": -1}, "appearance-embed-dim is -1"),
         ({"step_ratio": 1e-6}, "step-ratio is 1e-06: give 0.01 to 10 voxels"),
         ({"coarse_step_ratio": float("inf")}, "coarse-step-ratio is inf"),
         ({"box_scale": float("inf")}, "box-scale is inf"),
@@ -353,7 +354,7 @@ def test_cut_out_objects_get_the_box_that_cameras_look_at_and_others_the_parsers
 def test_a_room_whose_files_name_a_unit_sphere_is_a_room():
     sphere = SceneSphere((0.0, 0.0, 0.0), 1.0, "object")
     for kind, expected in (("room", "room"), ("object", "object"), (None, "object")):
-        facts = SceneFacts(object_sphere=sphere, scene_kind=kind)
+        facts = SceneFacts(object_sphere=sphere, scene_kind=kind)  # type: ignore[arg-type]
         assert with_preset(S3IMDVGOModelConfig(), facts).scene_kind == expected
 
 
@@ -399,9 +400,9 @@ def test_the_originals_shift_falls_at_each_scaling(style, fall):
 def test_the_first_runs_go_on_as_they_began():
     """Their config.yml has not all settings, and objects from YAML see what the class holds."""
     first: Any = object.__new__(S3IMDVGOModelConfig)
-    assert (first.mask_by, first.scaling_shift, first.depth.kind) == ("alpha", 0.0, "none")
+    assert (first.mask_by, first.scaling_shift, first.near_reach, first.depth.kind) == ("alpha", 0.0, 0.0, "none")
     now = S3IMDVGOModelConfig()
-    assert (now.mask_by, now.scaling_shift, now.depth.kind) == (None, None, "auto")
+    assert (now.mask_by, now.scaling_shift, now.near_reach, now.depth.kind) == (None, None, None, "auto")
 
 
 def with_depth(step: int) -> tuple[RayBundle, dict]:
@@ -449,6 +450,37 @@ def test_the_depth_loss_moves_the_surface_to_where_it_was_measured():
     assert errors[1] < 0.5 * errors[0]
 
 
+def test_each_training_image_has_a_colour_of_its_own_and_held_out_views_the_mean():
+    """Two images of one grey ball, one of them darker."""
+    model = build(s3im=WITHOUT, coarse_steps=2, scaling_steps=(), appearance_embed_dim=4)
+    run = Run(model)
+
+    def photos(step: int) -> tuple[RayBundle, dict]:
+        bundle, known = batch(step)
+        bundle.camera_indices = (torch.arange(len(bundle)) % 2)[:, None]
+        return bundle, {"image": known["image"] - 0.2 * bundle.camera_indices}
+
+    for step in range(60):
+        rays, targets = photos(step)
+        run.optimizers.zero_grad_all()
+        functools.reduce(torch.add, model.get_loss_dict(model(rays), targets).values()).backward()
+        run.optimizers.optimizer_step_all()
+        model.after_step(run.optimizers, step)
+    place, direction, ray = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([0])
+    of_images = [model.field.colours(place, direction, ray, torch.tensor([image])).mean() for image in (0, 1)]
+    assert of_images[0] > of_images[1] + 0.1
+    model.eval()
+    held_out = model.field.colours(place, direction, ray).mean()
+    assert of_images[1] < held_out < of_images[0]
+    model.field.use_average_appearance_embedding = False
+    assert model.field.colours(place, direction, ray).mean() != held_out
+
+
+def test_without_appearance_nothing_of_it_is_in_the_checkpoint():
+    assert not any("embedding" in name for name in build().state_dict())
+    assert any("embedding" in name for name in build(appearance_embed_dim=2).state_dict())
+
+
 @pytest.mark.parametrize(("kind", "count"), [("object", 5000), ("room", 0)])
 def test_style_original_has_the_coarse_stage_of_its_code_and_s3im_behind_it(kind, count):
     config = S3IMDVGOModelConfig(style="original", scene_kind=kind)
@@ -471,3 +503,6 @@ def test_grids_that_do_not_fit_are_refused_with_a_resolution_that_does():
     with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB.*--pipeline.model.resolution \d+ or less"):
         check_memory(20000**3, 13, "cpu")
     check_memory(8**3, 13, "cpu")
+    # Before the model is built, and before what a resolution means for other settings.
+    with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB for their values alone"):
+        build(resolution=20000, coarse_steps=0)

@@ -1,8 +1,11 @@
 """mip-NeRF 360 by networks and on grids: what is its own, depth losses, and settings by the data."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.model_components.losses import interlevel_loss
@@ -211,3 +214,27 @@ def test_a_networks_normals_move_its_density():
 def test_a_run_says_which_depth_loss_it_has():
     assert build(SENSOR).hardware_line() == "networks by torch; depth loss: bounded"
     assert build(encoding="grid").hardware_line().endswith("; depth loss: none")
+
+
+def test_few_views_of_something_cut_out_get_a_far_plane_to_set():
+    poses = torch.eye(4)[:3].repeat(3, 1, 1)
+    for pose, angle in zip(poses, torch.tensor([0.0, 2.1, 4.2]), strict=True):
+        pose[0, 0], pose[0, 2] = angle.cos(), angle.sin()
+        pose[2, 0], pose[2, 2] = -angle.sin(), angle.cos()
+        pose[:, 3] = pose[:, 2]
+    cut_out, opaque = SceneFacts(has_transparent_background=True), SceneFacts()
+
+    def lines(facts: SceneFacts, views: int = 3, **settings) -> list[str]:
+        dataset = SimpleNamespace(cameras=Cameras(poses.repeat(views // 3, 1, 1), 20.0, 20.0, 8.0, 8.0, 16, 16))
+        given = {"far_plane": 1000.0, "average_init_density": 0.01, **settings}
+        return build(facts, encoding="grid", **given).data_warnings(dataset)
+
+    (line,) = lines(cut_out)
+    # Cameras stand at 1 from what they look at, and see about half a unit of it to each side.
+    assert line.startswith("Without depth, 3 views")
+    assert line.endswith("add --pipeline.model.far-plane 1.5 --pipeline.model.average-init-density 0.4.")
+    assert lines(opaque) == lines(cut_out, views=15) == lines(cut_out, depth=DepthLossConfig(kind="bounded")) == []
+    # One who does the half of it is told of the rest.
+    (line,) = lines(cut_out, far_plane=2.0)
+    assert line.endswith("may learn to be black: add --pipeline.model.average-init-density 0.31.")
+    assert lines(cut_out, far_plane=2.0, average_init_density=0.3) == lines(opaque, far_plane=2.0) == []

@@ -72,6 +72,8 @@ def _what_instead(folder: Path) -> str:
         return f" itself, but {len(scenes)} of its folders do ({listed}): give one of them as --data"
     if "transforms_train.json" in names:
         return " but a transforms_train.json, as Blender scenes do: add `blender-data` at the end of the command"
+    if "metadata.json" in names:
+        return " but a metadata.json, as mip-NeRF's converter writes it: add `multi-blender` at the end of the command"
     others = [name for name in names if name.startswith("transforms") and name.endswith(".json")]
     others = [name for name in others if os.path.isfile(folder / name)]
     if others:

@@ -25,7 +25,7 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from numpy.typing import NDArray
 from PIL import Image
 
-from s3im_methods.data.parsers.numbered_files import check_order, in_order_of, list_files, numbers_in
+from s3im_methods.data.parsers.idr_files import IDRFiles, camera_numbers
 from s3im_methods.data.parsers.projection_matrix import Camera, decompose_projection
 from s3im_methods.data.scene_facts import add_facts
 from s3im_methods.data.scene_sphere import SceneSphere, fit_scene_sphere
@@ -33,7 +33,7 @@ from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
 _CAMERA_FILES = ("cameras_sphere.npz", "cameras_large.npz", "cameras.npz")
-_PICTURES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG")
+_MATRIX = re.compile(r"(world|scale)_mat_\d+")
 # By how much the principal point of an uncropped image may lie off its middle, as a share of the side.
 _OFF_CENTRE = 0.1
 _MOST_SKEW = 1e-3
@@ -47,6 +47,7 @@ _WHOLE_SIZES = np.array(
         [1600, 1200],
         [1280, 720],
         [1024, 768],
+        [768, 576],
         [960, 540],
         [3840, 2160],
     ],
@@ -69,7 +70,8 @@ class IDRDataParserConfig(DataParserConfig):
     """Every so many-th image is held out for evaluation; 0 trains on all of them, and evaluates on them too."""
     crop: Literal["auto", "none", "center"] = "auto"
     """Whether the images are the shrunk middle square of larger images to which the cameras belong, as in MonoSDF's
-    scenes. auto: square images with a principal point far from the middle are."""
+    scenes. auto: square images with a principal point far from the middle are, and others were shrunk as a whole if
+    the aspect fits."""
     orientation_method: Literal["up", "none"] = "up"
     """up: turn the scene until z is what most cameras hold upwards. none: leave it."""
 
@@ -89,7 +91,7 @@ class IDRDataParser(DataParser):
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
         lines: list[str] = []
-        files = _Files.of(self.config.data)
+        files = IDRFiles.of(self.config.data, lines)
         cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images, lines)
         if self.config.eval_interval < 0 or self.config.eval_interval == 1:
             raise InputError(f"--eval-interval is {self.config.eval_interval}: give 2 or more, or 0 to hold out none.")
@@ -102,9 +104,7 @@ class IDRDataParser(DataParser):
         with Image.open(files.images[0]) as picture:
             size = picture.size
         intrinsics = np.stack([camera.intrinsics for camera in cameras])
-        if self.config.crop != "none":
-            intrinsics = _of_the_crop(intrinsics, size, self.config.crop == "center", lines)
-            _check_size(intrinsics, size, self.config.data)
+        intrinsics = _of_the_images(intrinsics, size, self.config.crop, lines)
         _check_intrinsics(intrinsics, size, self.config.data, lines)
 
         # OpenCV's axes, in the unit sphere's frame.
@@ -147,47 +147,6 @@ class IDRDataParser(DataParser):
         )
 
 
-@dataclass(frozen=True)
-class _Files:
-    """The files of each image, in the images' order; empty where there are none."""
-
-    images: list[Path]
-    masks: list[Path]
-    depths: list[Path]
-    normals: list[Path]
-
-    @classmethod
-    def of(cls, folder: Path) -> "_Files":
-        images = _listed(folder, ("image", "images", "rgb"), "_rgb", _PICTURES)
-        if not images:
-            raise InputError(
-                f"{quote(folder)} holds no images in image/ or images/, nor any named *_rgb.png: give --data the "
-                "folder of a scene in the layout of IDR, NeuS or MonoSDF."
-            )
-        extras = {
-            "masks": _listed(folder, ("mask", "masks"), "_mask", (*_PICTURES, ".npy")),
-            "depths": _listed(folder, ("depth", "depths"), "_depth", (".npy",)),
-            "normals": _listed(folder, ("normal", "normals"), "_normal", (".npy",)),
-        }
-        for name, paths in extras.items():
-            if paths and len(paths) != len(images):
-                raise InputError(
-                    f"{quote(folder)} holds {len(images)} images but {len(paths)} {name}, for instance "
-                    f"{quote(paths[0])}: give one for each image, or remove them."
-                )
-        return cls(
-            images,
-            **{name: in_order_of(images, paths, f"_{name.removesuffix('s')}", name) for name, paths in extras.items()},
-        )
-
-
-def _listed(folder: Path, places: tuple[str, ...], mark: str, endings: tuple[str, ...]) -> list[Path]:
-    for place in places:
-        if (folder / place).is_dir():
-            return list_files(folder / place, "*", endings)
-    return list_files(folder, f"*{mark}.*", endings)
-
-
 def _camera_file(config: IDRDataParserConfig) -> Path:
     names = _CAMERA_FILES if config.cameras_file is None else (config.cameras_file,)
     found = next((config.data / name for name in names if (config.data / name).is_file()), None)
@@ -203,10 +162,12 @@ def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[lis
     """Each image's camera in the unit sphere's frame, and the matrix from there to the world."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name].astype(np.float64) for name in stored.files}
+            # What else is there may be of any kind.
+            names = [name for name in stored.files if _MATRIX.fullmatch(name)]
+            arrays = {name: stored[name].astype(np.float64) for name in names}
     except Exception as error:  # NumPy's reader raises errors of any kind on bytes that are no archive.
         raise InputError(f"{quote(path)} is not a complete archive of arrays: copy it again.") from error
-    numbers = sorted(int(m[1]) for m in (re.fullmatch(r"world_mat_(\d+)", name) for name in arrays) if m)
+    numbers = sorted(int(name.rsplit("_", 1)[1]) for name in arrays if name.startswith("world"))
     cameras = []
     first_scale = next((arrays[name] for k in numbers if (name := f"scale_mat_{k}") in arrays), None)
     if first_scale is None:
@@ -215,7 +176,7 @@ def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[lis
             f"{quote(path)} holds no scale_mat_0: surfaces are looked for in the sphere of radius 1 around the world's "
             "origin."
         )
-    for number in _numbers_of(images, numbers, path):
+    for number in camera_numbers(images, numbers, path):
         world, scale = arrays[f"world_mat_{number}"], arrays.get(f"scale_mat_{number}", first_scale)
         if world.shape not in ((3, 4), (4, 4)) or scale.shape != (4, 4):
             raise InputError(
@@ -241,61 +202,50 @@ def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[lis
     return cameras, first_scale
 
 
-def _numbers_of(images: list[Path], numbers: list[int], path: Path) -> list[int]:
-    """Which camera each image has: by order where there are as many, else by the number in its name."""
-    if not numbers:
-        raise InputError(f"{quote(path)} holds no world_mat_0: give the file of the cameras as --cameras-file.")
-    if len(images) == len(numbers):
-        check_order(images, f"world_mat_{numbers[0]} and the others of {quote(path.name)}")
-        return numbers
-    named = numbers_in(images, "_rgb")
-    if named is not None and set(named) <= set(numbers):
-        return named
-    raise InputError(
-        f"{quote(path)} holds {len(numbers)} cameras (world_mat_0 and on) for {len(images)} images, and the images' "
-        f"names, for instance {quote(images[0].name)}, do not say which camera is whose: remove "
-        "those without an image."
-    )
-
-
-def _of_the_crop(intrinsics: NDArray, size: tuple[int, int], is_known: bool, lines: list[str]) -> NDArray:
-    """Intrinsics of the middle square, shrunk to ``size``; unchanged where the image is no such crop."""
+def _of_the_images(
+    intrinsics: NDArray, size: tuple[int, int], crop: Literal["auto", "none", "center"], lines: list[str]
+) -> NDArray:
+    """Intrinsics of images that are the middle square of larger ones, shrunk to ``size``, or larger ones shrunk as they
+    are; unchanged where the principal point is near the middle.
+    """
     width, height = size
-    # In pixels from the image's corner, of which these codes' coordinates are half a pixel short.
-    principal = intrinsics[:, :2, 2].mean(0) + 0.5
-    centred = np.abs(principal / (np.array(size) / 2) - 1).max() < _OFF_CENTRE
-    if not is_known and (width != height or centred):
-        return intrinsics
-    if width != height:
+    if crop == "center" and width != height:
         raise InputError(
             f"--crop center is for square images, and these have {width} x {height} pixels: set --crop none."
         )
+    # From the top left corner of the image.
+    principal = intrinsics[:, :2, 2].mean(0) + 0.5
+    off = np.abs(principal / (np.array(size) / 2) - 1).max()
+    if crop == "none" or (crop == "auto" and off < _OFF_CENTRE):
+        return intrinsics
     distance = np.abs(principal / (_WHOLE_SIZES / 2) - 1).max(-1)
     is_common = distance.min() < _OFF_CENTRE / 2
     whole = _WHOLE_SIZES[distance.argmin()] if is_common else np.round(2 * principal)
+    is_square = width == height
+    if not is_square and not is_common:
+        # The aspect is known, so that both axes tell the size; most images are shrunk by a whole number.
+        factor = (principal / (np.array(size) / 2)).mean()
+        whole_factor = max(np.round(factor), 1)
+        is_whole = abs(factor / whole_factor - 1) < _OFF_CENTRE / 2
+        whole = np.round(np.array(size) * (whole_factor if is_whole else factor))
+    if not is_square and abs(principal[0] * height / (principal[1] * width) - 1) > _OFF_CENTRE:
+        return intrinsics
     found = intrinsics.copy()
-    found[:, :2, 2] += 0.5 - (whole - whole.min()) / 2
-    found[:, :2] *= width / whole.min()
+    # Pixels' corners, not their middles, lie where they did.
+    found[:, :2, 2] += 0.5
+    if is_square:
+        found[:, :2, 2] -= (whole - whole.min()) / 2
+        found[:, :2] *= width / whole.min()
+    else:
+        found[:, :2] *= (np.array(size) / whole)[:, None]
     found[:, :2, 2] -= 0.5
     lines.append(
         f"The cameras belong to images of {whole[0]:g} x {whole[1]:g} pixels, judged by their principal point"
-        f"{'' if is_common else ', and that is not a common size'}. These show the middle square at {width} x "
-        f"{height}, and intrinsics are changed to match (--crop none leaves them)."
+        f"{'' if is_common else ', and that is not a common size'}. These show "
+        f"{'the middle square' if is_square else 'all'} of them at {width} x {height}, and intrinsics are changed to "
+        "match (--crop none leaves them)."
     )
     return found
-
-
-def _check_size(intrinsics: NDArray, size: tuple[int, int], folder: Path) -> None:
-    """Refuse images that were made smaller or larger after their cameras were found."""
-    principal = intrinsics[:, :2, 2].mean(0) + 0.5
-    factors = 2 * principal / np.array(size)
-    if np.ptp(factors) < _OFF_CENTRE * factors.max() and not 0.8 < factors.mean() < 1.25:
-        whole = np.round(2 * principal)
-        raise InputError(
-            f"The cameras of {quote(folder)} belong to images of about {whole[0]:g} x {whole[1]:g} pixels, judged by "
-            f"their principal point, and the images have {size[0]} x {size[1]}: put those of the cameras' size there, "
-            f"or multiply the first two rows of each world_mat by {1 / factors.mean():.3g}."
-        )
 
 
 def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path, lines: list[str]) -> None:
@@ -315,7 +265,7 @@ def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path, 
         )
 
 
-def _priors(files: _Files, chosen: NDArray, opencv: torch.Tensor, transform: torch.Tensor, lines: list[str]) -> dict:
+def _priors(files: IDRFiles, chosen: NDArray, opencv: torch.Tensor, transform: torch.Tensor, lines: list[str]) -> dict:
     """What nerfstudio's dataset of sdfstudio's scenes reads: monocular depth and normals."""
     if not (files.depths and files.normals):
         if files.depths or files.normals:

@@ -3,8 +3,8 @@
 A file ``metadata.json`` lists for each split, in columns, every image of every scale: ``file_path``, ``cam2world`` (in
 Blender's and nerfstudio's axes), ``width``, ``height``, ``focal`` and ``label``, whose k says that the image was made
 smaller by two to the power of k. The weights ``lossmult``, four to the power of k, are not read: equally many rays of
-each scale with equal weights have the same expected loss. Neither are ``near`` and ``far``, which methods set, nor
-``pix2cam``, which repeats size and focal length.
+each scale with equal weights have the same expected loss. Neither are ``near`` and ``far``, which methods set (one line
+says so where they are not the usual 2 and 6), nor ``pix2cam``, which repeats size and focal length.
 """
 
 import json
@@ -26,6 +26,8 @@ from s3im_methods.errors import InputError
 
 # Of each image, and the shape of its entry.
 _COLUMNS = {"file_path": (), "cam2world": (4, 4), "width": (), "height": (), "focal": (), "label": ()}
+# What all converters write, and what methods assume.
+_USUAL_PLANES = {"near": 2.0, "far": 6.0}
 # That of blender-data, for cameras at 4 units from the object.
 _HALF_BOX = 1.5
 
@@ -49,14 +51,23 @@ class MultiBlenderDataParser(DataParser):
 
     Args:
         config: The configuration.
+
+    Attributes:
+        lines: What the user should read about the files.
     """
 
     config: MultiBlenderDataParserConfig
+    lines: tuple[str, ...] = ()
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
         config = self.config
         path = config.data / "metadata.json"
         columns = _read_split(path, split)
+        if any(set(columns.get(name) or [usual]) != {usual} for name, usual in _USUAL_PLANES.items()):
+            self.lines = (
+                f"near and far of {quote(path)} are not read: give --pipeline.model.near-plane and "
+                "--pipeline.model.far-plane if they matter.",
+            )
         poses = torch.tensor(columns["cam2world"], dtype=torch.float32)[:, :3]
         poses[:, :, 3] *= config.scale_factor
         width, height = (torch.tensor(columns[name], dtype=torch.int64)[:, None] for name in ("width", "height"))
@@ -100,22 +111,31 @@ def _read_split(path: Path, split: str) -> dict[str, list[Any]]:
     count = len(columns["file_path"])
     for name, shape in _COLUMNS.items():
         _check_column(columns[name], count, shape, f"The column {name} of the split {quote(split)} of {quote(path)}")
-    _check_scales(columns, f"the split {quote(split)} of {quote(path)}")
+    _check_labels(columns, f"the split {quote(split)} of {quote(path)}")
     return columns
 
 
-def _check_scales(columns: dict[str, list[Any]], where: str) -> None:
-    """Refuse sizes and focal lengths that do not halve from scale to scale, all being of one camera."""
-    halved = 2.0 ** np.array(columns["label"])
-    for name, slack in (("width", 1.0), ("height", 1.0), ("focal", 0.02 * max(columns["focal"]) / halved)):
-        whole = np.array(columns[name], dtype=np.float64)
-        off = np.abs(whole * halved - whole[halved == halved.min()][0] * halved.min()) / halved > slack
-        if off.any():
-            k = int(off.argmax())
-            raise InputError(
-                f"In {where} the {name} of {quote(columns['file_path'][k])} is {whole[k]:g}, which does not fit its "
-                f"label of {columns['label'][k]} (halved so often) beside the others: convert the scene again."
+def _check_labels(columns: dict[str, list[Any]], where: str) -> None:
+    """Refuse images of one pose whose sizes and focal lengths are not what their labels say.
+
+    Without this, rays of the wrong width or direction would be trained silently.
+    """
+    labels, focal, *sides = (np.array(columns[name], dtype=float) for name in ("label", "focal", "width", "height"))
+    poses = np.array(columns["cam2world"]).reshape(len(labels), -1)
+    _, first, view = np.unique(poses, axis=0, return_index=True, return_inverse=True)
+    # The first image of each pose, with which its others are compared.
+    other = first[view.reshape(-1)]
+    shrunk = 2.0 ** (labels[other] - labels)
+    for name, values in zip(("focal", "width", "height"), (focal, *sides), strict=True):
+        # Halving rounds sides to whole pixels.
+        slack = 0.02 * np.abs(focal) if name == "focal" else np.maximum(1.0, shrunk)
+        wrong = np.flatnonzero(np.abs(values - values[other] * shrunk) > slack).tolist()
+        if wrong:
+            told = " and ".join(
+                f"{values[row]:g} at label {labels[row]:g} ({quote(columns['file_path'][row])})"
+                for row in (int(other[wrong[0]]), wrong[0])
             )
+            raise InputError(f"Label and {name} disagree in {where}: one pose has {told}. Convert the scene again.")
 
 
 def _check_column(values: Any, count: int, shape: tuple[int, ...], what: str) -> None:

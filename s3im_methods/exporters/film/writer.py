@@ -1,4 +1,4 @@
-"""Write frames as an MP4 file, or as PNG files in a folder."""
+"""Write frames as an MP4 file, as an animated GIF or WebP picture, or as PNG files in a folder."""
 
 import shutil
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ def check_film(path: Path, flag: str) -> Path:
     """See that a film can be written, before the work.
 
     Args:
-        path: An .mp4 file, or a folder for frames: anything without an ending.
+        path: An .mp4, .gif or .webp file, or a folder for frames: anything without an ending.
         flag: Which gives it, for the sentence.
 
     Returns:
@@ -30,13 +30,15 @@ def check_film(path: Path, flag: str) -> Path:
     """
     if not path.suffix:
         return check_output_folder(path, flag)
-    path = check_output_file(path, flag, (".mp4",))
+    path = check_output_file(path, flag, (".mp4", ".gif", ".webp"))
+    if path.suffix.lower() != ".mp4":
+        return path
     from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
 
     put_ffmpeg_on_path()
     if shutil.which("ffmpeg") is None:
         raise InputError(
-            f"{flag} is a film, which needs ffmpeg, and there is none: install imageio-ffmpeg, or give a folder."
+            f"{flag} is a film, which needs ffmpeg, and there is none: install imageio-ffmpeg, or give a .gif."
         )
     return path
 
@@ -54,6 +56,13 @@ def write_film(frames: Iterable[Frame], path: Path, frame_rate: float, size: tup
         path.mkdir(parents=True, exist_ok=True)
         for number, frame in enumerate(frames):
             Image.fromarray(frame).save(path / f"frame_{number:04d}.png")
+        return
+    if path.suffix.lower() != ".mp4":
+        pictures = (Image.fromarray(frame) for frame in frames)
+        with written(path) as place:
+            next(pictures).save(
+                place, save_all=True, append_images=pictures, duration=round(1000 / frame_rate), loop=0, quality=75
+            )
         return
     import mediapy
 

@@ -17,6 +17,7 @@ from s3im_methods.exporters.mesh.level_set import LevelSet
 from s3im_methods.exporters.mesh.marching import Triangles, join_blocks
 from s3im_methods.exporters.mesh.memory import MemoryBudget
 from s3im_methods.exporters.mesh.precision import place
+from s3im_methods.exporters.mesh.simplification import simplified
 from s3im_methods.exporters.mesh.sparse_blocks import evaluate_blocks
 from s3im_methods.exporters.mesh.survey import default_level, seen_box, seen_surface
 from s3im_methods.exporters.mesh.volume import ScalarField, scalar_field
@@ -41,6 +42,7 @@ class MeshSettings:
         crop_min: Lowest corner of the box in world units; None for the box that the training cameras see.
         crop_max: Its highest corner.
         components: How many parts to keep, the largest ones; 0 for all.
+        faces: About how many triangles the mesh may have; None for all that there are.
         fusion_views: Most views to fuse.
         fusion_downscale: How many times smaller than the images these are rendered.
         fusion_agreement: Views that must say something about a place for it to be known; with fewer views, all.
@@ -53,6 +55,7 @@ class MeshSettings:
     crop_min: Corner | None = None
     crop_max: Corner | None = None
     components: int = 1
+    faces: int | None = None
     fusion_views: int = 100
     fusion_downscale: float = 2.0
     fusion_agreement: int = 3
@@ -117,6 +120,9 @@ def extract_mesh(
     surface, parts = largest_components(surface, settings.components)
     kept = min(parts, settings.components or parts)
     say(f"{len(surface.vertices)} vertices, {len(surface.faces)} faces in {kept} of {parts} parts.")
+    if settings.faces is not None:
+        surface = simplified(surface, settings.faces)
+        say(f"Simplified to {len(surface.vertices)} vertices, {len(surface.faces)} faces.")
     normals = vertex_normals(surface)
     return ColouredMesh(surface, normals, surface_colours(model, surface.vertices, normals, frame, device))
 

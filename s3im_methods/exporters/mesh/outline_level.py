@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh.survey import SURFACE_LEVELS
 from s3im_methods.exporters.mesh.volume import scalar_field
 
 _VIEWS, _RAYS_PER_VIEW = 32, 512
@@ -24,17 +25,23 @@ _WIDTH = 2
 _COARSE_STEPS, _FINE_STEPS, _ROUNDS = 96, 8, 2
 
 
-@torch.no_grad()
-def mask_level(pipeline: Any, say: Callable[[str], None] = print) -> float | None:
-    """The level of a mesh, for a model that asks for it by ``level_from_masks``; None where the usual one is right.
+def surface_level(pipeline: Any, flag: str = "--level", say: Callable[[str], None] = print) -> float | None:
+    """The level of a surface method's mesh: the one that masks have the outline at, if the model asks for it by
+    ``level_from_masks``; else that of its kind. None for a density, whose level depends on what is seen.
 
     Args:
         pipeline: The run's, in evaluation mode.
-        say: Takes a line about what was found.
+        flag: What the user types to choose another.
+        say: Takes a line about what masks say.
     """
+    if getattr(pipeline.model, "level_from_masks", False) and (level := _mask_level(pipeline, flag, say)) is not None:
+        return level
+    return SURFACE_LEVELS.get(scalar_field(pipeline.model).kind)
+
+
+@torch.no_grad()
+def _mask_level(pipeline: Any, flag: str, say: Callable[[str], None]) -> float | None:
     model = pipeline.model
-    if not getattr(model, "level_from_masks", False):
-        return None
     data = pipeline.datamanager.train_dataset
     if not data.has_foreground_mask:
         return None
@@ -56,7 +63,7 @@ def mask_level(pipeline: Any, say: Callable[[str], None] = print) -> float | Non
     if level is not None:
         say(
             f"The mesh is taken where the signed distance is {level:.4g}, because its outlines then are those of the "
-            "masks (--level 0 takes the zero)."
+            f"masks ({flag} 0 takes the zero)."
         )
     return level
 

@@ -20,8 +20,8 @@ _OUTLIERS = 0.005
 _PADDING = 0.05
 # Three quarters of the seen surface are at least as dense: a lower level swells, a higher one has holes.
 _LEVEL_QUANTILE = 0.25
-OCCUPANCY_LEVEL = 0.5
-"""Where an occupancy has its surface, as UNISURF defines it."""
+SURFACE_LEVELS = {"sdf": 0.0, "occupancy": 0.5}
+"""Where fields of these kinds have their surface by definition; that of an occupancy is UNISURF's."""
 
 
 @torch.no_grad()
@@ -88,10 +88,8 @@ def default_level(field: ScalarField, points: Tensor) -> float:
     Raises:
         InputError: If the density is 0 on most of the surface.
     """
-    if field.kind == "sdf":
-        return 0.0
-    if field.kind == "occupancy":
-        return OCCUPANCY_LEVEL
+    if field.kind in SURFACE_LEVELS:
+        return SURFACE_LEVELS[field.kind]
     level = float(torch.quantile(field.value(points), _LEVEL_QUANTILE))
     if not level > 0:
         raise InputError("The density is 0 on the surface that the training cameras see: give --level.")

@@ -83,7 +83,12 @@ def _export_textured_mesh(
     command: Any, original: Any, mesh: Any, pipeline: Any, output_dir: Any, *arguments: Any, **settings: Any
 ) -> None:
     from s3im_methods.exporters.ns_export.outputs import colours_asked_for
+    from s3im_methods.exporters.ns_export.textured import write_textured_mesh
 
     with colours_asked_for(command, pipeline.model):
-        original(mesh, pipeline, output_dir, *arguments, **settings)
-    mend_references(output_dir)
+        if command.unwrap_method == "xatlas":
+            plain = getattr(command, "rgb_output_name", "rgb") == "rgb"
+            write_textured_mesh(mesh, pipeline.model, output_dir / "mesh.obj", command.num_pixels_per_side, plain)
+        else:
+            original(mesh, pipeline, output_dir, *arguments, **settings)
+            mend_references(output_dir)

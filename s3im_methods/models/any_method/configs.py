@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from nerfstudio.data.pixel_samplers import PixelSampler, PixelSamplerConfig
 
+from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.any_method.methods import SUFFIX, base_name, check_method, is_ours, known_methods
 from s3im_methods.models.any_method.model import HashGrids
@@ -48,11 +49,13 @@ def with_s3im(name: str, arguments: Sequence[str] | None = None) -> Any:
         A ``TrainerConfig``, as config.yml keeps it.
 
     Raises:
-        InputError: If the method cannot be trained with S3IM.
+        InputError: If the method cannot be trained with S3IM, or a second one follows it.
         SystemExit: If the flags are wrong, or ask for help; what is to be said is printed.
     """
-    name = base_name(name)
-    config = known_methods().get(name)
+    name, methods = base_name(name), known_methods()
+    if arguments and arguments[0] in methods:
+        raise InputError(f"Two methods are given, {name} and {arguments[0]}: s3im train takes one, then its flags.")
+    config = methods.get(name)
     if is_ours(config):
         return _parsed(name, copy.deepcopy(config), arguments)
     check_method(name)

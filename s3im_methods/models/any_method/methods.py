@@ -1,15 +1,13 @@
 """Which methods can be trained with S3IM, and a sentence for each that cannot."""
 
 import difflib
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from s3im_methods.broken_plugin import broken_plugin_named
 from s3im_methods.errors import InputError
 
 SUFFIX = "+s3im"
 """What follows a method's name where it is trained with S3IM."""
-
-_GROUPS = ("nerfstudio.method_configs", "nerfstudio.dataparser_configs")
 
 
 def base_name(name: str) -> str:
@@ -28,32 +26,9 @@ def known_methods() -> dict[str, Any]:
     Raises:
         InputError: If a plugin cannot be imported, which stops every command of nerfstudio; it is named.
     """
-    try:
+    with broken_plugin_named():
         from nerfstudio.configs.method_configs import all_methods
-    except (Exception, SystemExit) as error:
-        broken = _broken_plugin()
-        if broken is None:
-            raise
-        point, reason = broken
-        package = point.dist.name if point.dist is not None else point.module
-        # As in nerfstudio's template for methods: Python 3.11 refuses what 3.10 accepts.
-        older = "mutable default" in str(reason)
-        repair = "use Python 3.10, which accepts it, repair it" if older else "repair it"
-        raise InputError(
-            f"The plugin {package} cannot be imported ({point.name} = {point.value}: {type(reason).__name__}: "
-            f"{reason}), which stops every command of nerfstudio: {repair}, or run pip uninstall {package}."
-        ) from error
     return all_methods
-
-
-def _broken_plugin() -> tuple[EntryPoint, BaseException] | None:
-    for group in _GROUPS:
-        for point in entry_points(group=group):
-            try:
-                point.load()
-            except (Exception, SystemExit) as error:
-                return point, error
-    return None
 
 
 def is_ours(config: Any) -> bool:
@@ -88,12 +63,14 @@ def refusal(name: str) -> str | None:
     """
     methods = known_methods()
     if name not in methods:
-        near = difflib.get_close_matches(name, [known for known in methods if not known.endswith(SUFFIX)], n=1)
-        advice = f"did you mean {near[0]}?" if near else "s3im train --help lists those that are installed."
+        without_suffix = [known for known in methods if not known.endswith(SUFFIX)]
+        near = difflib.get_close_matches(name.lower(), without_suffix, n=1)
+        advice = f"did you mean {near[0]}?" if near else "s3im train alone lists those that are installed."
         return f"No method '{name}': {advice}"
     config = methods[name]
     if not hasattr(config, "pipeline"):
-        package = getattr(getattr(config, "method", None), "pip_package", None)
+        # nerfstudio has the command in place of the package for one of its plugins.
+        package = (getattr(getattr(config, "method", None), "pip_package", None) or "").removeprefix("pip install ")
         install = f"install it by pip install {package}" if package else f"ns-train {name} tells how to install it"
         return f"The method '{name}' is not installed: {install}."
     pipeline = config.pipeline
@@ -116,7 +93,10 @@ def _of_parts(name: str, config: Any, manager: Any, model: Any) -> str | None:
             "method that renders rays, such as nerfacto."
         )
     if _is(manager, RandomCamerasDataManager):
-        return f"'{name}' learns from a prompt, not from photos, so that S3IM has nothing to compare with."
+        return (
+            f"'{name}' learns from a prompt, not from photos, so that S3IM has nothing to compare with: choose a "
+            "method that learns from photos, such as nerfacto."
+        )
     if any("s3im" in field for field in vars(model)):
         ours = "its flags are --pipeline.model.s3im.*" if is_ours(config) else "ns-train has its flags"
         return f"'{name}' has S3IM already: {ours}, so train it by ns-train {name}."

@@ -2,9 +2,11 @@
 
 from typing import Any, ClassVar, Literal
 
+import torch
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.field_components.encodings import HashEncoding
+from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
 from s3im_methods.data.cut_out import has_transparent_background
@@ -27,10 +29,13 @@ class AnyMethod(S3IMLosses):
     Attributes:
         s3im_config: S3IM's settings. The method may exchange its configuration for a copy that has lost them.
         hash_grids: Who computes the method's hash grids.
+        scene_has_times: Whether the training views have times; the pipeline says so.
     """
 
     s3im_config: ClassVar[S3IMConfig]
     hash_grids: ClassVar[HashGrids]
+    scene_has_times = False
+    _told_of_time = False
 
     def s3im_settings(self) -> S3IMConfig:
         """S3IM's settings."""
@@ -50,8 +55,12 @@ class AnyMethod(S3IMLosses):
     def get_outputs(self, ray_bundle: RayBundle, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The method's outputs; outside training those of a fine rendering also by the names that all commands ask for.
 
-        Vanilla NeRF's ``rgb_fine`` is ``rgb`` too, and so on.
+        Vanilla NeRF's ``rgb_fine`` is ``rgb`` too, and so on. Of a scene in motion, cameras without times see time 0.
         """
+        if self.scene_has_times and not self.training and ray_bundle.times is None:
+            # As those of ns-render interpolate and spiral, in which K-Planes fails.
+            ray_bundle.times = torch.zeros_like(ray_bundle.origins[..., :1])
+            self._say_once_that_time_stands_still()
         outputs: dict[str, Any] = super().get_outputs(ray_bundle, *args, **kwargs)  # type: ignore[assignment]
         if not self.training:
             for name in _USUAL_OUTPUTS:
@@ -66,6 +75,11 @@ class AnyMethod(S3IMLosses):
         metrics, images = super().get_image_metrics_and_images(outputs, batch)
         fine = {name: metrics[f"fine_{name}"] for name in _USUAL_METRICS if f"fine_{name}" in metrics}
         return fine | metrics, images
+
+    def _say_once_that_time_stands_still(self) -> None:
+        if not self._told_of_time:
+            self._told_of_time = True
+            CONSOLE.print("[yellow]These cameras have no times: they see the scene at time 0.")
 
     def _fuse(self) -> None:
         if not fused_available():
@@ -88,20 +102,28 @@ class AnyMethod(S3IMLosses):
         return f"{weight}; hash grids: {self.hash_grids}" if grids else weight
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """Warn about objects on black, and refuse what cannot be trained on this device.
+        """Warn about objects on black and scenes without times, and refuse what cannot be trained on this device.
 
         Raises:
             InputError: If the model marches through nerfacc's occupancy grid without CUDA.
         """
         if self.device.type != "cuda" and marches_through_a_grid(self):
             raise InputError(NO_GRID_WITHOUT_CUDA.format(name=type(self).__name__))
+        sentences = []
+        # nerfstudio's dnerf then leaves its deformation out.
+        if getattr(self, "temporal_distortion", None) and dataset.cameras.times is None:
+            sentences.append(
+                "The scene has no times, so the model learns a scene at rest: give a dynamic scene, such as one of "
+                "s3im scene object OUT --moving, or train a method for scenes at rest."
+            )
         on_black = getattr(self.config, "background_color", None) in ("last_sample", "black")
-        if not (on_black and self.s3im.harms_objects_on_black() and has_transparent_background(dataset)):
-            return []
-        return [
-            "The images have a transparent background, which becomes black: there S3IM can make objects dark or leave "
-            "out parts of them. Give --pipeline.model.background-color white, or --pipeline.model.s3im.loss-mult 0."
-        ]
+        if on_black and self.s3im.harms_objects_on_black() and has_transparent_background(dataset):
+            sentences.append(
+                "The images have a transparent background, which becomes black: there S3IM can make objects dark or "
+                "leave out parts of them. Give --pipeline.model.background-color white, or "
+                "--pipeline.model.s3im.loss-mult 0."
+            )
+        return sentences
 
 
 NO_GRID_WITHOUT_CUDA = (

@@ -6,12 +6,15 @@ for plugins to import, because nerfstudio does not know its methods yet while it
 
 import copy
 import functools
+import traceback
 from typing import Any
 
 from nerfstudio.configs.method_configs import all_methods
+from nerfstudio.data.datasets.semantic_dataset import SemanticDataset
 
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.engine.trainer import S3IMTrainer
+from s3im_methods.errors import InputError
 from s3im_methods.models.any_method.configs import with_s3im
 from s3im_methods.models.any_method.methods import SUFFIX, refusal
 from s3im_methods.models.any_method.model import of_settings
@@ -23,8 +26,25 @@ def trainer(config: Any, **kwargs: Any) -> Any:
 
 
 def pipeline(config: Any, **kwargs: Any) -> Any:
-    """Build the method's pipeline, with what ours adds to it."""
-    return _both(S3IMPipeline, config.base_target)(config, **kwargs)
+    """Build the method's pipeline, with what ours adds to it.
+
+    Raises:
+        InputError: If the scene lacks the segmentations that the method learns from.
+    """
+    try:
+        built = _both(S3IMPipeline, config.base_target)(config, **kwargs)
+    except AssertionError as error:
+        # A bare assertion of nerfstudio's, in the constructor of its data set.
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        if frame.f_globals["__name__"] != SemanticDataset.__module__:
+            raise
+        raise InputError(
+            "This method learns from segmentations of the images too, and the scene has none: give a scene of "
+            "sitcoms3d-data, or train another method."
+        ) from error
+    cameras = getattr(getattr(built.datamanager, "train_dataset", None), "cameras", None)
+    built.model.scene_has_times = getattr(cameras, "times", None) is not None
+    return built
 
 
 def model(config: Any, **kwargs: Any) -> Any:

@@ -72,11 +72,12 @@ def _swap(optimizers: Optimizers, swaps: dict[nn.Parameter, tuple[nn.Parameter, 
         optimizers.parameters[group] = [swaps[p][0] if p in swaps else p for p in optimizers.parameters[group]]
         for old in [p for p in optimizer.state if p in swaps]:
             new, resample = swaps[old]
-            # Adam's moments have the parameter's shape; its count of steps has none.
-            optimizer.state[new] = {
-                name: resample(value) if isinstance(value, Tensor) and value.shape == old.shape else value
-                for name, value in optimizer.state.pop(old).items()
-            }
+            state = optimizer.state[new] = optimizer.state.pop(old)
+            for name, value in state.items():
+                # Adam's moments have the parameter's shape; its count of steps has none.
+                if isinstance(value, Tensor) and value.shape == old.shape:
+                    # In place, so that an old moment is freed before the next grows.
+                    state[name] = resample(value)
 
 
 def restart(optimizers: Optimizers, groups: Sequence[str]) -> None:

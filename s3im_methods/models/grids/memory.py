@@ -22,7 +22,7 @@ def grid_bytes(nodes: float, width: int, dense_gradient: bool = False) -> float:
 
 
 def check_memory(nodes: float, width: int, device: torch.device | str, flag: str = "resolution") -> None:
-    """Refuse grids that do not fit.
+    """Refuse grids that cannot be trained for lack of memory.
 
     Args:
         nodes: At the end of training.
@@ -34,13 +34,33 @@ def check_memory(nodes: float, width: int, device: torch.device | str, flag: str
         InputError: If they need more than is free.
     """
     on_cpu = torch.device(device).type == "cpu"
-    needed = grid_bytes(nodes, width, dense_gradient=not on_cpu)
     free = _free_on_cpu() if on_cpu else torch.cuda.mem_get_info(device)[0]
+    needed = grid_bytes(nodes, width, dense_gradient=not on_cpu)
+    _refuse_more(needed, free, nodes, "in training", (nodes * free / needed) ** (1 / 3), flag)
+
+
+def check_memory_of_values(nodes: float, width: int) -> None:
+    """Refuse grids whose values alone do not fit into the CPU's memory, through which each checkpoint goes.
+
+    Args:
+        nodes: At the end of training.
+        width: Numbers of a node.
+
+    Raises:
+        InputError: If they need more than is free.
+    """
+    free = _free_on_cpu()
+    side = (free / grid_bytes(1, width)) ** (1 / 3)
+    _refuse_more(4.0 * nodes * width, free, nodes, "for their values alone", side)
+
+
+def _refuse_more(
+    needed: float, free: float, nodes: float, what_for: str, side: float, flag: str = "resolution"
+) -> None:
     if needed > free:
-        side = int((nodes * free / needed) ** (1 / 3))
         raise InputError(
-            f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB in training and {free / 1e9:.1f} GB "
-            f"are free: give --pipeline.model.{flag} {side} or less."
+            f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB {what_for} and {free / 1e9:.1f} GB "
+            f"are free: give --pipeline.model.{flag} {int(side)} or less."
         )
 
 

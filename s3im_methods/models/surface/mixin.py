@@ -29,6 +29,7 @@ from s3im_methods.models.s3im_losses import STEPS_PER_SHOW
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
 from s3im_methods.models.surface.background import background_colour, beyond, inverted_background
+from s3im_methods.models.surface.hidden import HiddenSpace
 from s3im_methods.models.surface.presets import with_preset
 from s3im_methods.models.surface.priors import check_priors, prior_losses, priors_phrase, without_priors
 from s3im_methods.models.surface.rendering import SurfaceRenderer
@@ -65,8 +66,10 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         raise NotImplementedError
 
     def schedule(self, step: int) -> None:
-        """What is done before training step ``step``: by default, levels of the hash grid are unlocked."""
+        """What is done before training step ``step``: unlock levels of the hash grid, and look for hidden space."""
         self.field.unlock(step)
+        if self.hidden is not None:
+            self.hidden.look(step)
 
     @classmethod
     def decided(cls, config: Any, facts: SceneFacts) -> Any:
@@ -93,6 +96,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         self._bound_rays()
         self._place_background()
         self.surface_renderer = SurfaceRenderer(config)
+        self.hidden: HiddenSpace | None = None
 
     def unit_space(self, bounded: bool | None = None) -> UnitSpace:
         """The unit sphere's place in the scene, a module of its own for each part of the model.
@@ -175,6 +179,11 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             InputError: If the data set has not the depth or the normals to learn from.
         """
         check_priors(self.config, self.scene_facts)
+        if self.config.hidden_loss_mult > 0:
+            pipeline = training_callback_attributes.pipeline
+            data = None if pipeline is None else pipeline.datamanager.train_dataset
+            eyes = torch.zeros(0, 3) if data is None else data.cameras.camera_to_worlds[:, :, 3]
+            self.hidden = HiddenSpace(self.field, self.sphere_center, self.sphere_radius, eyes)
         return [
             *super().get_training_callbacks(training_callback_attributes),
             TrainingCallback(
@@ -236,7 +245,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             "accumulation": accumulation,
             "depth": self.renderer_median_depth(weights=weights, ray_samples=samples),
             "expected_depth": self.renderer_depth(weights=weights, ray_samples=samples),
-            "normals": (functional.normalize(normal, dim=-1) * accumulation + 1) / 2,
+            # Weights may sum up to a little more than 1, and ns-export accepts nothing above.
+            "normals": ((functional.normalize(normal, dim=-1) * accumulation + 1) / 2).clamp(0, 1),
             "directions_norm": ray_bundle.metadata["directions_norm"],
         }
         # A crop shows its own colour behind the box.
@@ -274,6 +284,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         losses = super().get_loss_dict(outputs, without_priors(batch), metrics_dict)
         if self.training:
             losses |= prior_losses(self.config, outputs, batch, self.scene_facts, self.train_step)
+        if self.training and self.hidden is not None and (distance := self.hidden.loss()) is not None:
+            losses["hidden_loss"] = self.config.hidden_loss_mult * distance
         if "laplacian" in outputs:
             laplacian = outputs["laplacian"] * self.sphere_radius
             losses["curvature_loss"] = self.config.curvature_loss_mult * laplacian.abs().mean()

@@ -17,6 +17,7 @@ _WEIGHTS = (
     "eikonal_loss_mult",
     "fg_mask_loss_mult",
     "curvature_loss_mult",
+    "hidden_loss_mult",
     "mono_depth_loss_mult",
     "mono_normal_loss_mult",
 )
@@ -106,6 +107,7 @@ def with_preset(config: Config, presets: Presets, facts: SceneFacts) -> Config:
 
 def _complete(preset: dict[str, Any], config: Any, kind: str, facts: SceneFacts) -> None:
     """Add to a preset what follows from other settings and from the data."""
+    preset.setdefault("hidden_loss_mult", 0.0)
     preset.setdefault("background_model", "none" if facts.has_foreground_mask else "nerf++")
     model = config.background_model or preset["background_model"]
     if config.overwrite_near_far_plane:

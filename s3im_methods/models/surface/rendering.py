@@ -1,6 +1,7 @@
 """Surface rendering: one colour where a ray meets the surface, in place of many samples along it.
 
-It is for evaluation alone, and much faster; training has no gradient through it.
+The surface is the zero level, or of an object the level at which volume rendering has its outline. It is for evaluation
+alone, and much faster; training has no gradient through it.
 """
 
 from typing import Any
@@ -30,12 +31,13 @@ class SurfaceRenderer(nn.Module):
     The viewer finds the choice as an attribute of this module.
 
     Args:
-        config: With ``render``, ``sphere_radius`` and ``background_color``.
+        config: With ``render``, ``scene_kind``, ``sphere_radius`` and ``background_color``.
     """
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.tracing = Tracing(near=_NEAR * config.sphere_radius)
+        self.has_outline = config.scene_kind == "object"
         self.colours_everywhere = config.background_color == "last_sample"
         self.choice = ViewerDropdown(
             "Render",
@@ -46,7 +48,7 @@ class SurfaceRenderer(nn.Module):
         )
         self.center, self.radius = torch.tensor(config.sphere_center), config.sphere_radius
         self.grid: CoarseDistances | None = None
-        self.grid_of: tuple[int, ...] = ()
+        self.grid_of: tuple[float, ...] = ()
         self.rays, self.lost, self.most_lost = 0, 0, 0
 
     @property
@@ -55,7 +57,7 @@ class SurfaceRenderer(nn.Module):
         return self.choice.value == "surface"
 
     def forward(self, ray_bundle: RayBundle, field: Any) -> SurfaceSamples:
-        """What rays ``[R]`` with nears and fars see of the field's zero level, one sample a ray.
+        """What rays ``[R]`` with nears and fars see of the field's surface, one sample a ray.
 
         A ray that meets nothing has its sample where it ends, which weighs nothing.
         """
@@ -85,10 +87,15 @@ class SurfaceRenderer(nn.Module):
         return SurfaceSamples(samples, spread(colours), normals, weights, 1 - weights[:, 0], levels, {})
 
     def _distances(self, field: Any) -> CoarseDistances:
-        """The field's distances by a grid that is filled again whenever the field has changed."""
-        state = (field.encoding.active_levels or 0, *(parameter._version for parameter in field.parameters()))
+        """Distances to the surface by a grid that is filled again whenever the field has changed."""
+        schedule = (field.encoding.active_levels or 0, field.opacity.progress)
+        state = (*schedule, *(parameter._version for parameter in field.parameters()))
         if self.grid is None or self.grid_of != state:
-            self.grid = CoarseDistances(field.sdf, self.center.to(field.space.radius), self.radius, _GRID)
+            # In a room outlines are few, and what is met head-on lies at the zero level.
+            level = field.opacity.outline() if self.has_outline else 0.0
+            self.grid = CoarseDistances(
+                lambda points: field.sdf(points) - level, self.center.to(field.space.radius), self.radius, _GRID
+            )
             self.grid_of = state
         return self.grid
 

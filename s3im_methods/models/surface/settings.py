@@ -78,10 +78,15 @@ class SurfaceSettings:
     curvature_loss_mult: float = 0.0
     """Weight of the mean absolute Laplacian of the signed distance (Neuralangelo), times the sphere's radius; above 0
     it takes six more evaluations of the field."""
+    hidden_loss_mult: float | None = field(default_factory=lambda: None)
+    """Weight of the loss that makes free space solid which the surface encloses and no camera sees: cavities inside an
+    object, which are parts of the mesh of their own. By default 0.1 for objects with s3im-volsdf and s3im-unisurf, else
+    0."""
     render: Literal["volume", "surface"] = "volume"
     """How images are rendered outside training: volume composites samples along each ray, surface has one where the ray
     meets the surface, which is faster. It is kept in config.yml, where it may be changed, and the viewer has it too."""
 
 
-# A run from before this setting has no such line in its config.yml, and YAML makes objects without their constructor.
+# A run from before these settings lacks their lines in its config.yml, and YAML makes objects without a constructor.
 SurfaceSettings.mono_depth_unit = "file"
+SurfaceSettings.hidden_loss_mult = 0.0

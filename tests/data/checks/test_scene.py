@@ -176,6 +176,11 @@ WITHOUT_A_SCENE = {
         "The scene folder '{s}' holds no transforms.json but a transforms_train.json, as Blender scenes"
         " do: add `blender-data` at the end of the command.",
     ),
+    "what mip-NeRF converts": (
+        lambda p: touch(p / "metadata.json", p / "1.png"),
+        "The scene folder '{s}' holds no transforms.json but a metadata.json, as mip-NeRF's converter writes it: add "
+        "`multi-blender` at the end of the command.",
+    ),
     "another transforms": (
         lambda p: touch(p / "transforms_masked.json"),
         "The scene folder '{s}' holds no transforms.json but a 'transforms_masked.json': give --data "

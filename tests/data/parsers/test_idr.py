@@ -41,7 +41,9 @@ def write(folder: Path, size: tuple[int, int] = (16, 12), whole: tuple[int, int]
         world[:3] = (-1) ** k * (k + 0.5) * intrinsics(whole or size) @ np.column_stack([rotation, -rotation @ center])
         arrays |= {f"world_mat_{k}": world, f"scale_mat_{k}": SCALE_MAT}
         Image.new("RGB", size, (10 * k, 20, 30)).save(folder / "image" / f"{k:03d}.png")
-        Image.new("L", size, 255).save(folder / "mask" / f"{k:03d}.png")
+        Image.fromarray(np.tile(np.array([0, 255], np.uint8), (size[1], size[0] // 2))).save(
+            folder / "mask" / f"{k:03d}.png"
+        )
     np.savez(folder / "cameras_sphere.npz", **arrays)
     return arrays
 
@@ -84,21 +86,6 @@ def test_scene_units_hold_the_cameras_and_the_world_comes_back(tmp_path):
     assert sphere.radius / frame.scale == pytest.approx(200, rel=1e-5)
 
 
-def test_what_the_cameras_look_at_is_known(tmp_path):
-    write(tmp_path)
-    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "object"
-    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
-    for k in range(COUNT):
-        # Turned about, where they stand.
-        camera = decompose_projection((arrays[f"world_mat_{k}"] @ SCALE_MAT)[:3])
-        turned = np.diag([-1.0, 1, -1]) @ camera.rotation
-        arrays[f"world_mat_{k}"][:3] = (
-            camera.intrinsics @ np.column_stack([turned, -turned @ camera.center]) @ np.linalg.inv(SCALE_MAT)
-        )
-    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
-    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "room"
-
-
 def test_splits(tmp_path):
     write(tmp_path)
     names = {
@@ -137,30 +124,33 @@ def test_a_size_that_is_not_common_is_twice_the_principal_point(tmp_path):
     assert outputs.cameras.fx[0].item() == pytest.approx(100 / 500 * intrinsics((900, 500))[0, 0], rel=0.05)
 
 
-@pytest.mark.parametrize("side", [32, 100, 384])
-def test_the_middle_of_a_shrunk_image_is_that_of_the_whole_one(tmp_path, side):
-    write(tmp_path, (side, side))
-    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
-    # Of images of 1296 x 968 pixels, in whose middle the principal point lies, half a pixel less in these coordinates.
-    whole = np.array([[900.0, 0, 647.5], [0, 900, 483.5], [0, 0, 1]])
-    for k in range(COUNT):
-        arrays[f"world_mat_{k}"][:3] = whole @ np.linalg.inv(intrinsics((side, side))) @ arrays[f"world_mat_{k}"][:3]
-    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
-    outputs = parse(tmp_path)
-    np.testing.assert_allclose(outputs.cameras.cx.numpy(), side / 2, rtol=1e-5)
-    np.testing.assert_allclose(outputs.cameras.cy.numpy(), side / 2, rtol=1e-5)
+@pytest.mark.parametrize(("whole", "size"), [((1600, 1200), (400, 300)), ((900, 675), (180, 135))])
+def test_images_that_were_shrunk_as_a_whole_are_found(tmp_path, whole, size):
+    write(tmp_path, size, whole)
+    cameras, expected = parse(tmp_path, eval_interval=0).cameras, intrinsics(whole)
+    scale = size[0] / whole[0]
+    assert cameras.fx[0].item() == pytest.approx(scale * expected[0, 0], rel=1e-5)
+    assert cameras.fy[0].item() == pytest.approx(scale * expected[1, 1], rel=1e-5)
+    # The corner of the image stays where it is.
+    assert cameras.cx[0].item() == pytest.approx(scale * (expected[0, 2] + 0.5), rel=1e-5)
+    assert f"images of {whole[0]} x {whole[1]} pixels" in said(tmp_path)
+    assert f"show all of them at {size[0]} x {size[1]}" in said(tmp_path)
+    with pytest.raises(InputError, match="The principal point of camera 0"):
+        parse(tmp_path, crop="none")
 
 
-@pytest.mark.parametrize("factor", [0.5, 3.0])
-def test_images_of_another_size_than_their_cameras_are_refused(tmp_path, factor):
-    write(tmp_path, (int(64 * factor), int(48 * factor)), whole=(64, 48))
-    with pytest.raises(InputError, match=r"belong to images of about 6[0-9] x 4[0-9] pixels.*multiply the first two"):
+def test_an_odd_factor_is_judged_by_both_axes(tmp_path):
+    write(tmp_path, (160, 120), (380, 285))
+    assert parse(tmp_path).cameras.fx[0].item() == pytest.approx(160 / 380 * 1.2 * 380, rel=0.03)
+    assert "and that is not a common size" in said(tmp_path)
+
+
+def test_images_of_another_aspect_are_refused(tmp_path):
+    write(tmp_path, (400, 200), (1600, 1200))
+    with pytest.raises(InputError, match="The principal point of camera 0"):
         parse(tmp_path)
-
-
-def test_a_principal_point_far_from_the_middle_is_left_on_request(tmp_path):
-    write(tmp_path, (192, 144), whole=(64, 48))
-    assert parse(tmp_path, crop="none").cameras.fx[0].item() == pytest.approx(1.2 * 64, rel=1e-5)
+    with pytest.raises(InputError, match="--crop center is for square images"):
+        parse(tmp_path, crop="center")
 
 
 def test_images_that_are_no_crop_keep_their_intrinsics(tmp_path):
@@ -191,64 +181,6 @@ def test_fewer_images_than_cameras_are_told_apart_by_their_numbers(tmp_path):
     rest = parse(tmp_path, eval_interval=0).cameras.camera_to_worlds
     kept = whole[[0, 1, 3, 4, 5]]
     torch.testing.assert_close(rest[:, :, :3] @ rest[0, :, :3].T, kept[:, :, :3] @ kept[0, :, :3].T, atol=1e-4, rtol=0)
-
-
-def rename(folder: Path, pattern: str) -> None:
-    for path in list(folder.iterdir()):
-        path.rename(path.with_name(pattern.format(int(path.stem)) + path.suffix))
-
-
-def test_masks_belong_to_images_by_their_numbers(tmp_path):
-    write(tmp_path)
-    # As text, 10 comes before 6.
-    rename(tmp_path / "mask", "{}")
-    rename(tmp_path / "image", "{:03d}")
-    for folder, name in (("mask", "{}"), ("image", "{:03d}")):
-        for k in range(COUNT):
-            old = tmp_path / folder / (name.format(k) + ".png")
-            old.rename(old.with_name(name.format(k + 6) + ".png"))
-    outputs = parse(tmp_path, eval_interval=0)
-    assert [int(path.stem) for path in outputs.mask_filenames or []] == [6, 7, 8, 9, 10, 11]
-
-
-def test_masks_that_count_from_one_belong_to_images_that_count_from_zero(tmp_path):
-    write(tmp_path)
-    for k in reversed(range(COUNT)):
-        (tmp_path / "mask" / f"{k:03d}.png").rename(tmp_path / "mask" / f"{k + 1:03d}.png")
-    outputs = parse(tmp_path, eval_interval=0)
-    assert [int(path.stem) for path in outputs.mask_filenames or []] == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_mask_of_another_number_is_refused(tmp_path):
-    write(tmp_path)
-    (tmp_path / "mask" / "002.png").rename(tmp_path / "mask" / "009.png")
-    with pytest.raises(InputError, match=r"None of the masks in .* has the number of the image '002.png'"):
-        parse(tmp_path)
-
-
-def test_images_whose_order_is_ambiguous_are_refused(tmp_path):
-    write(tmp_path)
-    for folder in ("image", "mask"):
-        for k in range(COUNT):
-            old = tmp_path / folder / f"{k:03d}.png"
-            old.rename(old.with_name(f"{10 if k == 3 else k}.png"))
-    with pytest.raises(InputError, match=r"'10.png' comes before '2.png' in .* rename all images with leading zeros"):
-        parse(tmp_path)
-
-
-def test_files_that_macos_adds_are_no_images(tmp_path):
-    write(tmp_path)
-    (tmp_path / "image" / "._000.png").write_bytes(b"\0\5\26\7")
-    assert len(parse(tmp_path, eval_interval=0).image_filenames) == COUNT
-
-
-def test_without_scale_mat_the_sphere_is_the_worlds_and_a_line_says_so(tmp_path):
-    arrays = write(tmp_path)
-    np.savez(tmp_path / "cameras_sphere.npz", **{name: arrays[name] for name in arrays if "world" in name})
-    assert "holds no scale_mat_0: surfaces are looked for in the sphere of radius 1" in said(tmp_path)
-    kept = {name: value for name, value in arrays.items() if "world" in name or name == "scale_mat_0"}
-    np.savez(tmp_path / "cameras_sphere.npz", **kept)
-    assert said(tmp_path) == ""
 
 
 def broken(folder: Path, fault: str) -> None:
@@ -296,3 +228,99 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path, fault, words):
     with pytest.raises(InputError) as raised:
         parse(tmp_path)
     assert words in str(raised.value)
+
+
+def test_what_else_the_cameras_file_holds_is_left_alone(tmp_path):
+    arrays = write(tmp_path)
+    before = parse(tmp_path).cameras.camera_to_worlds
+    more = {
+        f"{name}_inv_{k}": np.linalg.inv(arrays[f"{name}_{k}"]) for name in ("world_mat", "scale_mat") for k in (0, 1)
+    }
+    more |= {"names": np.array(["a", "b"]), "made_by": np.array({"a": 1}, dtype=object), "camera_mat_0": np.eye(4)}
+    np.savez(tmp_path / "cameras_sphere.npz", **arrays, **more)
+    assert torch.equal(parse(tmp_path).cameras.camera_to_worlds, before)
+
+
+def test_names_without_zeros_are_sorted_by_number_and_a_line_says_so(tmp_path):
+    write(tmp_path)
+    whole = parse(tmp_path, eval_interval=0)
+    for k in range(COUNT):
+        for kind in ("image", "mask"):
+            (tmp_path / kind / f"{k:03d}.png").rename(tmp_path / kind / f"{3 * k}.png")
+    named = parse(tmp_path, eval_interval=0)
+    assert [path.name for path in named.image_filenames] == ["0.png", "3.png", "6.png", "9.png", "12.png", "15.png"]
+    assert torch.equal(named.cameras.camera_to_worlds, whole.cameras.camera_to_worlds)
+    assert "'9.png' before '12.png'" in said(tmp_path)
+
+
+def test_files_of_the_system_are_passed_over_and_endings_may_be_capitals(tmp_path):
+    write(tmp_path)
+    for kind in ("image", "mask"):
+        (tmp_path / kind / "._000.png").write_bytes(b"of the system")
+        (tmp_path / kind / "Thumbs.db").write_bytes(b"of the system")
+        (tmp_path / kind / "001.png").rename(tmp_path / kind / "001.PNG")
+    assert [p.name for p in parse(tmp_path, eval_interval=0).image_filenames][:2] == ["000.png", "001.PNG"]
+    assert said(tmp_path) == ""
+
+
+def test_masks_with_other_numbers_go_by_order_and_a_line_says_so(tmp_path):
+    write(tmp_path)
+    for k in reversed(range(COUNT)):
+        (tmp_path / "mask" / f"{k:03d}.png").rename(tmp_path / "mask" / f"{k + 1:03d}.png")
+    assert "Images and masks are numbered differently" in said(tmp_path)
+    assert "'000.png' goes with '001.png'" in said(tmp_path)
+
+
+def test_masks_that_are_white_everywhere_are_left_out(tmp_path):
+    write(tmp_path)
+    assert parse(tmp_path).mask_filenames is not None
+    for k in range(COUNT):
+        (tmp_path / "mask" / f"{k:03d}.png").unlink()
+        np.save(tmp_path / "mask" / f"{k:03d}.npy", np.ones((12, 16), np.uint8))
+    assert parse(tmp_path).mask_filenames is None
+    assert "The masks are white everywhere" in said(tmp_path)
+
+
+def test_what_the_cameras_look_at_is_known(tmp_path):
+    write(tmp_path)
+    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "object"
+    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
+    for k in range(COUNT):
+        # Turned about, where they stand.
+        camera = decompose_projection((arrays[f"world_mat_{k}"] @ SCALE_MAT)[:3])
+        turned = np.diag([-1.0, 1, -1]) @ camera.rotation
+        arrays[f"world_mat_{k}"][:3] = (
+            camera.intrinsics @ np.column_stack([turned, -turned @ camera.center]) @ np.linalg.inv(SCALE_MAT)
+        )
+    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
+    assert SceneFacts.of(parse(tmp_path).metadata).scene_kind == "room"
+
+
+@pytest.mark.parametrize("side", [32, 100, 384])
+def test_the_middle_of_a_shrunk_image_is_that_of_the_whole_one(tmp_path, side):
+    write(tmp_path, (side, side))
+    arrays = dict(np.load(tmp_path / "cameras_sphere.npz"))
+    # Of images of 1296 x 968 pixels, in whose middle the principal point lies, half a pixel less in these coordinates.
+    whole = np.array([[900.0, 0, 647.5], [0, 900, 483.5], [0, 0, 1]])
+    for k in range(COUNT):
+        arrays[f"world_mat_{k}"][:3] = whole @ np.linalg.inv(intrinsics((side, side))) @ arrays[f"world_mat_{k}"][:3]
+    np.savez(tmp_path / "cameras_sphere.npz", **arrays)
+    outputs = parse(tmp_path)
+    np.testing.assert_allclose(outputs.cameras.cx.numpy(), side / 2, rtol=1e-5)
+    np.testing.assert_allclose(outputs.cameras.cy.numpy(), side / 2, rtol=1e-5)
+
+
+def test_a_mask_of_another_number_is_refused(tmp_path):
+    write(tmp_path)
+    (tmp_path / "mask" / "002.png").rename(tmp_path / "mask" / "009.png")
+    with pytest.raises(InputError, match=r"None of the masks in .* has the number of the image '002.png'"):
+        parse(tmp_path)
+
+
+def test_without_scale_mat_the_sphere_is_the_worlds_and_a_line_says_so(tmp_path):
+    arrays = write(tmp_path)
+    np.savez(tmp_path / "cameras_sphere.npz", **{name: arrays[name] for name in arrays if "world" in name})
+    assert "holds no scale_mat_0: surfaces are looked for in the sphere of radius 1" in said(tmp_path)
+    kept = {name: value for name, value in arrays.items() if "world" in name or name == "scale_mat_0"}
+    np.savez(tmp_path / "cameras_sphere.npz", **kept)
+    assert said(tmp_path) == ""

@@ -9,8 +9,11 @@ import torch
 from PIL import Image
 
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig
+from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.checks.scene import check_scene
+from s3im_methods.data.few_views import keep_views
 from s3im_methods.data.parsers.multi_blender import MultiBlenderDataParserConfig
+from s3im_methods.data.views_at_scale import SCALES_KEY
 from s3im_methods.errors import InputError
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
@@ -100,6 +103,14 @@ def test_each_scale_of_the_files_has_as_many_rays(folder):
     assert [batch["scale"] for _, batch in manager.fixed_indices_eval_dataloader] == [1] * 3 + [2] * 3 + [4] * 3
 
 
+def test_few_views_are_there_at_every_scale(folder):
+    outputs = MultiBlenderDataParserConfig(data=folder).setup().get_dataparser_outputs("train")
+    few = keep_views(outputs, 2)
+    assert few.metadata[SCALES_KEY] == [1, 2, 4] * 2 and few.cameras.width[:, 0].tolist() == [16, 8, 4] * 2
+    assert len({path.name[:3] for path in few.image_filenames}) == 2
+    assert keep_views(outputs, VIEWS) is outputs
+
+
 def test_other_scales_are_refused(folder):
     with pytest.raises(InputError, match=r"hold several scales already: leave out --pipeline\.datamanager\.scales"):
         manager_of(folder, scales=(1, 2))
@@ -116,20 +127,19 @@ def change(key, value, split="train"):
 
 
 WRONG = {
-    "a focal length of the full size": (
-        change("focal", lambda values: [20.0] * len(values)),
-        "the focal of 'images_train/000_d1.png' is 20, which does not fit its label of 1",
-    ),
-    "labels of full size": (
-        change("label", lambda values: [0] * len(values)),
-        "the width of 'images_train/000_d1.png' is 8, which does not fit its label of 0",
-    ),
     "no test split": (lambda meta: meta.pop("test"), "has no split 'test'"),
     "no focal": (change("focal", None), "has no focal: convert the scene again"),
     "fewer sizes": (change("width", lambda w: w[1:]), "does not hold one number for each of 9 images"),
     "poses of 3 rows": (change("cam2world", lambda p: [m[:3] for m in p]), "does not hold 4 x 4 numbers"),
     "names": (change("file_path", lambda n: [1] * len(n)), "does not hold one name"),
     "labels": (change("label", lambda n: [0.5] * len(n)), "does not count how often images were halved"),
+    "labels in the wrong order": (
+        change("label", lambda n: [2, 1, 0] * 3),
+        "Label and focal disagree in the split 'train'",
+    ),
+    "no labels but zeros": (change("label", lambda n: [0] * 9), "one pose has 20 at label 0 .* and 10 at label 0"),
+    "one focal length": (change("focal", lambda n: [20.0] * 9, "test"), "Label and focal disagree in the split 'test'"),
+    "one height": (change("height", lambda n: [16] * 9), "Label and height disagree"),
     "an image gone": (change("file_path", lambda n: ["gone.png", *n[1:]]), "missing"),
 }
 
@@ -142,6 +152,33 @@ def test_what_is_wrong_is_one_sentence(folder, kind):
     path.write_text(json.dumps(meta))
     with pytest.raises(InputError, match=WRONG[kind][1]):
         check_scene(MultiBlenderDataParserConfig(data=folder))
+
+
+def test_sides_that_were_rounded_down_are_those_of_their_labels(folder):
+    path = folder / "metadata.json"
+    meta = json.loads(path.read_text())
+    for columns in meta.values():
+        # As 13 x 13 pixels are halved.
+        columns["width"] = columns["height"] = [13, 6, 3] * VIEWS
+        for name, side in zip(columns["file_path"], columns["width"], strict=True):
+            Image.new("RGBA", (side, side)).save(folder / name)
+    path.write_text(json.dumps(meta))
+    check_scene(MultiBlenderDataParserConfig(data=folder))
+
+
+def test_other_planes_than_the_usual_ones_get_a_line(folder):
+    def lines() -> list[str]:
+        said: list[str] = []
+        read_splits(MultiBlenderDataParserConfig(data=folder), say=said.append)
+        return said
+
+    assert lines() == []
+    path = folder / "metadata.json"
+    meta = json.loads(path.read_text())
+    meta["train"]["far"][3] = 50.0
+    path.write_text(json.dumps(meta))
+    (line,) = lines()
+    assert line.startswith("near and far of ") and "--pipeline.model.far-plane" in line
 
 
 def test_no_file_is_one_sentence(tmp_path):

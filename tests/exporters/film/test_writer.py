@@ -28,6 +28,19 @@ def test_a_film_has_all_frames(tmp_path):
     np.testing.assert_allclose(film.mean(axis=(1, 2, 3)), 40.0 * np.arange(5), atol=4)
 
 
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_an_animated_picture_has_all_frames_and_starts_again(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr("shutil.which", lambda _: None)  # ffmpeg has no part in it
+    path = check_film(tmp_path / f"film.{ending}", "--output-path")
+    write_film(frames(5), path, 10.0, (16, 24))
+    with Image.open(path) as film:
+        assert film.n_frames == 5 and film.info["loop"] == 0  # type: ignore[attr-defined]
+        for index in range(5):
+            film.seek(index)
+            assert film.size == (24, 16) and film.info.get("duration", 100) == 100
+            np.testing.assert_allclose(np.asarray(film.convert("RGB")), 40 * index, atol=4)
+
+
 def test_a_folder_has_all_frames(tmp_path):
     path = check_film(tmp_path / "frames", "--output-path")
     write_film(frames(3), path, 10.0, (16, 24))
@@ -47,7 +60,7 @@ def test_a_film_that_is_broken_off_leaves_nothing(tmp_path):
 
 def test_places_that_cannot_be(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"which ends in \.avi: give one of \.mp4"):
+    with pytest.raises(InputError, match=r"which ends in \.avi: give one of \.mp4, \.gif, \.webp"):
         check_film(tmp_path / "film.avi", "--output-path")
     with pytest.raises(InputError, match="which is a file: give a folder"):
         check_film(tmp_path / "file", "--output-path")

@@ -108,6 +108,14 @@ def test_the_ball_comes_back_in_world_units(model):
     assert said[2].endswith(" in 1 of 1 parts.")
 
 
+def test_a_simplified_ball_has_normals_and_colours_of_its_own():
+    said = []
+    mesh = extracted(SignedBall(), said, faces=1000)
+    assert len(mesh.surface.faces) <= 1000 and said[-1].endswith(f" {len(mesh.surface.faces)} faces.")
+    assert as_trimesh(mesh).is_watertight and len(mesh.normals) == len(mesh.colours) == len(mesh.surface.vertices)
+    assert distance_from_ball(mesh) == pytest.approx(0, abs=0.02)
+
+
 def test_the_level_of_a_density_is_the_surfaces_unless_one_is_given():
     said = []
     extracted(Ball(), said)

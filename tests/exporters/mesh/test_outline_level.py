@@ -8,7 +8,7 @@ import torch
 from rays_at_a_ball import six_cameras
 
 from s3im_methods.errors import InputError
-from s3im_methods.exporters.mesh.outline_level import level_of_outlines, mask_level, nearest_distance, outline_pixels
+from s3im_methods.exporters.mesh.outline_level import level_of_outlines, nearest_distance, outline_pixels, surface_level
 from s3im_methods.models.s3im_volsdf import S3IMVolSDFModel
 from s3im_methods.rays.sphere_bounds import SphereBounds
 
@@ -53,7 +53,7 @@ def pipeline(shrunk: float, soft: bool = False, **model: Any) -> Any:
 @pytest.mark.parametrize("shrunk", [0.04, 0.0, -0.02])
 def test_the_level_undoes_what_masks_have_done_to_the_zero(shrunk, soft):
     said = []
-    level = mask_level(pipeline(shrunk, soft), said.append)
+    level = surface_level(pipeline(shrunk, soft), say=said.append)
     # A pixel is 0.016 wide where the outline is.
     assert level == pytest.approx(shrunk, abs=0.002)
     assert f"the signed distance is {level:.4g}" in said[0] and "--level 0 takes the zero" in said[0]
@@ -61,10 +61,22 @@ def test_the_level_undoes_what_masks_have_done_to_the_zero(shrunk, soft):
 
 def test_only_models_that_ask_get_one_and_only_with_masks():
     assert S3IMVolSDFModel.level_from_masks
-    assert mask_level(pipeline(0.04, level_from_masks=False)) is None
+    assert surface_level(pipeline(0.04, level_from_masks=False)) == 0
     without = pipeline(0.04)
     without.datamanager.train_dataset.has_foreground_mask = False
-    assert mask_level(without) is None
+    assert surface_level(without) == 0
+
+
+def test_an_occupancy_has_its_own_level_and_a_density_none():
+    assert surface_level(pipeline(0.04, level_from_masks=False, surface_kind="occupancy")) == 0.5
+    fog = SimpleNamespace(field=SimpleNamespace(density_fn=torch.ones_like))
+    assert surface_level(SimpleNamespace(model=fog)) is None
+
+
+def test_the_line_names_the_flag_of_the_command_that_runs():
+    said = []
+    surface_level(pipeline(0.04), "--isosurface-threshold", said.append)
+    assert "--isosurface-threshold 0 takes the zero" in said[0]
 
 
 def test_masks_that_are_gone_leave_the_zero_and_a_line(monkeypatch):
@@ -74,7 +86,7 @@ def test_masks_that_are_gone_leave_the_zero_and_a_line(monkeypatch):
         raise InputError("No mask there.")
 
     monkeypatch.setattr(gone.datamanager.train_dataset, "get_data", lost)
-    assert mask_level(gone, said.append) is None
+    assert surface_level(gone, say=said.append) == 0
     assert said == ["The masks cannot be read, so the mesh is taken where the signed distance is 0 (No mask there.)."]
 
 

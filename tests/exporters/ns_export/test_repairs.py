@@ -149,7 +149,7 @@ def test_poisson_keeps_to_its_box_and_has_names_of_its_own(export, tmp_path):
     assert -0.25 < heights.min() < -0.2
     assert heights.max() > 0.7
     assert "mtllib poisson_mesh.mtl\n" in (tmp_path / "poisson_mesh.obj").read_text()[:200]
-    assert (tmp_path / "poisson_mesh.mtl").read_text() == "newmtl material_0\nKd 1 1 1\nmap_Kd poisson_mesh.png\n"
+    assert (tmp_path / "poisson_mesh.mtl").read_text() == "newmtl texture\nKd 1 1 1\nmap_Kd poisson_mesh.png\n"
     path: Any = str(tmp_path / "poisson_mesh.obj")
     second: Any = o3d.io.read_triangle_mesh(path, True)
     assert len(second.textures) >= 1 and len(second.triangles) > 100

@@ -1,5 +1,9 @@
 """Hash grids of ours inside methods of others, and what the run says of them."""
 
+import copy
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from every_method import batch, build, wrapped
@@ -50,6 +54,26 @@ def test_an_occupancy_grid_is_refused_without_cuda():
     model.grid = OccGridEstimator()
     with pytest.raises(InputError, match="occupancy grid, which needs CUDA"):
         model.data_warnings(None)
+
+
+def test_cameras_without_times_see_a_scene_in_motion_at_time_0(capsys):
+    model = build(wrapped("dnerf")).eval()
+    rays, _ = batch(0)
+    rays.times = None
+    at_rest = model(copy.deepcopy(rays))["rgb"]
+    model.scene_has_times = True
+    shown = [model(copy.deepcopy(rays))["rgb"] for _ in range(2)]
+    assert capsys.readouterr().out.count("they see the scene at time 0") == 1
+    rays.times = torch.zeros(len(rays), 1)
+    expected = model(rays)["rgb"]
+    assert all(torch.equal(picture, expected) for picture in shown) and not torch.equal(at_rest, expected)
+
+
+@pytest.mark.parametrize(("name", "times", "warned"), [("dnerf", 0, 1), ("dnerf", 1, 0), ("vanilla-nerf", 0, 0)])
+def test_it_warns_of_a_dynamic_method_on_a_scene_at_rest(name, times, warned):
+    dataset: Any = SimpleNamespace(cameras=SimpleNamespace(times=torch.zeros(3, 1) if times else None))
+    sentences = build(wrapped(name)).data_warnings(dataset)
+    assert len(sentences) == warned and all("has no times" in text for text in sentences)
 
 
 @pytest.mark.parametrize(

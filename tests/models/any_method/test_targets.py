@@ -72,7 +72,8 @@ def test_s3im_is_added_at_the_colours_that_the_method_compares(name):
     assert set(added) - set(own) == set(kept) - set(own) == {"s3im_loss"} and control.keys() == own.keys()
     assert all(torch.equal(added[term], own[term]) for term in own) and 0 < added["s3im_loss"] < 2
     of_colours = {term for term in own if not torch.equal(control[term], own[term])}
-    assert len(of_colours) == 1 and of_colours <= {"rgb_loss", "rgb_loss_fine"}
+    # K-Planes, where it is installed, calls it rgb.
+    assert len(of_colours) == 1 and of_colours <= {"rgb_loss", "rgb_loss_fine", "rgb"}
     (term,) = of_colours
     assert control[term] > own[term] > kept[term]
     assert all(torch.equal(kept[other], own[other]) for other in own if other != term)
@@ -204,9 +205,25 @@ def test_pipeline_and_data_manager_are_the_toys_and_ours_look_after_them(room, t
     pipeline = config.pipeline.setup(device="cpu")
     assert isinstance(pipeline, S3IMPipeline) and isinstance(pipeline, ToyPipeline)
     assert type(pipeline.datamanager) is ToyDataManager and pipeline.model.toy_argument == "from the pipeline"
+    assert pipeline.model.scene_has_times is False
     config.pipeline.datamanager.data = tmp_path / "nowhere"
     with pytest.raises(InputError, match="nowhere"):
         config.pipeline.setup(device="cpu")
+
+
+def test_a_scene_without_segmentations_is_refused_in_a_sentence(room, tmp_path):
+    config = short_config(with_s3im("semantic-nerfw", ["nerfstudio-data"]), room, tmp_path, 1)
+    with pytest.raises(InputError, match="learns from segmentations of the images too, and the scene has none"):
+        config.pipeline.setup(device="cpu")
+
+
+def test_other_assertions_pass(monkeypatch):
+    def fail(self: Any, *_: Any, **__: Any) -> None:
+        raise AssertionError("its own")
+
+    monkeypatch.setattr(S3IMPipeline, "__init__", fail)
+    with pytest.raises(AssertionError, match="its own"):
+        with_s3im("toy").pipeline.setup(device="cpu")
 
 
 def test_real_patches_by_our_sampler(room, tmp_path):

@@ -107,7 +107,7 @@ def test_the_box_of_a_room_shrinks_to_what_is_seen(mask_by, tightens, where):
 
 def test_a_rooms_nodes_learn_by_how_many_views_see_them_in_space_as_it_is():
     """Of half a unit's cube in a rim: a camera at 0.6, that looks along x, has 0.8 behind it and 1.2 before it."""
-    model = room(coarse_view_counts=True, box_scale=0.5, rim=0.5)
+    model = room(coarse_view_counts=True, box_scale=0.5, rim=0.5, near_reach=0.0)
     optimizers = optimizers_of(model)
     camera = three_cameras()[0:1]
     camera.camera_to_worlds[0, 0, 3] = 0.6
@@ -117,3 +117,17 @@ def test_a_rooms_nodes_learn_by_how_many_views_see_them_in_space_as_it_is():
     places = model.field.node_axes()[0]
     assert (along_x[(places > 0.6) & (places < 0.9)] == 0).all()
     assert (along_x[(places > 1.1) & (places < 1.45)] == model.config.coarse_rate).all()
+
+
+def test_densities_near_a_camera_learn_slowly_in_the_coarse_stage():
+    """The cameras are in the middle; a rate is in proportion to the distance, up to one unit."""
+    model = room(near_reach=1.0)
+    optimizers = optimizers_of(model)
+    set_coarse_rates(model.config, model.field, optimizers, model._training_cameras)
+    states, field = optimizers.optimizers["grids"].state, model.field
+    nodes = torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1)
+    expected = field.space.inverse(nodes).norm(dim=-1).clamp(0.02, 1) * model.config.coarse_rate
+    torch.testing.assert_close(states[field.density_grid.values]["rates"][..., 0], expected)
+    assert (states[field.colour_grid.values]["rates"] == model.config.coarse_rate).all()
+    model.after_step(optimizers, 3)
+    assert field.is_fine and not any("rates" in state for state in optimizers.optimizers["grids"].state.values())

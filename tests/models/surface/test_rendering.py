@@ -1,61 +1,19 @@
 """Surface rendering: any surface method, in evaluation alone, one sample a ray."""
 
-from typing import Any
-
 import pytest
 import torch
 from nerfstudio.cameras.rays import RayBundle
-from nerfstudio.data.scene_box import SceneBox
 from short_training import losses_of_training
+from small_surfaces import CENTER, METHODS, batch, build, rays
 from torch.nn.functional import normalize
 
-from s3im_methods.compat.lpips import lpips_without_download
-from s3im_methods.data.scene_facts import add_facts
-from s3im_methods.data.scene_sphere import SceneSphere
-from s3im_methods.fields.sdf_field import S3IMSDFFieldConfig
-from s3im_methods.models.s3im_neus import NeuSFieldConfig, S3IMNeuSModelConfig
-from s3im_methods.models.s3im_neus_facto import S3IMNeuSFactoModelConfig
-from s3im_methods.models.s3im_unisurf import S3IMUniSurfModelConfig
-from s3im_methods.models.s3im_volsdf import S3IMVolSDFModelConfig
+from s3im_methods.models.s3im_neus import S3IMNeuSModelConfig
 from s3im_methods.models.surface import rendering
-
-CENTER, RADIUS = torch.tensor([0.0, 1.0, 0.0]), 2.0
-SMALL: dict[str, Any] = {"hidden_dim": 64, "geo_feat_dim": 7, "num_layers": 1, "num_layers_color": 1}
-SMALL |= {"hidden_dim_color": 16, "num_levels": 4, "max_res": 64, "log2_hashmap_size": 10, "position_frequencies": 0}
-PROPOSALS = [{"hidden_dim": 8, "log2_hashmap_size": 10, "num_levels": 2, "max_res": 32, "use_linear": False}]
-METHODS: dict[str, Any] = {
-    "neus-facto": (S3IMNeuSFactoModelConfig, S3IMSDFFieldConfig, {"proposal_net_args_list": PROPOSALS * 2}),
-    "neus": (S3IMNeuSModelConfig, NeuSFieldConfig, {}),
-    "volsdf": (S3IMVolSDFModelConfig, NeuSFieldConfig, {}),
-    "unisurf": (S3IMUniSurfModelConfig, NeuSFieldConfig, {}),
-}
 
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
     monkeypatch.setattr(rendering, "_GRID", 24)
-
-
-def build(method: str = "neus", render: str = "surface", masks: bool = True, **settings: Any) -> Any:
-    torch.manual_seed(0)
-    metadata: dict[str, Any] = {}
-    sphere = SceneSphere(tuple(CENTER.tolist()), RADIUS, "object")
-    add_facts(metadata, object_sphere=sphere, room_sphere=sphere, has_foreground_mask=masks)
-    config_class, field_class, own = METHODS[method]
-    given = {"scene_kind": "object", "sdf_field": field_class(**SMALL), "render": render, **own, **settings}
-    with lpips_without_download():
-        return config_class(**given).setup(
-            scene_box=SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=3, metadata=metadata
-        )
-
-
-def rays(count: int = 64, distance: float = 6.0, spread: float = 0.8) -> RayBundle:
-    random = torch.Generator().manual_seed(0)
-    origins = CENTER + distance * normalize(torch.randn(count, 3, generator=random), dim=-1)
-    directions = normalize(CENTER + spread * torch.randn(count, 3, generator=random) - origins, dim=-1)
-    images = torch.randint(0, 3, (count, 1), generator=random)
-    norms = {"directions_norm": torch.ones(count, 1)}
-    return RayBundle(origins, directions, torch.full((count, 1), 1e-5), camera_indices=images, metadata=norms)
 
 
 def aside(bundle: RayBundle) -> torch.Tensor:
@@ -102,6 +60,17 @@ def test_the_roots_are_the_fields(method):
     assert model.field.sdf(points)[hits].abs().max() < 1e-4
 
 
+@pytest.mark.parametrize("kind", ["object", "room"])
+def test_volsdf_is_met_where_volume_rendering_has_an_objects_outline(kind):
+    model, bundle = build("volsdf", scene_kind=kind).eval(), rays(distance=6.0 if kind == "object" else 0.4)
+    outputs = model(bundle)
+    hits = aside(bundle) < 0.9
+    points = bundle.origins + outputs["depth"] * bundle.directions
+    level = model.field.opacity.outline() if kind == "object" else 0.0
+    assert (model.field.sdf(points) - level)[hits].abs().max() < 1e-4
+    assert model.field.opacity.outline() > 0.005
+
+
 def test_a_room_is_seen_from_inside():
     model = build(scene_kind="room").eval()
     outputs = model(rays(distance=0.4))
@@ -122,13 +91,8 @@ def test_the_background_is_behind_the_surface():
 
 
 def test_training_is_by_volume_whatever_the_setting():
-    volume, surface = (losses_of_training(build("neus", render), _batch, steps=2) for render in ("volume", "surface"))
+    volume, surface = (losses_of_training(build("neus", render), batch, steps=2) for render in ("volume", "surface"))
     assert all(torch.equal(value, surface[step][name]) for step in range(2) for name, value in volume[step].items())
-
-
-def _batch(step: int) -> tuple[RayBundle, dict[str, Any]]:
-    targets = {"image": torch.full((64, 3), 0.5), "fg_mask": torch.ones(64, 1)}
-    return rays(), targets
 
 
 def test_after_a_training_step_the_new_surface_is_shown():
@@ -183,3 +147,15 @@ def test_a_ray_has_few_evaluations_and_one_colour():
     model.field.geometry = lambda points: counts.update(full=counts["full"] + len(points)) or geometry(points)
     model(bundle)
     assert counts["full"] <= 2000 and counts["sdf"] < 12 * 2000
+
+
+def test_normals_are_colours_even_where_weights_sum_up_to_more_than_1(monkeypatch):
+    model = build(render="volume").eval()
+    own = model.renderer_accumulation.forward
+    monkeypatch.setattr(model.renderer_accumulation, "forward", lambda weights: own(weights=weights) * 0 + 1.001)
+    bundle = rays()
+    with torch.no_grad():
+        normals = model(bundle)["normals"]
+    # ns-export poisson and pointcloud accept no others.
+    assert normals.min() >= 0
+    assert normals.max() <= 1

@@ -1,0 +1,52 @@
+"""Whether a GPU can run Triton kernels, found out by running them."""
+
+import functools
+from collections.abc import Callable, Sequence
+from types import ModuleType
+
+import torch
+from nerfstudio.utils.rich_utils import CONSOLE
+from rich.markup import escape
+from torch import Tensor
+
+_TOLERANCE = 1e-4
+"""Of a check whose numbers are around 1, so that float32's rounding passes and a wrong weight or slot does not."""
+
+Compare = Callable[[ModuleType, torch.device], tuple[Sequence[Tensor], Sequence[Tensor]]]
+
+
+def agreeing_kernels(
+    load: Callable[[], ModuleType], compare: Compare, without: str
+) -> "functools._lru_cache_wrapper[ModuleType | None]":
+    """A function that gives a module of kernels to a device on which they do what other code does.
+
+    Its first call for a device runs them and prints a line where they are of no use: where Triton is not installed,
+    finds no C compiler (it needs one), or computes something else. Later calls wait for nothing.
+
+    Args:
+        load: Imports the module.
+        compare: Gives what the kernels compute on a device, and what it should be.
+        without: What happens without them, up to "on cuda:0", for the line.
+
+    Returns:
+        A function of the device; it gives the module, or None where the other code is to be used.
+    """
+
+    @functools.cache
+    def kernels_for(device: torch.device) -> ModuleType | None:
+        try:
+            kernels = load()
+            with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+                found, expected = compare(kernels, device)
+            pairs = zip(found, expected, strict=True)
+            if all(torch.allclose(*pair, rtol=_TOLERANCE, atol=_TOLERANCE) for pair in pairs):
+                return kernels
+            reason = "they do not compute the same here"
+        # Whatever Triton, its compiler or the driver raises, there is other code that works.
+        except Exception as error:
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            reason = f"{type(error).__name__}: {lines[0]}"
+        CONSOLE.print(f"{without} on {device}, not the faster Triton kernels: {escape(reason)}.")
+        return None
+
+    return kernels_for

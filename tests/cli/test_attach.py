@@ -1,0 +1,54 @@
+"""The command line ``s3im attach``: bad flags, and a scene that ``s3im check`` then sees with masks and depth."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s3im_methods.cli.main import main
+from s3im_methods.scenes import RoomConfig, write_scene
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ([], "Give --masks FOLDER, --depth FOLDER or --record3d EXPORT"),
+        (["--depth", "a", "--record3d", "b"], "Give --depth or --record3d, not both"),
+        (["--depth", "a", "--invert"], "--invert has no effect without --masks"),
+        (["--masks", "a"], "'gone' "),
+    ],
+)
+def test_bad_input_gives_one_sentence(flags, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as refusal:
+        main(["attach", "gone", *flags])
+    assert sentence in str(refusal.value)
+
+
+def test_a_scene_has_its_masks_and_depth_afterwards(tmp_path, capsys):
+    config = RoomConfig(width=24, height=18, train_views=10, test_views=2, supersampling=1, light_samples=2)
+    scene = write_scene(config, tmp_path / "room")
+    meta = json.loads((scene / "transforms.json").read_text())
+    (scene / "depths").rename(tmp_path / "my depths")
+    (tmp_path / "my masks").mkdir()
+    for frame in meta["frames"]:
+        del frame["depth_file_path"]
+        mask = np.zeros((18, 24), np.uint8)
+        mask[4:14, 6:18] = 255
+        Image.fromarray(mask).save(tmp_path / "my masks" / f"{frame['file_path'].split('/')[-1]}.png")
+    (scene / "transforms.json").write_text(json.dumps(meta))
+    flags = ["--masks", str(tmp_path / "my masks"), "--depth", str(tmp_path / "my depths")]
+    main(["attach", str(scene), *flags])
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        f"12 masks, white on 28% of the photos: {scene / 'masks'}",
+        f"12 depth maps: {scene / 'depths'}",
+        f"{scene / 'transforms.json'} lists them. Next: s3im check {scene} --picture check.png",
+    ]
+    main(["check", str(scene), "--json"])
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert "27.8% of the pixels" in rows["masks"] and "depth" in rows
+    with pytest.raises(SystemExit, match=r"12 of 12 frames in .* have a mask_path already"):
+        main(["attach", str(scene), *flags])
+    main(["attach", str(scene), *flags, "--replace"])
