@@ -264,7 +264,9 @@ def test_priors_in_other_layouts_are_the_same(sdfstudio):
 def test_priors_that_hold_nothing_or_face_away_are_told(sdfstudio):
     def said(normal, depth):
         for k in range(4):
-            np.save(sdfstudio / f"{k}_normal.npy", np.broadcast_to(np.float32(normal)[:, None, None], (3, 6, 8)))
+            np.save(
+                sdfstudio / f"{k}_normal.npy", np.broadcast_to(np.array(normal, np.float32)[:, None, None], (3, 6, 8))
+            )
             np.save(sdfstudio / f"{k}_depth.npy", np.full((6, 8), depth, np.float32))
         return dataset(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True)).doubts()
 
