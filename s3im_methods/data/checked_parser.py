@@ -1,6 +1,7 @@
 """The one way from a data parser, whichever it is, to the views of a scene: checked, and with its errors explained."""
 
 import copy
+import math
 import re
 from collections.abc import Callable
 from functools import partial
@@ -57,6 +58,9 @@ class CheckedParser:
             InputError: If the parser cannot read the scene, or what it reads cannot be trained on.
         """
         config = self.parser.config
+        scale_factor = float(getattr(config, "scale_factor", 1.0))
+        if not 0 < scale_factor < math.inf:
+            raise InputError(f"--scale-factor is {scale_factor:g}: give a number above 0.")
         outputs = _explained(config, partial(self.parser.get_dataparser_outputs, split=split, **kwargs))
         source = Path(config.data)
         lines = check_cameras(outputs, split, source)

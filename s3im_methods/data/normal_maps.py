@@ -32,7 +32,9 @@ _OVERSHOOT = 0.05
 _NO_DIRECTION = 0.1
 
 
-def scene_normals(path: Path, camera: Cameras, image: Path) -> NDArray[np.float32]:
+def scene_normals(
+    path: Path, camera: Cameras, image: Path, rotation: NDArray[np.float64] | None = None
+) -> NDArray[np.float32]:
     """Normals in the scene's axes.
 
     A picture holds (n + 1) / 2 times the largest value of its type; where it is transparent, or 0 in all channels,
@@ -44,6 +46,7 @@ def scene_normals(path: Path, camera: Cameras, image: Path) -> NDArray[np.float3
         path: The file: ``.npy``, ``.npz``, ``.exr``, ``.pfm``, or an image that OpenCV reads.
         camera: Its camera.
         image: Its image, for sentences.
+        rotation: From the axes of OpenCV's camera to the scene's, ``[3, 3]``; the camera's own where None.
 
     Returns:
         ``[H, W, 3]``, of length 1, or 0 where there is none.
@@ -54,8 +57,9 @@ def scene_normals(path: Path, camera: Cameras, image: Path) -> NDArray[np.float3
     stored = _decoded(path, _read(path))
     size = int(camera.height), int(camera.width)
     local = fit_size(stored, size, quote(path), quote(image), "normal map").astype(np.float64)
-    rotation = camera.camera_to_worlds.double().cpu().numpy()[:3, :3]
-    normals = (local * _OPENCV_TO_NERFSTUDIO) @ rotation.T
+    if rotation is None:
+        rotation = camera.camera_to_worlds.double().cpu().numpy()[:3, :3] * _OPENCV_TO_NERFSTUDIO
+    normals = local @ rotation.T
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     return np.divide(normals, length, out=np.zeros_like(normals), where=length > 1e-6).astype(np.float32)
 

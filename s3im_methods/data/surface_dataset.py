@@ -11,6 +11,7 @@ from nerfstudio.data.datasets.sdf_dataset import SDFDataset
 from numpy.typing import NDArray
 from torch import Tensor
 
+from s3im_methods.data.depth.depth_files import read_array
 from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
 from s3im_methods.data.depth.source_config import DepthSourceConfig
@@ -22,9 +23,10 @@ from s3im_methods.data.normal_maps import NORMAL_KEY, facing_away, odd_axes, sce
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import fit_scene_sphere
 from s3im_methods.data.wording import quote, some, which
+from s3im_methods.errors import InputError
 
-# So many normal maps tell in which axes all are.
-_MOST_NORMALS = 8
+# So many maps tell what all are like.
+_MOST_MAPS = 8
 SURFACE_KEYS = ("fg_mask", "depth", "normal")
 
 
@@ -146,16 +148,16 @@ class SurfaceDataset(DepthDataset):
         if self._has_normals:
             values["normal"] = self._normals(index)
         if self._priors is not None:
-            values |= self._sized_priors(index)
+            values |= {"depth": self._prior_depth(index), "normal": self._prior_normals(index)}
         return values
 
     def doubts(self) -> list[str]:
-        """What of masks and normal maps looks as if it meant something else, a sentence each.
+        """What of masks and of maps of normals and monocular depth looks as if something else was meant.
 
         Raises:
-            InputError: If one of the normal maps that are looked at cannot be used.
+            InputError: If one of the maps that are looked at cannot be used.
         """
-        found = [warning] if (warning := self._odd_normals()) else []
+        found = [warning for warning in (self._odd_normals(), self._empty_depth()) if warning]
         if self.foreground_filenames and SceneFacts.of(self.metadata).scene_kind == "room":
             found.append(
                 "The scene's masks count as the foreground's, but its cameras do not look at one object from outside: "
@@ -169,20 +171,53 @@ class SurfaceDataset(DepthDataset):
         Raises:
             InputError: If one of the maps that are looked at cannot be used.
         """
-        if not self._has_normals:
+        names = self._normal_names()
+        if not names:
             return None
-        assert self._frames is not None
-        listed = [index for index, frame in enumerate(self._frames.frames) if frame.get(NORMAL_KEY) is not None]
-        looked_at = [listed[place] for place in spread_evenly(min(_MOST_NORMALS, len(listed)), len(listed))]
-        shares = [facing_away(self._normals(index).numpy(), self.cameras[index]) for index in looked_at]
+        listed = list(names)
+        looked_at = [listed[place] for place in spread_evenly(min(_MOST_MAPS, len(listed)), len(listed))]
+        read = self._normals if self._priors is None else self._prior_normals
+        shares = [facing_away(read(index).numpy(), self.cameras[index]) for index in looked_at]
+        if not any(shares):
+            return (
+                f"None of the {len(shares)} normal maps that were looked at, first {quote(names[looked_at[0]])}, holds "
+                "a direction: nothing is learned from them."
+            )
         found = odd_axes(shares)
         if found is None:
             return None
         odd, remedy = found
-        name = self._frames.frames[looked_at[odd[0]]][NORMAL_KEY]
+        name = names[looked_at[odd[0]]]
         return (
             f"In {some(len(odd), len(shares), 'normal map')}, {which(len(odd))} {quote(name)}, many normals point away "
             f"from the camera in OpenCV's axes (x right, y down, z forward). {remedy}."
+        )
+
+    def _normal_names(self) -> dict[int, str]:
+        if self._priors is not None:
+            return {index: str(name) for index, name in enumerate(self._priors.normal_filenames)}
+        if not self._has_normals:
+            return {}
+        assert self._frames is not None
+        listed = ((index, frame.get(NORMAL_KEY)) for index, frame in enumerate(self._frames.frames))
+        return {index: name for index, name in listed if name is not None}
+
+    def _empty_depth(self) -> str | None:
+        """A warning where the priors' depth maps hold nothing.
+
+        Raises:
+            InputError: If one of the maps that are looked at cannot be used.
+        """
+        if self._priors is None:
+            return None
+        count = len(self._priors.depth_filenames)
+        looked_at = spread_evenly(min(_MOST_MAPS, count), count)
+        if any((self._prior_depth(index) > 0).any() for index in looked_at):
+            return None
+        return (
+            f"None of the {len(looked_at)} monocular depth maps that were looked at, first "
+            f"{quote(self._priors.depth_filenames[looked_at[0]])}, holds a finite number above 0: nothing is learned "
+            "from them."
         )
 
     def _normals(self, index: int) -> Tensor:
@@ -193,15 +228,26 @@ class SurfaceDataset(DepthDataset):
             return torch.zeros(int(camera.height), int(camera.width), 3)
         return torch.from_numpy(scene_normals(self._frames.source.parent / name, camera, self.image_filenames[index]))
 
-    def _sized_priors(self, index: int) -> dict[str, Tensor]:
+    def _prior_depth(self, index: int) -> Tensor:
         assert self._priors is not None
-        camera, image = self.cameras[index], quote(self.image_filenames[index])
+        path, camera = Path(self._priors.depth_filenames[index]), self.cameras[index]
+        stored = read_array(path)
+        if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
+            stored = stored.reshape(stored.shape[1:] if stored.shape[0] == 1 else stored.shape[:2])
+        if stored.ndim != 2 or stored.dtype.kind not in "uif":
+            raise InputError(
+                f"{quote(path)} holds an array of shape {stored.shape} and type {stored.dtype}, which is no depth: "
+                "give one number per pixel."
+            )
         size = int(camera.height), int(camera.width)
-        found = self._priors.get_metadata({"image_idx": index})
-        depth, normal = found["depth"], found["normal"]
-        depth_name, normal_name = (
-            quote(f[index]) for f in (self._priors.depth_filenames, self._priors.normal_filenames)
-        )
-        depth = fit_size(depth.reshape(depth.shape[-2:]).numpy(), size, depth_name, image)
-        normal = fit_size(normal.numpy(), size, normal_name, image, "normal map")
-        return {"depth": torch.from_numpy(depth), "normal": torch.from_numpy(normal)}
+        depth = fit_size(stored.astype(np.float32), size, quote(path), quote(self.image_filenames[index]))
+        return torch.from_numpy(np.nan_to_num(depth, nan=0.0, posinf=0.0, neginf=0.0))
+
+    def _prior_normals(self, index: int) -> Tensor:
+        """By the matrices that sdfstudio's parser hands over beside the cameras."""
+        assert self._priors is not None
+        rotation = self._priors.camera_to_worlds[index][:3, :3].double().numpy()
+        if self._priors.transform is not None:
+            rotation = self._priors.transform[:3, :3].double().numpy() @ rotation
+        path = Path(self._priors.normal_filenames[index])
+        return torch.from_numpy(scene_normals(path, self.cameras[index], self.image_filenames[index], rotation))

@@ -242,6 +242,12 @@ def warnings_of(model: Any, dataset: InputDataset) -> list[str]:
         InputError: If no view sees the box in which the model learns.
     """
     sentences = list(model.data_warnings(dataset))
+    times = dataset.cameras.times
+    if times is not None and bool((times != times[0]).any()) and model.takes_scene_as_still:
+        sentences.append(
+            "The views are of different moments, and this method takes the scene as standing still, so that what moves "
+            "is blurred: train another by s3im train, such as dnerf."
+        )
     if isinstance(model.collider, AABBBoxCollider):
         sentences += check_box(model.collider.scene_box.aabb, dataset.cameras, model.box_advice)
     return sentences

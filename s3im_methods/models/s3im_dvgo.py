@@ -10,6 +10,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.models.base_model import ModelConfig
 
 from s3im_methods.data.scene_facts import SceneFacts
+from s3im_methods.data.wording import are, some
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
@@ -172,7 +173,16 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
         )
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That other methods are better where cameras look outwards and nothing tells how far."""
+        """That other methods are better where cameras look outwards and nothing tells how far, and boxes that hold
+        cameras which should look at them from outside."""
+        low, high = self.field.aabb.detach().cpu()
+        origins = dataset.cameras.camera_to_worlds[:, :3, 3].cpu()
+        inside = int(((origins > low) & (origins < high)).all(dim=-1).sum())
+        if inside and self.config.scene_kind == "object" and self.config.space == "box":
+            return [
+                f"{some(inside, len(origins), 'training camera')} {are(inside)} inside the box in which the object is "
+                "looked for: lower --pipeline.model.box-scale, or set --pipeline.model.scene-kind room."
+            ]
         if self.config.space != "contraction" or self.config.depth.weight() > 0:
             return []
         return [

@@ -43,6 +43,9 @@ class S3IMLosses(_Base):
     decides_by_data = False
     """Whether settings of the model follow from the images, so that a run's config.yml has to hold the model's own."""
 
+    takes_scene_as_still = False
+    """Whether all views count as taken at one moment."""
+
     box_advice = "enlarge the box of the scene"
     """Of a model whose rays are cut to a box: what to do where cameras do not see it, the end of a sentence."""
 

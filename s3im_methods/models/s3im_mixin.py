@@ -28,6 +28,8 @@ from s3im_methods.models.s3im_losses import S3IMLosses
 class S3IMMixin(S3IMLosses):
     """See the module's docstring."""
 
+    takes_scene_as_still = True
+
     renderer_rgb: Any
     config: Any
     """The settings by which the model is built and trained; it is never exchanged for another."""

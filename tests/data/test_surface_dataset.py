@@ -222,7 +222,7 @@ def test_sdfstudio_scenes(sdfstudio, priors):
     assert found[0].keys() == stock[0].keys() | {"depth_image"}
     for index in range(4):
         for key in ("depth", "normal") if priors else ():
-            assert torch.equal(found[index][key], stock[index][key])
+            torch.testing.assert_close(found[index][key], stock[index][key], rtol=0, atol=1e-6)
 
 
 def test_sdfstudio_masks(sdfstudio):
@@ -243,6 +243,38 @@ def test_few_views_of_sdfstudio_keep_their_own_normals(sdfstudio):
     every, few = SurfaceDataset(outputs, 1.0, NO_DEPTH), SurfaceDataset(keep_views(outputs, 2), 1.0, NO_DEPTH)
     assert [path.name for path in few.image_filenames] == ["0_rgb.png", "2_rgb.png"]
     assert torch.equal(few[1]["normal"], every[2]["normal"])
+
+
+def test_priors_in_other_layouts_are_the_same(sdfstudio):
+    expected = dataset(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))[0]
+    normal, depth = (np.load(sdfstudio / f"0_{name}.npy") for name in ("normal", "depth"))
+    signed = normal * 2 - 1
+    depth[0, :2] = np.nan, np.inf
+    for layout in (normal.transpose(1, 2, 0), signed, signed.transpose(1, 2, 0)):
+        np.save(sdfstudio / "0_normal.npy", layout)
+        np.save(sdfstudio / "0_depth.npy", depth[..., None])
+        found = dataset(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))[0]
+        torch.testing.assert_close(found["normal"], expected["normal"], rtol=0, atol=1e-5)
+        assert torch.equal(found["depth"][1:], expected["depth"][1:]) and (found["depth"][0, :2] == 0).all()
+    np.save(sdfstudio / "0_depth.npy", np.ones((6, 8, 2), np.float32))
+    with pytest.raises(InputError, match=r"holds an array of shape \(6, 8, 2\) and type float32, which is no depth"):
+        dataset(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))[0]
+
+
+def test_priors_that_hold_nothing_or_face_away_are_told(sdfstudio):
+    def said(normal, depth):
+        for k in range(4):
+            np.save(sdfstudio / f"{k}_normal.npy", np.broadcast_to(np.float32(normal)[:, None, None], (3, 6, 8)))
+            np.save(sdfstudio / f"{k}_depth.npy", np.full((6, 8), depth, np.float32))
+        return dataset(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True)).doubts()
+
+    # Towards the camera, along OpenCV's -z.
+    assert said([0.5, 0.5, 0.0], 1.0) == []
+    (away,) = said([0.5, 0.5, 1.0], 1.0)
+    assert away.startswith("In 4 of 4 normal maps, first ") and "many normals point away from the camera" in away
+    empty = said([0.5, 0.5, 0.5], np.nan)
+    assert empty[0].startswith("None of the 4 normal maps that were looked at, first ")
+    assert empty[1].startswith("None of the 4 monocular depth maps that were looked at, first ")
 
 
 def test_priors_of_another_size(sdfstudio):

@@ -2,13 +2,15 @@
 
 import json
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline
 from torch import nn
 
-from s3im_methods.engine.pipeline import S3IMPipeline, check_complete
+from s3im_methods.engine.pipeline import S3IMPipeline, check_complete, warnings_of
 from s3im_methods.errors import InputError
 
 NAN = float("nan")
@@ -136,3 +138,15 @@ class TestACheckpointThatLacksParts:
         model.state_dict = lambda: {there: torch.zeros(1)}  # type: ignore[method-assign,assignment]
         with pytest.raises(InputError, match=words):
             check_complete({stored}, model)
+
+
+@pytest.mark.parametrize(
+    ("moments", "still", "count"),
+    [([0.0, 0.5], True, 1), ([0.0, 0.5], False, 0), ([0.5, 0.5], True, 0), (None, True, 0)],
+)
+def test_views_of_different_moments_do_not_suit_a_method_for_what_stands_still(moments, still, count):
+    model: Any = SimpleNamespace(data_warnings=lambda _: [], collider=None, takes_scene_as_still=still)
+    times = None if moments is None else torch.tensor(moments)[:, None]
+    views: Any = SimpleNamespace(cameras=SimpleNamespace(times=times))
+    found = warnings_of(model, views)
+    assert len(found) == count and all("of different moments" in line for line in found)

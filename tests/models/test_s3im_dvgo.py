@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -367,11 +368,20 @@ def test_a_coarse_stage_that_does_not_fit_is_refused_by_its_own_flag():
 
 
 def test_a_room_is_told_that_others_do_better():
-    assert not build().data_warnings(None)
-    (sentence,) = build(scene_kind="room", scaling_steps=(3,)).data_warnings(None)
+    views: Any = SimpleNamespace(
+        cameras=Cameras(torch.eye(4)[None, :3] + torch.tensor([0, 0, 0, 9.0]), 1.0, 1.0, 1.0, 1.0)
+    )
+    assert not build().data_warnings(views)
+    (sentence,) = build(scene_kind="room", scaling_steps=(3,)).data_warnings(views)
     assert "s3im-nerfacto" in sentence
     depth = {"scene_facts": SceneFacts(depth_source="sensor")}
-    assert not build(facts=depth, scene_kind="room", scaling_steps=(3,)).data_warnings(None)
+    assert not build(facts=depth, scene_kind="room", scaling_steps=(3,)).data_warnings(views)
+
+
+def test_cameras_in_an_objects_box_are_told():
+    views: Any = SimpleNamespace(cameras=Cameras(torch.eye(4)[None, :3], 1.0, 1.0, 1.0, 1.0))
+    (sentence,) = build().data_warnings(views)
+    assert sentence.startswith("1 of 1 training camera is inside the box in which the object is looked for: lower")
 
 
 @pytest.mark.parametrize(("style", "fall"), [("original", 1.0), ("ours", 0.0)])

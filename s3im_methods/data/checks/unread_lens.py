@@ -15,7 +15,7 @@ _SAME = 1e-3
 
 
 def unread_lens(meta: Mapping[str, Any], cameras: Cameras, path: Path) -> list[str]:
-    """A sentence where the file says another camera than its ``camera_angle_x``, or names masks or depth.
+    """A sentence where the file says another camera than its ``camera_angle_x``, or names masks, depth or moments.
 
     Args:
         meta: What the file holds.
@@ -25,6 +25,8 @@ def unread_lens(meta: Mapping[str, Any], cameras: Cameras, path: Path) -> list[s
     found: dict[str, None] = {}
     for frame, camera in zip(meta["frames"], range(len(cameras)), strict=False):
         found |= dict.fromkeys(_unlike(meta, frame, cameras[camera]))
+    if cameras.times is None and len({repr(frame.get("time")) for frame in meta["frames"]}) > 1:
+        found["time"] = None
     if not found:
         return []
     keys = ", ".join(f"`{key}`" for key in found)

@@ -8,6 +8,7 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 
 from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.checks.scene import check_scene
+from s3im_methods.errors import InputError
 
 
 @pytest.fixture
@@ -54,6 +55,13 @@ def test_a_scale_factor_that_leaves_the_box_is_said(blender):
     (line,) = lines
     assert line.startswith("--scale-factor 0.1 moves the cameras and leaves the scene's box as it is")
     assert line.endswith("needs --pipeline.model.box-scale 0.1 too.")
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan")])
+def test_a_scale_factor_that_is_none_is_refused(blender, factor):
+    write(blender)
+    with pytest.raises(InputError, match=r"--scale-factor is .*: give a number above 0"):
+        read_splits(BlenderDataParserConfig(data=blender.folder, scale_factor=factor))
 
 
 FAULTS = {

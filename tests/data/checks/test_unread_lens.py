@@ -39,6 +39,7 @@ def test_the_same_camera_in_other_words(meta):
         ({"camera_model": "OPENCV_FISHEYE"}, {}, "`camera_model`"),
         ({}, {"camera_angle_x": 0.6}, "`camera_angle_x of single frames`"),
         ({}, {"mask_path": "m.png"}, "`mask_path`"),
+        ({}, {"time": 0.5}, "`time`"),
     ],
 )
 def test_another_camera(meta, frame, key):
