@@ -354,7 +354,7 @@ def test_cut_out_objects_get_the_box_that_cameras_look_at_and_others_the_parsers
 def test_a_room_whose_files_name_a_unit_sphere_is_a_room():
     sphere = SceneSphere((0.0, 0.0, 0.0), 1.0, "object")
     for kind, expected in (("room", "room"), ("object", "object"), (None, "object")):
-        facts = SceneFacts(object_sphere=sphere, scene_kind=kind)
+        facts = SceneFacts(object_sphere=sphere, scene_kind=kind)  # type: ignore[arg-type]
         assert with_preset(S3IMDVGOModelConfig(), facts).scene_kind == expected
 
 
