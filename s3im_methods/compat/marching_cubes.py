@@ -49,7 +49,7 @@ def replace_marching_cubes(device: torch.device | str, pipeline: Any = None) -> 
     """
     keywords: dict[str, Any] = {"device": device}
     if hasattr(getattr(pipeline, "_model", None), "surface_value"):
-        keywords["surface"] = functools.partial(_surface, pipeline)
+        keywords["surface_of"] = functools.partial(_surface, pipeline)
     for name in _MODULES:
         module = sys.modules.get(name)
         if hasattr(module, _NAME):
@@ -81,7 +81,7 @@ def sparse_marching_cubes(
     isosurface_threshold: float = 0.0,
     coarse_mask: Tensor | None = None,
     device: torch.device | str = "cpu",
-    surface: "Callable[[float], tuple[ScalarField, float]] | None" = None,
+    surface_of: "Callable[[float], tuple[ScalarField, float]] | None" = None,
 ) -> "trimesh.Trimesh":
     """What nerfstudio's ``generate_mesh_with_multires_marching_cubes`` is for, with its arguments.
 
@@ -90,10 +90,10 @@ def sparse_marching_cubes(
         resolution: Cells along the longest side of the box; voxels are cubes.
         bounding_box_min: Lowest corner of the box, scene units.
         bounding_box_max: Its highest corner.
-        isosurface_threshold: Signed distance on the surface, or what ``surface`` makes of it.
+        isosurface_threshold: Signed distance on the surface, or what ``surface_of`` makes of it.
         coarse_mask: Not supported; no command of nerfstudio gives one.
         device: Where the points are made.
-        surface: From the threshold to the field that is taken in place of the given one, and its level.
+        surface_of: From the threshold to the field that is taken in place of the given one, and its level.
 
     Returns:
         The surface in scene units, shared vertices merged, with normals that point outwards.
@@ -124,8 +124,8 @@ def sparse_marching_cubes(
         return geometry_callable_field(points).float()
 
     field, level = ScalarField(value, "sdf"), isosurface_threshold
-    if surface is not None:
-        field, level = surface(isosurface_threshold)
+    if surface_of is not None:
+        field, level = surface_of(isosurface_threshold)
     field.check_level(level, _THRESHOLD)
     grid = fit_grid(bounding_box_min, bounding_box_max, resolution)
     scene = WorldFrame(np.eye(3), np.zeros(3), 1.0)

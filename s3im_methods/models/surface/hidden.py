@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
@@ -73,21 +74,12 @@ def hidden_points(
     """
     resolution, cell = _RESOLUTIONS[-1], 2 * radius / _RESOLUTIONS[-1]
     # The look is made between steps, where waiting for the device costs little.
-    label, _ = ndimage.label(_free_cells(sdf, center, radius).cpu().numpy())
+    label: NDArray[np.int32] = ndimage.label(_free_cells(sdf, center, radius).cpu().numpy())[0]  # type: ignore[index]
     seats = (eyes - center + radius) / cell
     seats = seats[((seats >= 0) & (seats < resolution)).all(dim=-1)].long().cpu().numpy()
     border = np.concatenate([np.take(label, (0, -1), axis).ravel() for axis in range(3)])
     seen = np.union1d(border, label[tuple(seats.T)])
-    hidden = (label == 0) | ~np.isin(label, seen)
-    if not hidden.any():
-        return None
-    (box,) = ndimage.find_objects(np.pad(hidden, 1).astype(np.uint8))
-    # A cell more on each side, which is seen.
-    box = tuple(slice(side.start - 1, side.stop + 1) for side in box)
-    depth = np.zeros(np.add(hidden.shape, 2), np.float32)
-    # To the middle of the next cell that is seen, less what both places may be aside from the middles of their cells.
-    depth[box] = ndimage.distance_transform_edt(np.pad(hidden, 1)[box]) - math.sqrt(3)
-    depth = depth[1:-1, 1:-1, 1:-1].ravel()
+    depth = _depth((label == 0) | ~np.isin(label, seen)).ravel()
     cells = np.flatnonzero(depth > 0)
     if len(cells) == 0:
         return None
@@ -97,6 +89,22 @@ def hidden_points(
     points = _middles(resolution, center, radius).view(-1, 3)[chosen.to(center.device)]
     points = points + (cell * (torch.rand(_POINTS, 3, generator=random) - 0.5)).to(center)
     return points, depths.to(center)
+
+
+def _depth(hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How far any place of each cell ``[n, n, n]`` is at least from what can be seen, in cells; 0 if that is unknown.
+
+    All outside the grid can be seen.
+    """
+    around = np.pad(hidden, 1)
+    depth = np.zeros(around.shape, np.float32)
+    for place in ndimage.find_objects(around.astype(np.uint8)):
+        # With a cell more on each side, which is seen.
+        box = tuple(slice(side.start - 1, side.stop + 1) for side in place)
+        distance: Any = ndimage.distance_transform_edt(around[box])
+        # Both ends may lie half a diagonal aside from the middles of their cells.
+        depth[box] = distance - math.sqrt(3)
+    return depth[1:-1, 1:-1, 1:-1].clip(min=0)
 
 
 def _middles(resolution: int, center: Tensor, radius: float) -> Tensor:

@@ -41,7 +41,9 @@ def write(folder: Path, size: tuple[int, int] = (16, 12), whole: tuple[int, int]
         world[:3] = (-1) ** k * (k + 0.5) * intrinsics(whole or size) @ np.column_stack([rotation, -rotation @ center])
         arrays |= {f"world_mat_{k}": world, f"scale_mat_{k}": SCALE_MAT}
         Image.new("RGB", size, (10 * k, 20, 30)).save(folder / "image" / f"{k:03d}.png")
-        Image.fromarray(np.tile(np.uint8([0, 255]), (size[1], size[0] // 2))).save(folder / "mask" / f"{k:03d}.png")
+        Image.fromarray(np.tile(np.array([0, 255], np.uint8), (size[1], size[0] // 2))).save(
+            folder / "mask" / f"{k:03d}.png"
+        )
     np.savez(folder / "cameras_sphere.npz", **arrays)
     return arrays
 

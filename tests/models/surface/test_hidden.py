@@ -77,10 +77,10 @@ def test_its_loss_asks_for_half_of_the_depth():
     hidden.look(19)
     assert hidden.loss() is None
     hidden.look(20)
-    assert hidden.found is not None and hidden.loss() == pytest.approx(
-        (0.1 + hidden.found[1].mean().item() / 2) / RADIUS, rel=1e-5
-    )
-    field.forward_geonetwork = lambda points: -hidden.found[1][:, None] / 2
+    assert hidden.found is not None
+    _, depths = hidden.found
+    assert hidden.loss() == pytest.approx((0.1 + depths.mean().item() / 2) / RADIUS, rel=1e-5)
+    field.forward_geonetwork = lambda points: -depths[:, None] / 2
     assert hidden.loss() == 0
 
 
