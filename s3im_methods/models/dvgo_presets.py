@@ -164,6 +164,9 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
         # Nothing else tells fog of the background's colour from empty space.
         preset["entropy_mult"] = 5e-3
     has_depth = config.style == "ours" and kind == "room" and facts.depth_source in DEPTH_MAPS
+    if has_depth:
+        # Depth maps say that there is no fog.
+        preset["near_reach"] = 0.0
     result = filled(replace(config, scene_kind=kind, depth=config.depth.bounded_where(has_depth)), preset)
     # The colours of the coarse stage are no pictures yet.
     result.s3im = replace(result.s3im, start_step=max(result.s3im.start_step, result.coarse_steps))

@@ -19,7 +19,7 @@ from s3im_methods.cli.commands import COMMANDS
 from s3im_methods.cli.compare import CompareCommand
 from s3im_methods.cli.main import _parse
 from s3im_methods.compare.plan import plan
-from s3im_methods.engine.training_start import _leaves
+from s3im_methods.engine.leaves import leaves
 from s3im_methods.models.any_method.configs import with_s3im
 from s3im_methods.scenes import RoomConfig, write_scene
 
@@ -164,7 +164,7 @@ def test_settings_that_are_named_exist():
     named = set().union(*map(settings, PAGES))
     # What s3im train adds has no name in the list before it is used.
     configs = [*known_methods().values(), with_s3im("nerfacto")]
-    known = {f"--{path.replace('_', '-')}" for config in configs for path, _ in _leaves(config)}
+    known = {f"--{path.replace('_', '-')}" for config in configs for path, _ in leaves(config)}
     # A group of settings is named by how they begin.
     missing = [flag for flag in named if not any(f"{found}.".startswith(f"{flag}.") for found in known)]
     assert len(named) > 60 and missing == []

@@ -416,7 +416,9 @@ def with_depth(step: int) -> tuple[RayBundle, dict]:
 
 def test_depth_maps_teach_rooms_and_nothing_else():
     facts = SceneFacts(depth_source="sensor", depth_is_euclidean=True)
-    assert with_preset(S3IMDVGOModelConfig(scene_kind="room"), facts).depth.kind == "bounded"
+    room = with_preset(S3IMDVGOModelConfig(scene_kind="room"), facts)
+    assert room.depth.kind == "bounded" and room.near_reach == 0.0
+    assert with_preset(S3IMDVGOModelConfig(scene_kind="room"), SceneFacts()).near_reach == 1.0
     assert with_preset(S3IMDVGOModelConfig(scene_kind="object"), facts).depth.kind == "none"
     assert with_preset(S3IMDVGOModelConfig(scene_kind="room", style="original"), facts).depth.kind == "none"
     assert with_preset(S3IMDVGOModelConfig(scene_kind="room"), SceneFacts(depth_source="sparse")).depth.kind == "none"

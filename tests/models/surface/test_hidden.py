@@ -78,7 +78,8 @@ def test_its_loss_asks_for_half_of_the_depth():
     assert hidden.loss() is None
     hidden.look(20)
     assert hidden.found is not None
-    _, depths = hidden.found
+    depths = hidden.found[1]
+    assert depths is not None
     assert hidden.loss() == pytest.approx((0.1 + depths.mean().item() / 2) / RADIUS, rel=1e-5)
     field.forward_geonetwork = lambda points: -depths[:, None] / 2
     assert hidden.loss() == 0
