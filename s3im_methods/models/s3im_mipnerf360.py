@@ -195,7 +195,8 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
         if not self.transparent or config.encoding != "grid":
             return said
         length = config.far_plane - config.near_plane
-        if config.average_init_density * length < _FIRST_OPACITY / 6:
+        # Other losses leave fog of a higher density where few rays pass.
+        if config.depth.kind == "bounded" and config.average_init_density * length < _FIRST_OPACITY / 6:
             said.append(
                 f"Rays of {length:.2g} scene units are nearly empty at first, from which colours may learn to "
                 f"be black: add --pipeline.model.average-init-density {_FIRST_OPACITY / length:.2g}."
@@ -209,8 +210,7 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
         if config.far_plane > 2 * end:
             said.append(
                 f"Without depth, {len(cameras)} views of something cut out leave open how far away it is, and it may "
-                f"be put far behind what all cameras look at: add --pipeline.model.far-plane {end:.2g} "
-                f"--pipeline.model.average-init-density {_FIRST_OPACITY / end:.2g}."
+                f"be put far behind what all cameras look at: add --pipeline.model.far-plane {end:.2g}."
             )
         return said
 

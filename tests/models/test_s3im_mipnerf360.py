@@ -232,9 +232,10 @@ def test_few_views_of_something_cut_out_get_a_far_plane_to_set():
     (line,) = lines(cut_out)
     # Cameras stand at 1 from what they look at, and see about half a unit of it to each side.
     assert line.startswith("Without depth, 3 views")
-    assert line.endswith("add --pipeline.model.far-plane 1.5 --pipeline.model.average-init-density 0.4.")
+    assert line.endswith("add --pipeline.model.far-plane 1.5.")
     assert lines(opaque) == lines(cut_out, views=15) == lines(cut_out, depth=DepthLossConfig(kind="bounded")) == []
-    # One who does the half of it is told of the rest.
-    (line,) = lines(cut_out, far_plane=2.0)
+    bounded = DepthLossConfig(kind="bounded")
+    (line,) = lines(cut_out, far_plane=2.0, depth=bounded)
     assert line.endswith("may learn to be black: add --pipeline.model.average-init-density 0.31.")
-    assert lines(cut_out, far_plane=2.0, average_init_density=0.3) == lines(opaque, far_plane=2.0) == []
+    assert lines(cut_out, far_plane=2.0, depth=bounded, average_init_density=0.3) == []
+    assert lines(cut_out, far_plane=2.0) == lines(opaque, far_plane=2.0, depth=bounded) == []
