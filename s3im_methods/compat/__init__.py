@@ -25,9 +25,11 @@
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
 | `lazy_imports`     | every ns-* command imports libraries that few runs use: half of its start | none filed |
 | `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
+| `viewer_rays`      | the viewer computes a picture's rays twice: an eighth of its time         | none filed |
 | `library_warnings` | warnings about nerfstudio's own code come before what users must read     | none filed |
 
-``early`` puts the last five in place before nerfstudio is imported, with ``on_import`` and ``deferred``.
+``early`` puts the last six in place before nerfstudio is imported, all but `viewer_rays`, with ``on_import`` and
+``deferred``.
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
@@ -35,6 +37,8 @@ is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA
 tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones) and
 ``data.depth.nerfstudio_frames`` (a scene in which only some images have depth is refused).
 """
+
+from typing import Any
 
 
 def apply() -> None:
@@ -49,6 +53,7 @@ def apply() -> None:
     from s3im_methods.compat.early import start
     from s3im_methods.compat.ffmpeg import put_ffmpeg_on_path
     from s3im_methods.compat.masks import read_masks_as_shown
+    from s3im_methods.compat.on_import import when_imported
     from s3im_methods.compat.output_places import check_outputs_first
     from s3im_methods.compat.paths import read_paths_of_other_systems
     from s3im_methods.compat.runs import load_what_is_given
@@ -63,3 +68,11 @@ def apply() -> None:
     read_scenes_without_priors()
     check_camera_paths_first()
     check_outputs_first()
+    when_imported("nerfstudio.viewer.render_state_machine", _keep_rays_of_pictures)
+
+
+def _keep_rays_of_pictures(module: Any) -> None:
+    # Cameras are imported by then, and need not be before.
+    from s3im_methods.compat.viewer_rays import keep_rays_of_pictures
+
+    keep_rays_of_pictures(module)

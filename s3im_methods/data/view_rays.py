@@ -44,12 +44,17 @@ class ViewRays:
             pixel_area=own.pixel_area.view(height, width, 1),
             camera_indices=torch.zeros(height, width, 1, dtype=torch.long, device=directions.device),
             times=None if camera.times is None else camera.times[0].expand(height, width, 1),
-            metadata={"directions_norm": own.metadata["directions_norm"].view(height, width, 1)},
+            metadata={
+                **(camera.metadata or {}),
+                "directions_norm": own.metadata["directions_norm"].view(height, width, 1),
+            },
         )
 
 
 def _can_be_kept(camera: Cameras, box: OrientedBox | None) -> bool:
-    plain = box is None and not camera.metadata and camera.shape == (1,)
+    # Tensors of metadata are cut to rays; the viewer's cameras have a number, which rays take as it is.
+    tensors = [value for value in (camera.metadata or {}).values() if isinstance(value, torch.Tensor | dict)]
+    plain = box is None and not tensors and camera.shape == (1,)
     small = plain and int(camera.height[0]) * int(camera.width[0]) <= MOST_PIXELS
     return small and int(camera.camera_type[0]) in TABULATED_TYPES
 

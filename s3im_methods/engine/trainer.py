@@ -27,6 +27,7 @@ from nerfstudio.viewer.viewer import Viewer
 from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
+from s3im_methods.engine.resumed_settings import changed_settings
 from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
@@ -237,6 +238,9 @@ class S3IMTrainer(Trainer):
         finally:
             # The next one to resume this run shall not be told to begin here again.
             config.load_dir, config.load_step, config.load_checkpoint = asked
+        if source is not None and comms.is_main_process():
+            for line in changed_settings(config, self.pipeline, source):
+                CONSOLE.print(f"[yellow]{line}")
         for optimizer in self.optimizers.optimizers.values():
             arrange_moments(optimizer)
 

@@ -1,13 +1,12 @@
 """What ns-train does before it trains: places and hardware that fit this machine, and settings from a config.yml."""
 
-import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from s3im_methods.data.wording import quote
+from s3im_methods.engine.leaves import equal, leaves
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
 from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
 from s3im_methods.errors import InputError
@@ -129,30 +128,10 @@ def _typed_settings(typed: "TrainerConfig") -> dict[str, Any]:
     """What the command line changed, by the settings' paths."""
     from nerfstudio.configs.method_configs import all_methods
 
-    usual = dict(_leaves(all_methods[str(typed.method_name)]))
-    found = {name: value for name, value in _leaves(typed) if not _equal(usual.get(name), value)}
+    usual = dict(leaves(all_methods[str(typed.method_name)]))
+    found = {name: value for name, value in leaves(typed) if not equal(usual.get(name), value)}
     found.pop("load_config")
     return found
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    inner: dict[str, Any] | None = None
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        # With what s3im train adds to a method of others.
-        inner = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)} | vars(value)
-    elif isinstance(value, dict):
-        inner = {str(key): item for key, item in value.items()}
-    if inner is None:
-        yield path, value
-        return
-    for name, item in inner.items():
-        yield from _leaves(item, f"{path}.{name}" if path else name)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return bool(one == other)
 
 
 def _set(config: Any, name: str, value: Any, path: Path) -> None:

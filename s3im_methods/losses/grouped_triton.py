@@ -4,6 +4,7 @@ Naming and formulas are those of ``grouped_kernels``. Within one permutation no 
 of its own to write to: there are no atomic additions, and a run repeats itself to the bit.
 """
 
+# pyright: reportGeneralTypeIssues=false, reportArgumentType=false, reportCallIssue=false
 import contextlib
 from typing import Any
 

@@ -32,7 +32,7 @@ from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.grids.growth import resolution_by_axis
 from s3im_methods.models.grids.memory import check_memory
 from s3im_methods.models.grids.seen import MOST_NODES, note_weights, spread_rays
-from s3im_methods.models.grids.stages import GRIDS, after_step, interval_of, needs_cameras, set_rates, voxels_at
+from s3im_methods.models.grids.stages import GRIDS, after_step, interval_of, set_coarse_rates, voxels_at
 from s3im_methods.rays.voxel_march import GridSpace, March, equal_edges, march, outward_edges, places
 
 
@@ -252,9 +252,11 @@ class DVGOModel(Model):
         check_memory(self.config.resolution**3, 1 + self.config.features, self.device)
         optimizers, pipeline = training_callback_attributes.optimizers, training_callback_attributes.pipeline
         assert optimizers is not None
-        if needs_cameras(self.config):
+        config, coarse = self.config, not self.field.is_fine
+        if config.mask_by == "weight" or (coarse and (config.coarse_view_counts or config.near_reach)):
             self._training_cameras = pipeline.datamanager.train_dataset.cameras  # type: ignore[union-attr]
-        set_rates(self.config, self.field, optimizers, self._training_cameras)
+        if coarse:
+            set_coarse_rates(config, self.field, optimizers, self._training_cameras)
         return [
             *super().get_training_callbacks(training_callback_attributes),
             TrainingCallback(
@@ -266,7 +268,7 @@ class DVGOModel(Model):
 
     def after_step(self, optimizers: Any, step: int) -> None:
         """Switch stages and scale the grids, where the settings say so for this training step."""
-        after_step(self.config, self.field, optimizers, step, self.node_weights, self._training_cameras)
+        after_step(self.config, self.field, optimizers, step, self.node_weights)
 
     @torch.no_grad()
     def node_weights(self) -> Tensor:

@@ -79,8 +79,9 @@ class S3IMDVGOModelConfig(ModelConfig):
     coarse_view_counts: bool | None = None
     """Whether a voxel's learning rate in the coarse stage is in proportion to how many training views see it."""
     near_reach: float | None = None
-    """Distance from the nearest training camera, in scene units, from which on densities learn at full rate; closer by,
-    the rate falls with the distance, so that no fog before a camera explains its view. 0 is full rate everywhere."""
+    """Distance from the nearest training camera, in scene units, from which on densities of the coarse stage learn at
+    full rate; closer by, the rate falls with the distance, so that no fog before a camera explains its view. 0 is full
+    rate everywhere."""
     alpha_init: float | None = None
     """Opacity of one base voxel where a raw density is 0, in the fine stage."""
     keep_coarse: bool | None = None

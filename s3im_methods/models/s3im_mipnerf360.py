@@ -34,6 +34,9 @@ from s3im_methods.rays.sample_proposals import SampleDensity
 
 # With 6 views of a statue all of it is put far away (9 dB), with 90 none of it is.
 _FEW_VIEWS = 12
+# Scene units times density of a whole ray before the training. At 0.02 the colours of a statue saturate at black before
+# there is any density, and stay there.
+_FIRST_OPACITY = 0.6
 
 
 @dataclass
@@ -187,21 +190,29 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
         return losses
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """S3IM-depth-nerfacto's, and that few views of something cut out leave open how far away it is."""
-        said = super().data_warnings(dataset)
+        """S3IM-depth-nerfacto's, and those on where the rays of something cut out end."""
+        said, config = super().data_warnings(dataset), self.config
+        if not self.transparent or config.encoding != "grid":
+            return said
+        length = config.far_plane - config.near_plane
+        if config.average_init_density * length < _FIRST_OPACITY / 6:
+            said.append(
+                f"Rays of {length:.2g} scene units are nearly empty at first, from which colours may learn to "
+                f"be black: add --pipeline.model.average-init-density {_FIRST_OPACITY / length:.2g}."
+            )
         cameras = dataset.cameras
-        if not self.transparent or self.config.depth.weight() > 0 or len(cameras) > _FEW_VIEWS:
+        if config.depth.weight() > 0 or len(cameras) > _FEW_VIEWS:
             return said
         sphere = fit_scene_sphere(cameras, "object")
         away = cameras.camera_to_worlds[:, :, 3] - torch.tensor(sphere.center)
         end = float(away.norm(dim=-1).max()) + sphere.radius
-        if self.config.far_plane <= 2 * end:
-            return said
-        return [
-            *said,
-            f"Without depth, {len(cameras)} views of something cut out leave open how far away it is, and it may "
-            f"be put far behind what all cameras look at: add --pipeline.model.far-plane {end:.2g}, where that ends.",
-        ]
+        if config.far_plane > 2 * end:
+            said.append(
+                f"Without depth, {len(cameras)} views of something cut out leave open how far away it is, and it may "
+                f"be put far behind what all cameras look at: add --pipeline.model.far-plane {end:.2g} "
+                f"--pipeline.model.average-init-density {_FIRST_OPACITY / end:.2g}."
+            )
+        return said
 
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""

@@ -154,7 +154,7 @@ def test_a_mask_that_leaves_no_pixel_at_a_scale_is_refused_before_training(parse
     board = (np.indices(SIZE).sum(axis=0) % 2 * 255).astype(np.uint8)
     Image.fromarray(board).save(parser.data / "mask_1.png")
     manager = manager_of(parser, scales=(1, 4))
-    with pytest.raises(InputError, match=r"1\.png' at scale 4 has no pixel to train on"):
+    with pytest.raises(InputError, match=r"1\.png', made 4 times smaller, has no pixel to train on"):
         manager.train_pixel_sampler.check(manager.train_dataparser_outputs)
     manager_of(parser, scales=(1,)).train_pixel_sampler.check(manager.train_dataparser_outputs)
 

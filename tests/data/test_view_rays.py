@@ -43,6 +43,14 @@ def test_times_are_there():
     assert_same(ViewRays().of(camera), camera.generate_rays(0, keep_shape=True))
 
 
+def test_the_viewers_metadata_is_no_hindrance(monkeypatch):
+    every, rays = cameras(metadata={"cam_idx": 7}), ViewRays()
+    rays.of(every[:1])
+    expected = every[1:2].generate_rays(0, keep_shape=True)
+    monkeypatch.setattr(Cameras, "generate_rays", None)
+    assert_same(rays.of(every[1:2]), expected)
+
+
 def test_a_box_bounds_rays():
     box = OrientedBox(torch.eye(3), torch.zeros(3), torch.ones(3))
     camera = cameras()[:1]

@@ -12,7 +12,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 # The registry's page belongs to another site; the API's pages are made when the site is built.
 OURS = [page for page in PAGES if "registry" not in page.parent.parts]
-GENERATED = re.compile(r"(^|/)(api/\w+\.md|figures/\w+\.svg)$")
+GENERATED = re.compile(r"(^|/)api/\w+\.md$")
 CODE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -74,7 +74,7 @@ def test_every_page_is_in_the_navigation_and_every_picture_is_used():
     pages = {str(page.relative_to(DOCS)) for page in OURS if DOCS in page.parents}
     assert pages <= navigation
     used = {Path(link).name for page in OURS for link in LINK.findall(text(page))}
-    assert {picture.name for picture in DOCS.glob("*.jpg")} <= used
+    assert {picture.name for ending in ("jpg", "webp") for picture in DOCS.glob(f"*.{ending}")} <= used
 
 
 def test_the_readmes_versions_are_those_of_the_package():

@@ -72,3 +72,22 @@ def test_a_run_that_was_stopped_is_the_run_that_was_not(style, kind, stop, scene
     assert density.kind == "density"
     assert (density.bounds is None) == (kind == "room")
     assert (density.value(torch.zeros(4, 3)) >= 0).all()
+
+
+def test_a_run_that_is_resumed_with_other_settings_says_so(scene, tmp_path, capsys):
+    train(config(scene, tmp_path / "first", "ours", 4))
+    checkpoints = tmp_path / "first" / "run" / "s3im-dvgo-lite" / "one" / "nerfstudio_models"
+    capsys.readouterr()
+
+    def said(name: str, **settings: Any) -> str:
+        again = config(scene, tmp_path / name, "ours", 5)
+        again.load_dir = checkpoints
+        for key, value in settings.items():
+            setattr(again.pipeline.model, key, value)
+        train(again)
+        return " ".join(capsys.readouterr().out.split())
+
+    assert "resumed with other settings" not in said("same")
+    changed = said("changed", resolution=20, near_plane=0.1)
+    assert "other settings than those of its checkpoint: --pipeline.model.near-plane (was 0.05, is 0.1)," in changed
+    assert "--pipeline.model.resolution (was 24, is 20). Give --load-config" in changed

@@ -226,12 +226,15 @@ def test_few_views_of_something_cut_out_get_a_far_plane_to_set():
 
     def lines(facts: SceneFacts, views: int = 3, **settings) -> list[str]:
         dataset = SimpleNamespace(cameras=Cameras(poses.repeat(views // 3, 1, 1), 20.0, 20.0, 8.0, 8.0, 16, 16))
-        return build(facts, encoding="grid", far_plane=settings.pop("far_plane", 1000.0), **settings).data_warnings(
-            dataset
-        )
+        given = {"far_plane": 1000.0, "average_init_density": 0.01, **settings}
+        return build(facts, encoding="grid", **given).data_warnings(dataset)
 
     (line,) = lines(cut_out)
-    # Cameras stand at 1 from what they look at, and see 0.52 of it to each side.
-    assert line.startswith("Without depth, 3 views") and "--pipeline.model.far-plane 1.5," in line
-    assert lines(opaque) == lines(cut_out, views=15) == lines(cut_out, far_plane=2.0) == []
-    assert lines(cut_out, depth=DepthLossConfig(kind="bounded")) == []
+    # Cameras stand at 1 from what they look at, and see about half a unit of it to each side.
+    assert line.startswith("Without depth, 3 views")
+    assert line.endswith("add --pipeline.model.far-plane 1.5 --pipeline.model.average-init-density 0.4.")
+    assert lines(opaque) == lines(cut_out, views=15) == lines(cut_out, depth=DepthLossConfig(kind="bounded")) == []
+    # One who does the half of it is told of the rest.
+    (line,) = lines(cut_out, far_plane=2.0)
+    assert line.endswith("may learn to be black: add --pipeline.model.average-init-density 0.31.")
+    assert lines(cut_out, far_plane=2.0, average_init_density=0.3) == lines(opaque, far_plane=2.0) == []

@@ -35,7 +35,8 @@ def check_memory(nodes: float, width: int, device: torch.device | str, flag: str
     """
     on_cpu = torch.device(device).type == "cpu"
     free = _free_on_cpu() if on_cpu else torch.cuda.mem_get_info(device)[0]
-    _refuse_more(grid_bytes(nodes, width, dense_gradient=not on_cpu), free, nodes, "in training", flag)
+    needed = grid_bytes(nodes, width, dense_gradient=not on_cpu)
+    _refuse_more(needed, free, nodes, "in training", (nodes * free / needed) ** (1 / 3), flag)
 
 
 def check_memory_of_values(nodes: float, width: int) -> None:
@@ -48,15 +49,18 @@ def check_memory_of_values(nodes: float, width: int) -> None:
     Raises:
         InputError: If they need more than is free.
     """
-    _refuse_more(4.0 * nodes * width, _free_on_cpu(), nodes, "for their values alone")
+    free = _free_on_cpu()
+    side = (free / grid_bytes(1, width)) ** (1 / 3)
+    _refuse_more(4.0 * nodes * width, free, nodes, "for their values alone", side)
 
 
-def _refuse_more(needed: float, free: float, nodes: float, what_for: str, flag: str = "resolution") -> None:
+def _refuse_more(
+    needed: float, free: float, nodes: float, what_for: str, side: float, flag: str = "resolution"
+) -> None:
     if needed > free:
-        side = int((nodes * free / needed) ** (1 / 3))
         raise InputError(
             f"Grids of {nodes ** (1 / 3):.0f}^3 voxels need {needed / 1e9:.1f} GB {what_for} and {free / 1e9:.1f} GB "
-            f"are free: give --pipeline.model.{flag} {side} or less."
+            f"are free: give --pipeline.model.{flag} {int(side)} or less."
         )
 
 

@@ -56,7 +56,6 @@ def after_step(
     optimizers: Optimizers,
     step: int,
     node_weights: Callable[[], Tensor],
-    cameras: Any = None,
 ) -> bool:
     """Make the field and its optimisers ready for the step after ``step``.
 
@@ -66,7 +65,6 @@ def after_step(
         optimizers: The run's.
         step: The step that was trained last.
         node_weights: Finds the most that each node weighs in a pixel, ``[X, Y, Z]``; asked for mask-by weight only.
-        cameras: Of the training views; None where :func:`needs_cameras` says so.
 
     Returns:
         Whether anything changed.
@@ -78,7 +76,6 @@ def after_step(
         _scale(config, field, optimizers, following, node_weights)
     else:
         return False
-    set_rates(config, field, optimizers, cameras)
     # The holes that smaller grids leave are too small for the next ones.
     hand_back_freed_memory()
     return True
@@ -165,34 +162,25 @@ def _take(field: DVGOField, optimizers: Optimizers) -> None:
     optimizers.parameters[GRIDS] = [field.density_grid.values, field.colour_grid.values]
 
 
-def needs_cameras(config: Any) -> bool:
-    """Whether masks or learning rates depend on where the training cameras are."""
-    counts_views = config.coarse_steps > 0 and config.coarse_view_counts
-    return config.mask_by == "weight" or config.near_reach > 0 or counts_views
-
-
-def set_rates(config: Any, field: DVGOField, optimizers: Optimizers, cameras: Any) -> None:
-    """Give each node its learning rate of this stage and resolution.
+def set_coarse_rates(config: Any, field: DVGOField, optimizers: Optimizers, cameras: Any) -> None:
+    """Give each node its learning rate of the coarse stage.
 
     Args:
         config: The settings.
-        field: Whose grids they are.
+        field: In its coarse stage.
         optimizers: The run's, whose ``grids`` are a :class:`~s3im_methods.engine.voxel_adam.VoxelAdam`'s.
-        cameras: Of the training views; None where :func:`needs_cameras` says so.
+        cameras: Of the training views; None where nobody needs them.
     """
-    if field.is_fine and not config.near_reach:
-        return
     nodes = field.space.inverse(torch.stack(torch.meshgrid(*field.node_axes(), indexing="ij"), dim=-1))
-    rates = torch.ones_like(nodes[..., :1])
-    if not field.is_fine:
-        rates *= config.coarse_rate
-        if config.coarse_view_counts:
-            counts = view_counts(nodes.reshape(-1, 3), cameras)
-            rates *= (counts / counts.max().clamp(min=1)).view_as(rates)
-        optimizers.optimizers[GRIDS].set_rates(field.colour_grid.values, rates)  # type: ignore[attr-defined]
+    rates = torch.full_like(nodes[..., :1], config.coarse_rate)
+    if config.coarse_view_counts:
+        counts = view_counts(nodes.reshape(-1, 3), cameras)
+        rates *= (counts / counts.max().clamp(min=1)).view_as(rates)
+    optimizer: Any = optimizers.optimizers[GRIDS]
+    optimizer.set_rates(field.colour_grid.values, rates)
     if config.near_reach:
         rates = rates * near_rates(nodes, cameras.camera_to_worlds[:, :, 3], config.near_reach)
-    optimizers.optimizers[GRIDS].set_rates(field.density_grid.values, rates)  # type: ignore[attr-defined]
+    optimizer.set_rates(field.density_grid.values, rates)
 
 
 def near_rates(nodes: Tensor, origins: Tensor, reach: float) -> Tensor:

@@ -72,7 +72,8 @@ def test_s3im_is_added_at_the_colours_that_the_method_compares(name):
     assert set(added) - set(own) == set(kept) - set(own) == {"s3im_loss"} and control.keys() == own.keys()
     assert all(torch.equal(added[term], own[term]) for term in own) and 0 < added["s3im_loss"] < 2
     of_colours = {term for term in own if not torch.equal(control[term], own[term])}
-    assert len(of_colours) == 1 and of_colours <= {"rgb_loss", "rgb_loss_fine"}
+    # K-Planes, where it is installed, calls it rgb.
+    assert len(of_colours) == 1 and of_colours <= {"rgb_loss", "rgb_loss_fine", "rgb"}
     (term,) = of_colours
     assert control[term] > own[term] > kept[term]
     assert all(torch.equal(kept[other], own[other]) for other in own if other != term)
