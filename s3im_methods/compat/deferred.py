@@ -143,11 +143,14 @@ def _execute(module: ModuleType) -> None:
         # Nothing waits where another thread has executed it, or where it is being executed further up.
         if name not in _waiting:
             return
+        parent = sys.modules.get(name.rpartition(".")[0])
+        if isinstance(parent, _Deferred):
+            # While this one still waits, because its package may read names of it.
+            _execute(parent)
+            if name not in _waiting:
+                return
         later = _waiting.pop(name)
         try:
-            parent = sys.modules.get(name.rpartition(".")[0])
-            if isinstance(parent, _Deferred):
-                _execute(parent)
             later.execute(module)
         except BaseException:
             _waiting[name] = later

@@ -166,3 +166,15 @@ def test_a_thread_gets_a_module_when_it_is_complete(package):
     for thread in threads:
         thread.join(20)
     assert found == [(1, 2)] * 3
+
+
+def test_a_waiting_part_has_its_names_for_its_package_too(package):
+    """As torchvision, whose models read names of torchvision.utils, when that is the first part that somebody uses."""
+    (package / "user.py").write_text("from .part import value\n")
+    (package / "__init__.py").write_text("import sys\nsys.later.append('package')\nfrom . import user\nvalue = 1\n")
+    defer("later_package")
+    defer("later_package.part")
+    part = importlib.import_module("later_package.part")
+    assert done() == []
+    assert part.value == 2
+    assert done() == ["package", "part"]
