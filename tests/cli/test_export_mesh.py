@@ -61,6 +61,7 @@ def test_all_exports_have_names_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr("s3im_methods.cli.export_mesh.load_run", lambda *_, **__: (None, pipeline, 0))
     monkeypatch.setattr(f"{place}.training_split.training_split", lambda _: outputs)
     monkeypatch.setattr(f"{place}.world_frame.world_frame", lambda _: None)
+    monkeypatch.setattr(f"{place}.outline_level.surface_level", lambda _: None)
     monkeypatch.setattr(f"{place}.extraction.extract_mesh", lambda *_, **__: made)
     monkeypatch.setattr(f"{place}.appearance.surface_colours", lambda _, points, *__: np.zeros(points.shape, np.uint8))
     written = {}
