@@ -25,7 +25,7 @@ class ViewerCamera(Cameras):
     def generate_rays(self, camera_indices: Any, *arguments: Any, **settings: Any) -> RayBundle:
         """Rays as nerfstudio computes them, but for rounding."""
         plain = copy.copy(self)
-        plain.__class__ = Cameras
+        plain.__class__ = Cameras  # type: ignore[assignment]
         if camera_indices != 0 or arguments or settings.keys() - {"obb_box"}:
             return plain.generate_rays(camera_indices, *arguments, **settings)
         if not hasattr(_kept, "rays"):

@@ -20,7 +20,7 @@ from s3im_methods.scenes import ObjectConfig, RoomConfig, write_scene
 SIZE: dict[str, Any] = {"width": 24, "height": 18, "test_views": 2, "supersampling": 1, "light_samples": 2}
 
 
-def look(scene: Path, *settings: tuple[str, str], method: str = "s3im-nerfacto-lite") -> SceneReport:
+def look(scene: Path, *settings: Any, method: str = "s3im-nerfacto-lite") -> SceneReport:
     config = read_arguments(train_arguments(method, scene, 0, None, settings, None))
     config.pipeline.datamanager.dataparser.data = scene
     return report_scene(config)

@@ -1,5 +1,7 @@
 """The viewer's rays are nerfstudio's, and a lens is looked at once."""
 
+# pyright: reportPrivateImportUsage=false
+
 import inspect
 from typing import Any
 
@@ -60,7 +62,8 @@ def test_a_crop_and_what_else_is_asked_for_are_nerfstudios(stock):
     camera, plain = render_state_machine.get_camera(state(0), 20, 30), stock(state(0), 20, 30)
     box = OrientedBox(torch.eye(3), torch.zeros(3), torch.ones(3))
     coords = torch.tensor([[1.5, 2.5]])
-    for settings in ({"obb_box": box}, {"keep_shape": True}, {"coords": coords}):
+    asked: list[dict[str, Any]] = [{"obb_box": box}, {"keep_shape": True}, {"coords": coords}]
+    for settings in asked:
         assert_same(camera.generate_rays(0, **settings), plain.generate_rays(0, **settings))
 
 
