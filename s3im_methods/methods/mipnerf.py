@@ -9,7 +9,7 @@ s3im_mipnerf_lite = method(
     "s3im-mipnerf-lite",
     "mip-NeRF on hash grids, sized for a laptop without a GPU, trained with S3IM: pictures without aliasing.",
     model=S3IMMipGridModelConfig(**lite_nerfacto()),
-    optimizers=lite_optimizers(),
+    optimizers=lite_optimizers(1e-2),
     **LITE_RUN,
 )
 
