@@ -76,8 +76,8 @@ s3im_nerfacto_lite = method(
     "s3im-nerfacto-lite",
     "Nerfacto sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
     model=S3IMNerfactoModelConfig(**lite_nerfacto()),
-    # Twice nerfacto's: after 1,000 steps fox has 24.8 dB (23.3 with nerfacto's, 24.5 with four times as much), a room with
-    # fine texture 19.5 (18.8, 19.0).
+    # Twice nerfacto's: after 1,000 steps fox has 24.8 dB (23.3 with nerfacto's, 24.5 with four times as much), a room
+    # with fine texture 19.5 (18.8, 19.0).
     optimizers=lite_optimizers(2e-2),
     **LITE_RUN,
 )
