@@ -128,6 +128,17 @@ def log_slopes(network, logarithms, units, slopes, begin, end, found):
 
 
 @jit
+def through_network(weights, features, hidden, output_slopes, hidden_slopes, feature_slopes, sums, count):
+    """Fill a tile's ``feature_slopes``, and add a density network's gradients to ``sums``, from its outputs' slopes."""
+    by_first, first_bias, by_second, second_bias = sums
+    add_layer_gradient(hidden, output_slopes, by_second, second_bias, count)
+    through_layer(weights[1], output_slopes, hidden, hidden_slopes, count)
+    add_layer_gradient(features, hidden_slopes, by_first, first_bias, count)
+    feature_slopes[:] = _ZERO
+    add_layer(weights[0], hidden_slopes, feature_slopes, count, LINEAR)
+
+
+@jit
 def density_gradient(network, weights, per_tile, units, features, slopes, feature_slopes, sums, first, last):
     """Fill ``feature_slopes`` (as ``features``), and add the gradients of a density's network to ``sums``.
 
@@ -144,7 +155,6 @@ def density_gradient(network, weights, per_tile, units, features, slopes, featur
         last: The tile after the last.
     """
     width = units.shape[2]
-    by_first, first_bias, by_second, second_bias = sums
     hidden = np.zeros((network.first.shape[1], width), np.float32)
     outputs = np.zeros((network.second.shape[1], width), np.float32)
     hidden_slopes, output_slopes = np.zeros_like(hidden), np.zeros_like(outputs)
@@ -153,11 +163,9 @@ def density_gradient(network, weights, per_tile, units, features, slopes, featur
         end = min(begin + per_tile, len(slopes))
         hidden_outputs(network, features[tile], hidden, outputs, width)
         log_slopes(network, outputs[0], units[tile], slopes, begin, end, output_slopes[0])
-        add_layer_gradient(hidden, output_slopes, by_second, second_bias, width)
-        through_layer(weights[1], output_slopes, hidden, hidden_slopes, width)
-        add_layer_gradient(features[tile], hidden_slopes, by_first, first_bias, width)
-        feature_slopes[tile] = _ZERO
-        add_layer(weights[0], hidden_slopes, feature_slopes[tile], width, LINEAR)
+        through_network(
+            weights, features[tile], hidden, output_slopes, hidden_slopes, feature_slopes[tile], sums, width
+        )
 
 
 @jit
@@ -256,7 +264,6 @@ def radiance_gradient(
         last: The tile after the last.
     """
     width, samples = units.shape[2], len(density_slopes) // len(of_rays)
-    by_first, first_bias, by_second, second_bias = sums
     by_own, by_middle, middle_bias, by_last, last_bias = head_sums
     hidden = np.zeros((network.first.shape[1], width), np.float32)
     outputs = np.zeros((network.second.shape[1], width), np.float32)
@@ -290,8 +297,6 @@ def radiance_gradient(
         add_layer(head_weights[0], slopes_1, seen_slopes, width, LINEAR)
         log_slopes(network, outputs[0], units[tile], density_slopes, begin, end, output_slopes[0])
         output_slopes[1:] = seen_slopes
-        add_layer_gradient(hidden, output_slopes, by_second, second_bias, width)
-        through_layer(weights[1], output_slopes, hidden, hidden_slopes, width)
-        add_layer_gradient(features[tile], hidden_slopes, by_first, first_bias, width)
-        feature_slopes[tile] = _ZERO
-        add_layer(weights[0], hidden_slopes, feature_slopes[tile], width, LINEAR)
+        through_network(
+            weights, features[tile], hidden, output_slopes, hidden_slopes, feature_slopes[tile], sums, width
+        )

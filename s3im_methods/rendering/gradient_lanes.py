@@ -11,7 +11,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from s3im_methods.rendering import LANES
-from s3im_methods.rendering.vector_code import FLOAT, FLOATS, INT, INTS, PAIR, PRIMES, Code, along_axis, corners, same
+from s3im_methods.rendering.vector_code import FLOAT, FLOATS, INT, INTS, PAIR, Code, look_up, same
 
 _REORDERED = ("contract", "nsz", "reassoc")
 
@@ -78,20 +78,9 @@ def _scatter(_: Any, level: Any, points: Any, scaling: Any, mask: Any, slopes: A
         y, (_, y_width) = code.array(signature.args[4], values[4])
         scaling, mask = code.spread(values[2], FLOATS), code.spread(values[3], INTS)
         first, count = values[5:]
-        slots, shares = (cgutils.alloca_once(builder, kind, size=8) for kind in (INTS, FLOATS))
         with code.groups(count) as (column, _):
-            axes = [
-                along_axis(code, code.load(code.at(p, code.number(axis), p_width, column)), scaling, prime)
-                for axis, prime in enumerate(PRIMES)
-            ]
-            for corner, (slot, share) in enumerate(corners(code, axes)):
-                builder.store(builder.and_(slot, mask), builder.gep(slots, [code.number(corner)]))
-                builder.store(share, builder.gep(shares, [code.number(corner)]))
+            slots, shares = look_up(code, p, p_width, column, scaling, mask)
             rows = [code.at(y, builder.add(first, code.number(feature)), y_width, column) for feature in range(2)]
-            slot_of_lane, share_of_lane = (
-                builder.bitcast(slots, INT.as_pointer()),
-                builder.bitcast(shares, FLOAT.as_pointer()),
-            )
             pairs = builder.bitcast(table, PAIR.as_pointer())
             # One lane at a time: two points may write to one slot.
             with cgutils.for_range(builder, code.number(LANES)) as lane:
@@ -101,8 +90,8 @@ def _scatter(_: Any, level: Any, points: Any, scaling: Any, mask: Any, slopes: A
                     slope = builder.insert_element(slope, value, ir.Constant(INT, feature))
                 for corner in range(8):
                     at = builder.add(code.number(corner * LANES), lane.index)
-                    slot = builder.zext(builder.load(builder.gep(slot_of_lane, [at])), code.intp)
-                    share = code.spread(builder.load(builder.gep(share_of_lane, [at])), PAIR)
+                    slot = builder.zext(builder.load(builder.gep(slots, [at])), code.intp)
+                    share = code.spread(builder.load(builder.gep(shares, [at])), PAIR)
                     place = builder.gep(pairs, [slot])
                     builder.store(code.plus(builder.load(place, align=4), code.times(share, slope)), place, align=4)
         return context.get_dummy_value()

@@ -13,7 +13,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from s3im_methods.rendering import LANES
-from s3im_methods.rendering.vector_code import FLOAT, FLOATS, INT, INTS, PAIR, PRIMES, Code, along_axis, corners
+from s3im_methods.rendering.vector_code import FLOATS, INT, INTS, PAIR, Code, look_up
 
 
 def _product_of(rows: int, by_rows: bool) -> Any:
@@ -76,21 +76,13 @@ def _interpolate(
         y, (_, y_width) = code.array(signature.args[4], values[4])
         scaling, mask = code.spread(values[2], FLOATS), code.spread(values[3], INTS)
         first, count = values[5:]
-        slots, shares = (cgutils.alloca_once(builder, kind, size=8) for kind in (INTS, FLOATS))
         with code.groups(count) as (column, _):
-            axes = [
-                along_axis(code, code.load(code.at(p, code.number(axis), p_width, column)), scaling, prime)
-                for axis, prime in enumerate(PRIMES)
-            ]
-            for corner, (slot, share) in enumerate(corners(code, axes)):
-                builder.store(builder.and_(slot, mask), builder.gep(slots, [code.number(corner)]))
-                builder.store(share, builder.gep(shares, [code.number(corner)]))
+            slots, shares = look_up(code, p, p_width, column, scaling, mask)
             upper = code.at(y, builder.add(first, code.number(1)), y_width, column)
             # One lane at a time, both features at once: gathers of whole vectors take longer on many processors.
-            of_lane = [builder.bitcast(slots, INT.as_pointer()), builder.bitcast(shares, FLOAT.as_pointer())]
             pairs = builder.bitcast(table, PAIR.as_pointer())
             with cgutils.for_range(builder, code.number(LANES)) as lane:
-                sums = _of_corners(code, pairs, of_lane[0], of_lane[1], lane.index)
+                sums = _of_corners(code, pairs, slots, shares, lane.index)
                 for feature, row in enumerate((code.at(y, first, y_width, column), upper)):
                     value = builder.extract_element(sums, ir.Constant(INT, feature))
                     builder.store(value, builder.gep(row, [lane.index]))

@@ -95,3 +95,29 @@ def corners(code: Code, axes: list[list[tuple[Any, Any]]]) -> Iterable[tuple[Any
             hash_yz, share_yz = code.builder.xor(hash_y, hash_z), code.times(share_y, share_z)
             for hash_x, share_x in axes[0]:
                 yield code.builder.xor(hash_x, hash_yz), code.times(share_x, share_yz)
+
+
+def look_up(code: Code, points: Any, width: Any, column: Any, scaling: Any, mask: Any) -> tuple[Any, Any]:
+    """Where a group of points looks in a level of a hash grid: slots, and the share of each.
+
+    Args:
+        code: Where it is written.
+        points: Data of a tile ``[3, columns]``, in [0, 1].
+        width: Its number of columns.
+        column: The group's first.
+        scaling: The level's, of each lane.
+        mask: The level's number of slots less 1, of each lane.
+
+    Returns:
+        Pointers to numbers of corner after corner, each with a number per lane.
+    """
+    builder = code.builder
+    slots, shares = (cgutils.alloca_once(builder, kind, size=8) for kind in (INTS, FLOATS))
+    axes = [
+        along_axis(code, code.load(code.at(points, code.number(axis), width, column)), scaling, prime)
+        for axis, prime in enumerate(PRIMES)
+    ]
+    for corner, (slot, share) in enumerate(corners(code, axes)):
+        builder.store(builder.and_(slot, mask), builder.gep(slots, [code.number(corner)]))
+        builder.store(share, builder.gep(shares, [code.number(corner)]))
+    return builder.bitcast(slots, INT.as_pointer()), builder.bitcast(shares, FLOAT.as_pointer())
