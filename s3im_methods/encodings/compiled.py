@@ -3,10 +3,19 @@
 Numba keeps compiled code in the folder ``NUMBA_CACHE_DIR``, else in ``__pycache__`` beside the source, else in the
 user's cache folder. Where it can write to none of them (a read-only container without a home), it raises a RuntimeError
 as soon as a function is decorated.
+
+Numba compiles what a kernel calls into the kernel, and compiles it again only if the kernel's own file has changed
+(numba/numba#1833). So after an update of a file that it imports, the old code would run without a word. Here what is
+kept counts only while all files are the same that the kernel's file imports from its package, and those that they
+import.
 """
 
 import functools
+import hashlib
+import importlib.util
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -16,9 +25,6 @@ from nerfstudio.utils.rich_utils import CONSOLE
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a kernel, which then runs without the GIL and divides by zero as numpy does.
 
-    Numba's cache notices changes of the kernel's own file only: after one of ``options`` in another file, or of those
-    given here, clear it.
-
     Args:
         options: More options of ``numba.njit``, such as ``fastmath`` and ``inline``.
     """
@@ -26,12 +32,34 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
     def decorate(kernel: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            return numba.njit(cache=True, **options)(kernel)
+            dispatcher = numba.njit(cache=True, **options)(kernel)
         except RuntimeError:
             _say_that_nothing_is_kept()
             return numba.njit(**options)(kernel)
+        dispatcher._cache._cache_file._source_stamp = _stamp(Path(kernel.__code__.co_filename), kernel.__module__)
+        return dispatcher
 
     return decorate
+
+
+@functools.cache
+def _stamp(source: Path, module: str) -> str:
+    """Hash of ``source``, of this file, and of all that ``source`` imports from its own package, directly or not.
+
+    Args:
+        source: File of kernels.
+        module: Its name, whose first part is the package.
+    """
+    package = re.escape(module.partition(".")[0])
+    imported = re.compile(rf"^(?:from|import) ({package}\.[\w.]+)", re.MULTILINE)
+    files, waiting = set[Path](), [source, Path(__file__)]
+    while waiting:
+        file = waiting.pop()
+        if file not in files:
+            files.add(file)
+            found = map(importlib.util.find_spec, imported.findall(file.read_text(encoding="utf-8")))
+            waiting += [Path(spec.origin) for spec in found if spec and spec.origin]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in sorted(files))).hexdigest()
 
 
 @functools.cache

@@ -32,6 +32,28 @@ def halves(x):
     return total
 """
 
+PACKAGE = {
+    "__init__.py": "",
+    "constants.py": "OFFSET = 0.0\n",
+    "lanes.py": """
+from s3im_methods.encodings.compiled import compiled
+from some_kernels.constants import OFFSET
+
+@compiled()
+def half(x):
+    return x / 2 + OFFSET
+""",
+    "main.py": """
+from s3im_methods.encodings.compiled import compiled
+from some_kernels.lanes import half
+
+@compiled()
+def twice(x):
+    return 2 * half(x)
+""",
+    "other.py": "UNUSED = 7\n",
+}
+
 # Loads all kernels of the package, runs one, and says where it is kept.
 PROGRAM = """
 import numpy as np
@@ -86,6 +108,42 @@ def test_kernels_are_kept_beside_their_source(no_user_cache, tmp_path, capsys):
         assert kernels.halves.stats.cache_path == str(tmp_path / "__pycache__")
         assert len(kernels.halves.stats.cache_hits) == found
     assert capsys.readouterr().out == ""
+
+
+def test_a_kernel_is_compiled_again_when_a_file_that_it_imports_changes(no_user_cache, tmp_path):
+    package = tmp_path / "some_kernels"
+    package.mkdir()
+    for name, text in PACKAGE.items():
+        (package / name).write_text(text)
+    program = "from some_kernels.main import twice; print(twice(8.0), sum(twice.stats.cache_hits.values()))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+
+    def run_after(file: str, old: str, new: str) -> str:
+        (package / file).write_text(PACKAGE[file].replace(old, new))
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert run_after("other.py", "", "") == "8.0 0"
+    assert run_after("other.py", "7", "8") == "8.0 1"
+    assert run_after("lanes.py", "x / 2", "x / 4") == "4.0 0"
+    assert run_after("constants.py", "0.0", "3.0") == "10.0 0"
+
+
+def test_numba_itself_still_keeps_old_code(tmp_path, monkeypatch):
+    """When this fails, numba/numba#1833 is mended: the stamp in compiled.py can go."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "kept_lanes.py").write_text("from numba import njit\n\n@njit\ndef half(x):\n    return x / 2\n")
+    (tmp_path / "kept_main.py").write_text(
+        "from numba import njit\nfrom kept_lanes import half\n\n@njit(cache=True)\ndef f(x):\n    return half(x)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    command = [sys.executable, "-c", "from kept_main import f; print(f(8.0))"]
+    said = []
+    for divisor in (2, 4):
+        lanes = tmp_path / "kept_lanes.py"
+        lanes.write_text(lanes.read_text().replace("x / 2", f"x / {divisor}"))
+        said.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert said == ["4.0\n", "4.0\n"]
 
 
 @pytest.mark.parametrize("kept", [True, False])
