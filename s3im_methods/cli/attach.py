@@ -21,9 +21,9 @@ class AttachCommand:
     scene: tyro.conf.Positional[Path]
     """Folder with transforms.json, or such a file."""
     masks: Path | None = None
-    """Folder of masks: pictures of the photos' size, white on the object, or the object cut out of the photo."""
+    """Folder of masks: pictures of the photos' size, white on the object; or cut-out photos, whose alpha is taken."""
     invert: bool = False
-    """The masks are black on the object, as COLMAP does not have them."""
+    """The given masks are black on the object: exchange black and white."""
     depth: Path | None = None
     """Folder of depth maps: .png, .tiff or .exr pictures, or .npy arrays, of any size and the photos' aspect."""
     record3d: Path | None = None

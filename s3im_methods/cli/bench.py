@@ -9,9 +9,9 @@ from typing import ClassVar
 class BenchCommand:
     """Measure this package's speed on this machine, as ratios.
 
-    Each ratio is of two things that take turns in one run. The scripts are those of the repository's folder benchmarks.
-    Each runs in a process of its own; nerfstudio's own trainer measures training steps, views and memory. Leave
-    the machine alone meanwhile. What each row means: docs/speed.md.
+    The two sides of a ratio take turns. Each script of the repository's folder benchmarks runs in a process of its own;
+    training steps, views and memory are measured under nerfstudio's own trainer. Leave the machine alone meanwhile.
+    docs/speed.md explains the rows.
     """
 
     example: ClassVar[str] = "s3im bench --only s3im sampler --output speed.json"

@@ -27,9 +27,8 @@ class MachineOptions:
 class CompareCommand:
     """Train variants with several seeds and compare them on held-out views.
 
-    Each run is a training by nerfstudio's own trainer in a process of its own; its command is among the results. A
-    second call with the same folder makes what is missing. Differences are to the first value of each axis; of s3im and
-    add also to the control.
+    Each run is an ns-train in a process of its own; its command is among the results. A second call with the same
+    folder makes what is missing. Differences are to the first value of each axis; of s3im and add also to the control.
 
     Several axes: s3im compare --methods s3im-tensorf-lite --scenes room object --output-dir out --axes loss=none,s3im
     views=10,all --max-num-iterations 1000

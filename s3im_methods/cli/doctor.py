@@ -9,8 +9,8 @@ from typing import ClassVar
 class DoctorCommand:
     """Look at this machine's software and say what to do about what is missing.
 
-    Python, packages, memory, kernels and programs are looked at and nothing is changed. The exit
-    status is 1 where something is broken that training needs, else 0.
+    It looks at Python, packages, memory, kernels and programs, and changes nothing. The exit status is 1 if something
+    that training needs is broken, else 0.
     """
 
     example: ClassVar[str] = "s3im doctor"
@@ -20,7 +20,7 @@ class DoctorCommand:
     port: int = 7007
     """Port of the viewer, as ns-train's --viewer.websocket-port."""
     json: bool = False
-    """Whether to print JSON in place of lines."""
+    """Print JSON in place of lines."""
 
     def run(self) -> None:
         """Run all checks and show each finding as soon as it is known.

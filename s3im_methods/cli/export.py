@@ -25,7 +25,7 @@ class ExportCommand:
     output_dir: Path
     """Folder to write to: mesh.ply, point_cloud.ply, tsdf_mesh.ply and poisson_mesh.ply."""
     mesh: bool = False
-    """The surface where distance, density or occupancy has a level; as s3im export-mesh."""
+    """The surface at a level of the signed distance, density or occupancy; as s3im export-mesh."""
     pointcloud: bool = False
     """Points that the training views see; as ns-export pointcloud --save-world-frame True."""
     tsdf: bool = False
@@ -33,9 +33,9 @@ class ExportCommand:
     poisson: bool = False
     """A mesh through points and normals; as ns-export poisson --texture-method point_cloud."""
     resolution: int = 256
-    """Of mesh and tsdf: cells along the longest side."""
+    """Mesh and tsdf: cells along the longest side."""
     num_points: int = 500_000
-    """Of point cloud and poisson."""
+    """Point cloud and poisson: number of points."""
 
     def run(self) -> None:
         """Load the run and make the exports, one after another."""

@@ -38,11 +38,11 @@ class DepthFusionOptions:
     """Only with --method depth-fusion."""
 
     fusion_views: int = 100
-    """Most training views to render, evenly spread."""
+    """At most this many training views are rendered, evenly spread."""
     fusion_downscale: float = 2.0
-    """How many times smaller than the training images they are rendered."""
+    """Factor by which they are smaller than the training images."""
     fusion_agreement: int = 3
-    """Keep only what at least this many of them see; fewer keep more, and more that is not there."""
+    """Keep only what at least this many views agree on. Fewer keep more of the surface, and more errors."""
     depth_output_name: str = "depth"
     """The model's output to fuse, for instance expected_depth of nerfacto."""
 

@@ -13,8 +13,8 @@ import tyro
 class ResultsCommand:
     """List the runs in a folder, newest first, with PSNR and time.
 
-    No model is loaded. PSNR is what ns-eval wrote with --output-path, or s3im compare, or s3im overview, anywhere in
-    the folder. The time is from the start of the training to its last checkpoint.
+    No model is loaded. PSNR is what ns-eval --output-path, s3im compare or s3im overview wrote anywhere in the folder.
+    The time is from the start of the training to its last checkpoint.
     """
 
     example: ClassVar[str] = "s3im results outputs --open"

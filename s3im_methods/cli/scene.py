@@ -56,7 +56,10 @@ class ObjectCommand:
 
 @dataclass(frozen=True)
 class SceneCommand:
-    """Make a procedural scene whose ground truth is known exactly."""
+    """Make a procedural scene whose ground truth is known exactly.
+
+    A room seen from inside, or an object on a turntable: s3im scene object my-object
+    """
 
     example: ClassVar[str] = "s3im scene room my-room --train-views 40"
 

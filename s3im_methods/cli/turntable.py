@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class TurntableCommand:
     """Film a run or a mesh from all around.
 
-    Objects are filmed on an orbit at the training cameras' height and distance. Where no camera stood behind the
-    object, the film swings back and forth where they were. Rooms are filmed in a loop through some of the training
-    cameras. A mesh (--mesh) turns about its z axis.
+    Objects are filmed on an orbit at the training cameras' height and distance. If no camera stood behind the object,
+    the film swings back and forth along their side. Rooms are filmed in a loop through some of the training cameras.
+    A mesh (--mesh) turns about the z axis of its data; a GLB of s3im export-mesh is turned back for that.
     """
 
     example: ClassVar[str] = "s3im turntable --load-config RUN/config.yml --output-path turntable.mp4"
@@ -28,9 +28,9 @@ class TurntableCommand:
     output_path: Path = Path("turntable.mp4")
     """The film: .mp4, .gif or .webp; or a folder for frames as PNG files: anything without an ending."""
     path: Literal["auto", "orbit", "loop"] = "auto"
-    """Path of the camera for a run: orbit round the object, loop through the room, or what the cameras suggest."""
+    """Path of the camera for a run. orbit: round the object. loop: through the room. auto: as the cameras suggest."""
     size: int = 480
-    """Longer side of the picture in pixels. A run has its images' shape; a mesh has a square."""
+    """Longer side of the film in pixels. Films of a run have its images' shape, those of a mesh are square."""
     seconds: float = 6.0
     """Length of the film, which ends where it begins."""
     frame_rate: float = 15.0

@@ -39,7 +39,7 @@ class MaskSurvey:
         raise InputError(
             f"{some(count, count, 'mask')} of the training images {are(count)} dark throughout, {which(count)} "
             f"{quote(first)}, so no pixel is left to learn from: the brightest pixel has {brightest:.1%} of white, and "
-            "pixels are kept from 50% of white on."
+            "pixels count as white from half brightness on."
         )
 
     def line(self, role: str) -> str:
@@ -70,7 +70,8 @@ class MaskSurvey:
         found += self._warning(
             [path for path, of in self.facts.items() if of.grey > SMALL_SHARE],
             f"grey in more than {SMALL_SHARE:.0%} of the pixels",
-            "pixels from 50% of white on are kept, so save the masks in black and white if you mean something else",
+            "pixels count as white from half brightness on, so save the masks in black and white if you mean something "
+            "else",
         )
         found += self._warning(
             [path for path, of in self.facts.items() if of.by == "numbers"],

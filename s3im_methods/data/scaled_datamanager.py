@@ -41,11 +41,11 @@ class ScaledDataManagerConfig(VanillaDataManagerConfig):
     _target: type = field(default_factory=lambda: ScaledDataManager)
     """The class to instantiate."""
     scales: tuple[int, ...] = (1,)
-    """By how much the images are made smaller, such as 1 2 4 8: each training batch has equally many rays of each of
-    these scales, whose pixels are means over larger areas. Suits methods that know how large a pixel is."""
+    """Downscale factors of the training images, such as 1 2 4 8. Each batch has equally many rays of each scale; a
+    pixel is the mean of the area that it covers. For methods that know how large a pixel is, such as s3im-mipnerf."""
     eval_scales: tuple[int, ...] | None = None
-    """At which scales held-out views are evaluated, each also by itself, as psnr_scale_4; if not set, those of
-    training."""
+    """Downscale factors at which held-out views are evaluated, together and one by one (psnr_scale_4). If not set:
+    those of training."""
 
 
 class ScaledDataManager(VanillaDataManager[SceneImages]):

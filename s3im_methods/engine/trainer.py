@@ -104,8 +104,8 @@ class S3IMTrainer(Trainer):
         if late and comms.is_main_process():
             flags = ", ".join(f"--pipeline.model.{name} (step {end})" for name, end in late.items())
             CONSOLE.print(
-                f"[yellow]The run ends after {total} steps, before what these settings lead to: {flags}. Raise "
-                "--max-num-iterations, or lower them."
+                f"[yellow]The run ends after {total} steps, before these schedules do: {flags}. Raise "
+                "--max-num-iterations, or give them fewer steps."
             )
 
     def _setting(self, name: str) -> Any:
@@ -229,7 +229,7 @@ class S3IMTrainer(Trainer):
             if config.load_dir is None and config.load_checkpoint is None:
                 begin_with_weights(self.pipeline, config.warm_start)  # type: ignore[attr-defined]
                 return
-            CONSOLE.print("The run is resumed, so that --warm-start has no effect any more.")
+            CONSOLE.print("The run is resumed, so --warm-start has no effect.")
         asked = config.load_dir, config.load_step, config.load_checkpoint
         source = self._find_checkpoint()
         try:

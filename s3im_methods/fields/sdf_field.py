@@ -47,7 +47,7 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     position_frequencies: int = 6
     """Octaves of the points' frequency encoding beside the grid's features; 0 leaves it out."""
     inside_outside: bool | None = None  # type: ignore[assignment]
-    """Whether the inside of the initial sphere is outside of the surface, as a room needs it."""
+    """Whether the initial sphere is a room's: free space inside, solid outside."""
     bias: float | None = None  # type: ignore[assignment]
     """Radius of the initial sphere, in radii of the scene's sphere."""
     beta_init: float | None = None  # type: ignore[assignment]
@@ -70,7 +70,7 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     opacities depend on them only by a share of exp(-band). 0 evaluates all samples. Only lite methods set it, because a
     GPU has to wait for the count."""
     color_weight_threshold: float = 0.0
-    """Samples in the band that weigh no more than this get no colour; from 0 to 1."""
+    """Samples in the band get a colour only if their weight exceeds this; from 0 to 1."""
 
 
 class S3IMSDFField(SDFField):

@@ -22,12 +22,14 @@ _FLAG = "--pipeline.model.s3im"
 
 
 class S3IM(nn.Module):
-    """The loss, with its own random numbers; it has no parameters, no buffers and no state to save.
+    """Compute S3IM of a batch of rays: one minus the mean SSIM of random groups of their colours.
+
+    The module draws its own random numbers. It has no parameters, no buffers and no state to save.
 
     Modes:
         * ``grouped``: every permutation of the batch is cut into groups of ``kernel_size^2`` rays; see
           :func:`~s3im_methods.losses.grouped.grouped_s3im`. Unbiased, for batches of any size.
-        * ``official``: the reference module's arithmetic, with its image of shuffled rays and its zero padding; see
+        * ``official``: the arithmetic of the authors' module, with its image of shuffled rays and its zero padding; see
           :func:`~s3im_methods.losses.official.official_s3im`.
         * ``patch``: plain SSIM inside the real patches that the batch begins with, nothing random; see
           :func:`~s3im_methods.losses.ssim_patches.patch_ssim`.
@@ -40,8 +42,7 @@ class S3IM(nn.Module):
         repeat_time: How many permutations are averaged, in all modes but ``patch``; more of them make the
             loss less noisy and leave its expectation as it is.
         patch_height: Height of the image of shuffled rays, in pixels; mode ``official`` only.
-        patch_width: Its width per permutation in a batch of ``patch_height * patch_width`` rays. The reference module
-            has it; here it changes nothing, because the width follows from the batch.
+        patch_width: No effect, because the width follows from the batch. The authors' module has this argument.
         mode: See above.
         seed: Where the random numbers begin, until :meth:`reseed` is called.
 

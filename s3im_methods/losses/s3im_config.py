@@ -25,12 +25,12 @@ class S3IMConfig:
     patch_height: int = 64
     """Height of the image into which mode official writes the shuffled rays, in pixels; other modes ignore it."""
     patch_width: int = 64
-    """No effect: the width of that image follows from the number of rays. It exists because the reference module has
+    """No effect: the width of that image follows from the number of rays. It exists because the authors' module has
     it."""
     mode: Mode = "grouped"
-    """Which rays form a window: grouped takes random groups of rays; official lays the shuffled rays out as an image,
-    exactly as the reference module does; patch takes neighbouring pixels, for which the pixel sampler must be set to
-    sample patches; both adds up grouped and patch."""
+    """Which rays form a window. grouped: random groups of rays. official: the shuffled rays are laid out as an image,
+    exactly as in the authors' module. patch: neighbouring pixels, which
+    --pipeline.datamanager.pixel-sampler.patch-share has to bring. both: the sum of grouped and patch."""
     role: Literal["loss", "control"] = "loss"
     """What S3IM does. loss: it is a term of the total loss. control: it is left out, and the method's own colour loss
     is scaled at every step to the gradient norm at the rendered colours that it has with S3IM. What S3IM gains over

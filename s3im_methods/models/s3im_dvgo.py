@@ -42,19 +42,19 @@ class S3IMDVGOModelConfig(ModelConfig):
     background_color: Literal["random", "black", "white"] | None = None
     """What is seen where a ray meets nothing; random draws colours in training."""
     space: Literal["box", "contraction"] | None = None
-    """How space is fitted into the grids: box takes the parser's box, or for cut-out images that of what the cameras
-    look at, times box-scale and nothing outside it; contraction takes all of space, with what lies beyond the parser's
-    box times box-scale squeezed into a rim."""
+    """How space is fitted into the grids. box: nothing outside the box is rendered; the box is the data parser's, or
+    for cut-out images that of what the cameras look at, times box-scale. contraction: all of space; what lies beyond
+    the parser's box times box-scale is squeezed into a shell."""
     box_scale: float | None = None
-    """Factor of the parser's box; with space contraction it is the radius factor of what keeps its full resolution."""
+    """Scales the data parser's box; with space contraction, the part that is not contracted."""
     rim: float | None = None
-    """How far the contracted rest of space reaches beyond that box, as a share of its half side."""
+    """Space contraction: width of the contracted shell, as a share of the half side of what is not contracted."""
     contraction_norm: Literal["max", "euclidean"] | None = None
     """Whether contraction keeps a cube (max) or a ball (euclidean) as it is."""
     near_plane: float | None = None
     """Distance from the camera at which samples begin in training, in scene units."""
     resolution: int = 160
-    """The grids end with as many voxels as a cube of so many along each side; the voxels are cubes."""
+    """Final size of the grids: as many voxels as a cube with this many along each side has. Voxels are cubes."""
     features: int = 12
     """Numbers per node of the fine stage's colour grid; the first three are the colour without the network."""
     network_width: int = 128
@@ -71,35 +71,35 @@ class S3IMDVGOModelConfig(ModelConfig):
     coarse_steps: int | None = None
     """Length of the coarse stage, in steps; 0 begins with the fine stage."""
     coarse_resolution: int = 100
-    """Voxels along each side in the coarse stage, of a cube of as many."""
+    """Size of the grids in the coarse stage, counted in the same way."""
     coarse_alpha_init: float | None = None
-    """Opacity of one base voxel at the start of the coarse stage; a base voxel is a cube's whose side has resolution of
-    them."""
+    """Opacity of one base voxel at the start of the coarse stage. A base voxel is one of the final resolution."""
     coarse_rate: float | None = None
     """Factor of the grids' learning rate in the coarse stage."""
     coarse_view_counts: bool | None = None
     """Whether a voxel's learning rate in the coarse stage is in proportion to how many training views see it."""
     near_reach: float | None = None
-    """Distance from the nearest training camera, in scene units, from which on densities of the coarse stage learn at
-    full rate; closer by, the rate falls with the distance, so that no fog before a camera explains its view. 0 is full
-    rate everywhere."""
+    """Within this distance of a training camera, in scene units, densities of the coarse stage learn more slowly, so
+    that no fog before a camera explains its view. 0 switches it off."""
     alpha_init: float | None = None
     """Opacity of one base voxel where a raw density is 0, in the fine stage."""
     keep_coarse: bool | None = None
-    """Whether the fine stage starts from the coarse densities and colours, or only from what they say is occupied."""
+    """Whether the fine stage starts from the coarse densities and colours. If not, it only learns from them what is
+    empty."""
     floor_alpha: float = 1e-3
     """Least opacity of a base voxel in the densities that are kept, so that thin parts can grow."""
     mask_by: Literal["alpha", "weight"] | None = None
-    """What a node must reach to count as occupied: alpha is its own opacity; weight is the most that it weighs in any
-    pixel of the training views, which leaves out fog behind walls, and tightens the box again at each scaling."""
+    """What is compared with the thresholds below. alpha: a node's own opacity. weight: its largest weight in any pixel
+    of the training views, which leaves out fog behind walls; the box is then tightened again at each scaling."""
     mask_threshold: float | None = None
-    """Opacity of one coarse step from which on a node, or one of its 26 neighbours, counts as occupied."""
+    """A node counts as occupied if its opacity over one coarse step, or that of one of its 26 neighbours, is at least
+    this."""
     mask_refresh_threshold: float | None = None
-    """The same at each scaling of the fine stage, of one of its steps; 0 keeps the first mask."""
+    """The same at each scaling of the fine stage, over one of its steps; 0 keeps the first mask."""
     scaling_steps: tuple[int, ...] | None = None
     """Steps of the fine stage, counted from its start, at which the number of voxels doubles; it ends at resolution."""
     scaling_restarts: bool | None = None
-    """Whether the optimisers, with their learning rates' decay, begin again at each scaling; else moments go on."""
+    """Whether the optimisers and their learning rates' decay begin again at each scaling. If not, moments are kept."""
     scaling_shift: float | None = None
     """How much is taken from all raw densities at each scaling, before they are activated; 0 keeps what was learned."""
     step_ratio: float | None = None
@@ -109,9 +109,9 @@ class S3IMDVGOModelConfig(ModelConfig):
     jitter: bool | None = None
     """Whether in training all samples of a ray are moved by the same random share of a step."""
     least_transmittance: float = 1e-3
-    """A ray ends where no more than this of it is left."""
+    """A ray ends once no more than this share of its light is left."""
     color_weight_threshold: float | None = None
-    """Colour is computed only for samples that weigh more than this in their pixel."""
+    """Colour is computed only for samples whose weight in their pixel exceeds this."""
     tv_density: float | None = None
     """Weight of the total variation of densities at the nodes that a step touches."""
     tv_color: float | None = None
@@ -119,11 +119,11 @@ class S3IMDVGOModelConfig(ModelConfig):
     entropy_mult: float | None = None
     """Weight of the entropy of rays' opacity, which drives rays to be opaque or empty."""
     point_color_mult: float | None = None
-    """Weight of the error of each sample's own colour, by what it weighs in its pixel."""
+    """Weight of the squared error of each sample's own colour; samples count by their weight in their pixel."""
     coarse_loss_factor: float = 10.0
     """Factor of the two weights above in the coarse stage."""
     distortion_mult: float | None = None
-    """Weight of mip-NeRF 360's distortion loss, which gathers the weights of a ray in one place."""
+    """Weight of mip-NeRF 360's distortion loss, which concentrates a ray's weights in one place."""
     opacity_loss_mult: float = 0.1
     """Weight of the squared difference of a ray's opacity and the images' alpha, where these have a transparent
     background."""

@@ -41,14 +41,15 @@ class S3IMMipNeRFModelConfig(VanillaModelConfig):
     num_layers: int = 8
     """Layers of the network."""
     hidden_dim: int = 256
-    """Width of its layers."""
+    """Width of the network's layers."""
     num_octaves: int = 16
     """Octaves of the integrated encoding: sines and cosines of 1, 2, 4, ... times a position."""
     near_plane: float | None = None
-    """Where samples begin, in scene units; None is 2 for Blender's objects, and 0.05 for all other data."""
+    """Distance from the camera at which samples begin, in scene units. If not set: 2 for Blender's scenes, 0.05 for all
+    other data."""
     far_plane: float | None = None
-    """Where samples end, in scene units; None is 6 for Blender's objects, and 4 for all other data, whose cameras
-    nerfstudio brings between -1 and 1."""
+    """Distance from the camera at which samples end, in scene units. If not set: 6 for Blender's scenes, 4 for all
+    other data, whose cameras nerfstudio brings between -1 and 1."""
     background_color: Literal["random", "last_sample", "black", "white"] | None = None  # type: ignore[assignment]
     """What is seen where a ray meets nothing; None is white for images with a transparent background, and the colour of
     the ray's last sample for all others."""

@@ -53,14 +53,14 @@ class S3IMMipNeRF360ModelConfig(S3IMDepthNerfactoModelConfig):
     """How images that differ in exposure are told apart: glo is a vector of four numbers per image that starts at zero
     and is zero for views that were not trained on; embedding is nerfacto's, as its own settings describe it."""
     encoding: Literal["mlp", "grid"] = "mlp"
-    """What sees the samples: mlp is the paper's networks with an integrated encoding, grid is nerfacto's hash grids
-    whose levels count by the samples' width, for CPUs and quick trainings."""
+    """Which networks encode the samples. mlp: the paper's, with an integrated encoding. grid: nerfacto's hash grids,
+    whose levels count by the samples' width; for CPUs and short trainings."""
     num_layers: int = 8
     """Encoding mlp: layers of the field's network; hidden-dim is their width."""
     num_proposal_layers: int = 4
     """Encoding mlp: layers of each proposal network."""
     proposal_dim: int = 256
-    """Encoding mlp: width of their layers."""
+    """Encoding mlp: width of the proposal networks' layers."""
     num_octaves: int = 12
     """Encoding mlp: octaves of the integrated encoding."""
     footprint: float = 2.0
@@ -69,17 +69,17 @@ class S3IMMipNeRF360ModelConfig(S3IMDepthNerfactoModelConfig):
     """How far the intervals of a proposal are stretched before the next samples are drawn, in widths of uniform
     samples; 0 switches it and its bias off."""
     dilation_bias: float = 0.0025
-    """How far they are stretched at least, as a share of the whole ray."""
+    """How far the intervals are stretched in addition, as a share of the whole ray."""
     opaque_background: bool | None = None
-    """Whether the last sample of each ray lets nothing through, so that all that is seen is somewhere; None is no for
-    images with a transparent background, and yes for all others."""
+    """Whether the last sample of each ray is opaque, so that every ray ends on something. If not set: no for images
+    with a transparent background, yes for all others."""
     charbonnier_padding: float | None = None
     """Difference of colours below which their loss is quadratic, and above which it is their absolute difference; 0 for
     the mean squared error. If not set: 0 for images with a transparent background, whose plain colour the absolute
     difference would spread over the object, and 0.001 for all others."""
     reflection: Literal["none", "ref-nerf"] = "none"
-    """What colours depend on: none is the direction of view, ref-nerf the direction reflected at predicted normals, for
-    glossy things, which takes about twice as long."""
+    """What colours depend on. none: the direction of view. ref-nerf: the direction reflected at predicted normals, for
+    glossy surfaces; a step takes about twice as long."""
     reflection_degrees: int = 5
     """Reflection ref-nerf: degrees 1, 2, 4, ... of the directional encoding, so many of them, 1 to 5."""
     reflection_layers: int = 8

@@ -59,8 +59,8 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
     shared_pixels: int = 3
-    """Side of the squares of pixels that share their first samples, in images that our kernels render on a CPU. Rays
-    then look closer where neighbours expect something; 1 gives each pixel its own first samples, as in training."""
+    """Side, in pixels, of the squares that share their first samples when our kernels render an image on a CPU. 1 gives
+    each pixel its own, as in training."""
 
 
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):

@@ -59,17 +59,17 @@ class S3IMNeuSModelConfig(SurfaceSettings, OccupancySettings, NeuSModelConfig):
     """Training steps over which the opacity's formula goes from counting surfaces seen from behind to leaving them
     out."""
     num_samples: int = 64
-    """Samples of a first look along each ray."""
+    """Samples of the first round along each ray."""
     num_samples_importance: int = 64
-    """Samples that are added near the surface, in num-up-sample-steps rounds of equally many."""
+    """Samples that are added near the surface, spread evenly over num-up-sample-steps rounds."""
     num_up_sample_steps: int = 4
-    """Number of those rounds; 0 switches them off."""
+    """Number of rounds that add samples; 0 switches them off."""
     base_variance: float = 64.0
     """Sharpness s of the opacity by which the first round adds samples, in units of the sphere."""
     sharpness_growth: float = 2.0
-    """Factor by which that sharpness grows from round to round."""
+    """Factor by which base-variance grows from round to round."""
     perturb: bool = True
-    """Whether training moves the samples of the first look by a random share of their bins."""
+    """Whether training moves the samples of the first round by a random share of their bins."""
 
 
 class S3IMNeuSModel(OccupancyMixin, NeuSModel):

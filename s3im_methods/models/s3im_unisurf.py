@@ -60,17 +60,18 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     eikonal_loss_mult: float | None = None  # type: ignore[assignment]
     """Weight of the eikonal loss. The original has none; a hash grid without it opens pits into the inside."""
     march_steps: int | None = None
-    """Even steps along a ray between which its first meeting with the surface is looked for."""
+    """Even steps along a ray that find where it first meets the surface."""
     secant_steps: int = 8
-    """Evaluations that refine it."""
+    """Secant steps that refine that place."""
     num_samples: int = 64
     """Samples per ray in the interval around the surface."""
     num_samples_before: int = 32
-    """Samples per ray between the near plane and the interval; a ray that meets no surface has both kinds all over."""
+    """Samples per ray between the near plane and the interval. On a ray that meets no surface both kinds are spread
+    over the whole ray."""
     interval_start: float | None = None
     """Half the interval's length at the start, in radii of the scene's sphere."""
     interval_end: float | None = None
-    """Half its length at the end."""
+    """Half the interval's length at the end."""
     interval_steps: int | None = None
     """Training steps over which it shrinks, by equal ratios; for a shorter run give fewer, about 60 % of the run."""
     learn_slope: bool | None = None
@@ -78,7 +79,7 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     smoothness_loss_mult: float = 0.005
     """Weight of how much normals at the surface differ from those nearby."""
     smoothness_reach: float = 0.01
-    """How far away nearby is, at most, along each axis, in radii of the scene's sphere."""
+    """Greatest distance of those nearby points along each axis, in radii of the scene's sphere."""
 
 
 class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):

@@ -56,8 +56,8 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     sdf_field: NeuSFieldConfig = field(default_factory=NeuSFieldConfig)
     """Settings of the signed distance field."""
     beta: Literal["learned", "scheduled"] | None = None
-    """How the scale of the density becomes small: learned is the original's, with which foreground masks shrink the
-    surface; scheduled makes 1 / beta a function of the step, even in its logarithm, from sdf-field.beta-init on."""
+    """How the scale of the density becomes small. learned: as in the original; foreground masks then shrink the
+    surface. scheduled: 1 / beta is a function of the step, which grows by equal ratios from sdf-field.beta-init on."""
     final_sharpness: float | None = None
     """What 1 / beta is at the end of the schedule, in units of the unit sphere."""
     sharpness_steps: int = 16000
@@ -66,7 +66,7 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     """Which rays get another sampling round: ray, only those whose opacity is not known well enough yet; batch, all
     while there is one such ray, as in the original."""
     opacity_error: float = 0.1
-    """Error of the opacity that is good enough, above 0."""
+    """Error of a ray's opacity below which it gets no further round; above 0."""
     sampling_rounds: int | None = None
     """Most sampling rounds along a ray, the first included; each evaluates signed distances alone."""
     num_first_samples: int | None = None
@@ -77,10 +77,10 @@ class S3IMVolSDFModelConfig(SurfaceSettings, SurfaceModelConfig):
     """Samples per ray that are drawn from the opacity and evaluated; 0 takes the bins between the samples of all
     rounds, and num-more-samples further ones."""
     num_extra_samples: int | None = None
-    """Samples of the rounds that are evaluated in full beside them."""
+    """Samples of the rounds that are evaluated in full besides those."""
     eikonal_points: float | None = None
-    """Points of the eikonal loss that are drawn evenly from the cube around the scene's sphere, per ray; as many
-    samples as there are rays are drawn beside them. 0 takes the gradients of all samples alone."""
+    """Random points of the eikonal loss per ray, in the cube around the scene's sphere; one sample per ray joins them.
+    0 uses the gradients of all samples instead."""
 
 
 class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):

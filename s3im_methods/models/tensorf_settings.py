@@ -31,8 +31,8 @@ class TensoRFSettings:
     """What a ray that meets nothing shows: a colour, random colours in training, the colour of the ray's last sample,
     or coin: black or white by chance for each training batch, the original's choice for rooms."""
     space: Literal["box", "contraction"] | None = None
-    """How space is fitted into the grids: box takes the parser's box times box-scale and nothing outside it;
-    contraction takes all of space, with what lies beyond the parser's box times box-scale squeezed into a rim."""
+    """How space is fitted into the grids. box: nothing outside the data parser's box times box-scale is rendered.
+    contraction: all of space; what lies beyond that box is squeezed into a shell."""
     box_scale: float | None = None
     """Factor of the parser's box; nerfstudio-data puts the cameras, not the walls, into a box from -1 to 1."""
     near_plane: float | None = None
@@ -53,12 +53,12 @@ class TensoRFSettings:
     distance_scale: float | None = None
     """What the density is multiplied by: how many of the density's units of length one scene unit has."""
     color_weight_threshold: float | None = None
-    """Colour is computed only for samples that weigh more than this in their pixel; 0 computes it everywhere."""
+    """Colour is computed only for samples whose weight in their pixel exceeds this; 0 computes it everywhere."""
     shared_pixels: int = 3
-    """Side of the squares of pixels that share their first samples, with sampling uniform-pdf and space contraction, in
-    images that our kernels render on a CPU; 1 gives each pixel its own first samples, as in training."""
+    """Side, in pixels, of the squares that share their first samples when our kernels render an image on a CPU (with
+    sampling uniform-pdf and space contraction). 1 gives each pixel its own, as in training."""
     resolution_by_axis: bool | None = None
-    """Whether voxels are cubes, as many as a cube of init-resolution (later final-resolution) nodes has, with the nodes
+    """Whether voxels are cubes: as many as a cube of init-resolution (later final-resolution) nodes has, with the nodes
     along each axis following the box. If not, each axis has that many nodes."""
     encoding_octaves: Literal["original", "nerfstudio"] | None = None
     """How features and directions are encoded for the colour network: original has octaves 1 and 2, nerfstudio 1 and 4
@@ -66,15 +66,15 @@ class TensoRFSettings:
     head_width: int = 128
     """Width of the two hidden layers of the colour network."""
     alpha_mask_steps: tuple[int, ...] | None = None
-    """Training steps after which empty space is found, to be left out from then on."""
+    """Training steps after which empty space is found; it is left out afterwards."""
     alpha_mask_threshold: float = 1e-4
-    """Opacity of one step from which on a node counts as occupied."""
+    """A node counts as occupied if its opacity over one step is at least this."""
     alpha_mask_resolution: int = 256
     """The mask has as many nodes as the grid, but no more than a cube of this many."""
     shrink_box_steps: tuple[int, ...] | None = None
     """Those of the alpha-mask-steps after which the box is cut down to what is occupied."""
     filter_rays_step: int | None = None
-    """Training step from which on rays that meet only empty space no longer count in the losses; -1 counts all."""
+    """After this training step rays that meet only empty space no longer count in the losses; -1 counts all."""
     tv_density: float | None = None
     """Weight of the total variation of the density's planes, summed over the three planes."""
     tv_color: float | None = None
@@ -84,7 +84,7 @@ class TensoRFSettings:
     l1_density: float | None = None
     """Weight of the mean absolute value of the density's planes and lines, summed over them."""
     l1_density_rest: float | None = None
-    """That weight from the first of the alpha-mask-steps on."""
+    """Value of l1-density from the first of the alpha-mask-steps on."""
     regularization_decay_steps: int = 30000
     """Steps after which the total variation's weights have shrunk to tv-decay of what they were."""
     upsampling_restarts: Literal["none", "encodings", "all"] | None = None

@@ -52,7 +52,7 @@ def test_training_masks_without_a_white_pixel_are_refused(tmp_path):
         survey.check([dark, darker])
     assert str(error.value) == (
         f"2 of 2 masks of the training images are dark throughout, first '{tmp_path}/0.png', so no pixel is left to "
-        "learn from: the brightest pixel has 1.2% of white, and pixels are kept from 50% of white on."
+        "learn from: the brightest pixel has 1.2% of white, and pixels count as white from half brightness on."
     )
     survey.check([dark, sound])
 

@@ -274,7 +274,7 @@ def test_what_a_short_run_does_not_reach_is_said(tmp_path, capsys, steps, named)
     run.config.max_num_iterations = steps
     run._say_what_is_not_reached()
     said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith(f"The run ends after {steps} steps, before what these settings lead to:") == bool(named)
+    assert said.startswith(f"The run ends after {steps} steps, before these schedules do:") == bool(named)
     assert all(f"--pipeline.model.{name}" in said for name in named)
 
 

@@ -30,14 +30,14 @@ class DepthSourceConfig:
     far: float | None = None
     """Readings farther than this many metres count as missing. If not set, no reading is too far."""
     confidence_folder: str | None = None
-    """Folder, seen from the scene's, with one confidence map per depth file, of the same path but for its ending; a
-    frame's confidence_file_path in transforms.json comes first."""
+    """Folder with one confidence map per depth file, relative to the scene's folder. A map has the path of its depth
+    file, with another ending if need be. A frame's confidence_file_path in transforms.json comes first."""
     confidence_suffix: str | None = None
-    """What the name of a confidence map has behind the name of its depth file, for instance _conf for
-    depth/0001.png and depth/0001_conf.png."""
+    """What follows the depth file's name in the name of its confidence map, for instance _conf for depth/0001.png and
+    depth/0001_conf.png."""
     confidence_max: float | None = None
     """Stored value that means full confidence, for instance 2 for ARKit. If not set: 255 for 8-bit files, 65535 for
-    16-bit ones and 1 for floating-point ones. If the values need another usual scale, that one is used, and a line says
+    16-bit ones and 1 for floating-point ones; where the values fit another usual scale, that scale, and a line says
     so."""
     confidence_threshold: float = 0.0
     """Sensor readings with a confidence, from 0 to 1, below this count as missing."""
@@ -54,8 +54,8 @@ class DepthSourceConfig:
     """How monocular depth becomes metric. fixed: a positive scale and a shift are fitted to each image once. learned:
     the same, and the model refines both. none: the files are depth in metres."""
     align_to: Literal["auto", "sensor", "sparse"] = "auto"
-    """What monocular depth is fitted to: the image's sensor readings, the projected sparse points, or whichever of
-    them, in this order, the image has enough of."""
+    """What monocular depth is fitted to. sensor: the image's sensor readings. sparse: the projected points of the
+    reconstruction. auto: the first of both of which the image has enough."""
     monocular_sigma_scale: float = 3.0
     """How many times wider than a sensor reading's the uncertainty of a monocular pixel is, 1 or more."""
     monocular_widening: float = 2.0

@@ -29,8 +29,8 @@ class OccupancySettings:
     """What occupancy sampling adds to a surface model's settings."""
 
     sampling: Literal["hierarchical", "occupancy"] = "hierarchical"
-    """Where samples lie: hierarchical are the method's own, occupancy are equal steps wherever a coarse grid is not
-    empty (instant-ngp), on as many rays as samples-per-batch allow."""
+    """Where samples lie. hierarchical: the method's own rounds. occupancy: equal steps wherever a coarse grid is not
+    empty (instant-ngp), with as many rays as samples-per-batch allows."""
     samples_per_batch: int = 1 << 18
     """With sampling occupancy: samples that a training step aims at; it takes 256 to 4096 rays for that, and the data
     manager's number of rays does not count."""

@@ -57,12 +57,12 @@ class SurfaceSettings:
     background_layers: int = 4
     """Layers of the network of background-model nerf++."""
     background_width: int = 128
-    """Their width."""
+    """Width of these layers."""
     fg_mask_loss_mult: float | None = None
     """Weight of the cross entropy between accumulation and foreground mask, for scenes with masks or alpha."""
     monocular_priors: Literal["auto", "none"] = "auto"
-    """What the weights of monocular priors are where they are not given. auto: MonoSDF's in rooms that have such
-    priors, where depth is left to a sensor if there is one. none: 0."""
+    """Weights of monocular depth and normals that are not given. auto: MonoSDF's in rooms that have such priors; depth
+    is left to a sensor if there is one. none: 0."""
     mono_depth_loss_mult: float | None = None  # type: ignore[assignment]
     """Weight of monocular depth, compared after the best scale and shift of each image; by default 0.1 in rooms that
     have it (MonoSDF), else 0."""
@@ -73,18 +73,17 @@ class SurfaceSettings:
     mono_normal_loss_mult: float | None = None  # type: ignore[assignment]
     """Weight of monocular normals; by default 0.05 in rooms that have them (MonoSDF), else 0."""
     mono_decay_steps: int = 0
-    """Training steps over which the weights of both fall to exp(-10), as MonoSDF's end_step; 0 keeps them, as MonoSDF
-    does in rooms."""
+    """Training steps over which the weights of monocular depth and normals fall to exp(-10), as MonoSDF's end_step; 0
+    keeps them, as MonoSDF does in rooms."""
     curvature_loss_mult: float = 0.0
     """Weight of the mean absolute Laplacian of the signed distance (Neuralangelo), times the sphere's radius; above 0
     it takes six more evaluations of the field."""
     hidden_loss_mult: float | None = field(default_factory=lambda: None)
-    """Weight of the loss that makes free space solid which the surface encloses and no camera sees: cavities inside an
-    object, which are parts of the mesh of their own. By default 0.1 for objects with s3im-volsdf and s3im-unisurf, else
-    0."""
+    """Weight of the loss that fills cavities inside an object, which no camera sees and which would be separate parts
+    of the mesh. By default 0.1 for objects with s3im-volsdf and s3im-unisurf, else 0."""
     render: Literal["volume", "surface"] = "volume"
-    """How images are rendered outside training: volume composites samples along each ray, surface has one where the ray
-    meets the surface, which is faster. It is kept in config.yml, where it may be changed, and the viewer has it too."""
+    """How images are rendered outside training. volume: samples along each ray are composited. surface: one sample
+    where the ray meets the surface, which is faster. It may be changed later, in config.yml or in the viewer."""
 
 
 # A run from before these settings lacks their lines in its config.yml, and YAML makes objects without a constructor.
