@@ -487,7 +487,24 @@ def test_without_appearance_nothing_of_it_is_in_the_checkpoint():
 def test_style_original_has_the_coarse_stage_of_its_code_and_s3im_behind_it(kind, count):
     config = S3IMDVGOModelConfig(style="original", scene_kind=kind)
     decided = with_preset(config, SceneFacts())
-    assert (decided.coarse_steps, decided.s3im.start_step, decided.s3im.loss_mult) == (count, count, 1.0)
+    assert (decided.coarse_steps, decided.s3im.start_step) == (count, count)
+
+
+@pytest.mark.parametrize(
+    ("style", "s3im", "warned"),
+    [
+        ("original", S3IMConfig(loss_mult=0.03), True),
+        ("original", S3IMConfig(loss_mult=1.0), True),
+        ("original", S3IMConfig(loss_mult=1.0, balance="add"), False),
+        ("original", S3IMConfig(loss_mult=0.0), False),
+        ("ours", S3IMConfig(loss_mult=0.03), False),
+    ],
+)
+def test_style_original_says_which_weight_of_s3im_its_authors_had(style, s3im, warned):
+    model = build(style=style, s3im=s3im, space="box")
+    cameras = SimpleNamespace(camera_to_worlds=torch.tensor([[[1.0, 0, 0, 9], [0, 1, 0, 9], [0, 0, 1, 9]]]))
+    sentences = model.data_warnings(SimpleNamespace(cameras=cameras))
+    assert any("loss-mult 1 --pipeline.model.s3im.balance add" in sentence for sentence in sentences) == warned
 
 
 def test_nodes_are_seen_by_the_cameras_before_which_they_lie():
