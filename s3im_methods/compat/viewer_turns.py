@@ -1,10 +1,10 @@
 """Training and the viewer's pictures take turns, by the time that each takes.
 
 nerfstudio stops training while somebody moves the camera, for as long as that lasts (``viewer/viewer.py``,
-``update_scene``). Nothing reads its slider "Train Util". Training and pictures share a lock that does not keep the order
-of arrival, so a picture waits for several steps or none; and that wait counts as time of rendering, which makes the
-next pictures coarser. Here a picture of t seconds is followed by at least t * s / (1 - s) seconds without one, where s
-is the slider's share, or 0.7 if that is lower and somebody moves. So training keeps its share.
+``update_scene``). Nothing reads its slider "Train Util". Training and pictures share a lock that does not keep the
+order of arrival, so a picture waits for several steps or none; and that wait counts as time of rendering, which makes
+the next pictures coarser. Here a picture of t seconds is followed by at least t * s / (1 - s) seconds without one,
+where s is the slider's share, or 0.7 if that is lower and somebody moves. So training keeps its share.
 """
 
 import threading
