@@ -30,8 +30,8 @@ class Contestant:
         method: One of this package's.
         side: ``ours`` is the method as it is; ``stock`` nerfstudio's nerfacto in its torch implementation with the
             method's sizes, its plain loss, and nerfstudio's sampler, pipeline, trainer and Adam; ``plain`` the method
-            without this package's kernels for its grids, without skipped samples and without the fused Adam, and
-            TensoRF-lite with the samples and the width that it had until these gave the same quality as fewer.
+            without this package's kernels for its grids and views, without skipped samples and without the fused Adam,
+            and TensoRF-lite with the samples and the width that it had until these gave the same quality as fewer.
         data: The scene.
         device: Where to train.
         seed: Of the training.
@@ -106,10 +106,12 @@ def _make_plain(config: Any) -> None:
 
     from s3im_methods.encodings.tensor_grids import AxisVM
     from s3im_methods.losses import total_variation
+    from s3im_methods.models import s3im_tensorf
 
     model = config.pipeline.model
     if "tensorf" in config.method_name:
-        # There are no settings for the first three; the process is this contestant's own.
+        # There are no settings for the first four; the process is this contestant's own.
+        s3im_tensorf.quick_tensorf = lambda model: None
         AxisVM._fused = staticmethod(lambda points: False)
         AxisVM.memory_format = torch.contiguous_format
         total_variation.fused_available = lambda: False

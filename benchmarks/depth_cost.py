@@ -34,7 +34,7 @@ class Arguments(Settings):
     """Rays per batch."""
     samples: int = 24
     """Samples per ray."""
-    repeats: int = 50
+    repeats: int = 30
     """How often each loss is timed."""
 
 

@@ -26,7 +26,7 @@ class Arguments(Settings):
     """The method; a nerfacto."""
     steps: int = 60
     """Training steps of each process."""
-    repeats: int = 3
+    repeats: int = 1
     """Processes of either side."""
 
 

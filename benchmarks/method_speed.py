@@ -33,6 +33,8 @@ class Contest:
         targets: How many times as fast a step has to be, by device.
         view_target: The same for a rendered view; None renders none.
         with_s3im: Whether S3IM's share of a step is measured too.
+        turns: Of either side.
+        view_turns: The same for views.
     """
 
     against: Side
@@ -42,18 +44,20 @@ class Contest:
     targets: dict[str, float]
     view_target: float | None = None
     with_s3im: bool = False
+    turns: int = 5
+    view_turns: int = 3
 
 
 _STOCK = "stock nerfacto (torch) at the same sizes, plain loss"
 CONTESTS = {
-    "s3im-nerfacto-lite": Contest("stock", _STOCK, 20, 20, {"cpu": 3.0}, view_target=12.0, with_s3im=True),
-    "s3im-nerfacto": Contest("stock", _STOCK, 2, 1, {"cpu": 3.0, "cuda": 4.0}),
+    "s3im-nerfacto-lite": Contest("stock", _STOCK, 20, 12, {"cpu": 3.0}, view_target=12.0, with_s3im=True),
+    "s3im-nerfacto": Contest("stock", _STOCK, 2, 1, {"cpu": 3.0, "cuda": 4.0}, turns=3),
     "s3im-tensorf-lite": Contest(
         "plain", "itself before: no kernels, no fused Adam, larger", 20, 10, {"cpu": 2.0}, view_target=4.0
     ),
     # At first the surface is so blurred that the band leaves out little.
     "s3im-neus-facto-lite": Contest(
-        "plain", "itself without its kernels, its band and the fused Adam", 200, 10, {"cpu": 2.0}
+        "plain", "itself without its kernels, its band and the fused Adam", 200, 6, {"cpu": 2.0}
     ),
 }
 
@@ -68,8 +72,8 @@ class Arguments(Settings):
         "s3im-nerfacto-lite"
     )
     """The method."""
-    repeats: int = 5
-    """Turns of either side."""
+    repeats: int | None = None
+    """Turns of either side; if not set, the method's own numbers for steps and for views."""
     warm_up: int | None = None
     """Steps that do not count; if not set, the method's own number."""
     steps: int | None = None
@@ -82,6 +86,7 @@ def main(arguments: Arguments) -> None:
     name, device = arguments.method.removeprefix("s3im-"), arguments.device
     warm_up = contest.warm_up if arguments.warm_up is None else arguments.warm_up
     steps = contest.steps if arguments.steps is None else arguments.steps
+    turns = arguments.repeats or contest.turns
     with contextlib.ExitStack() as stack:
         sides: tuple[Side, Side] = ("ours", contest.against)
         ours, theirs = (
@@ -89,13 +94,13 @@ def main(arguments: Arguments) -> None:
         )
         for side in (ours, theirs):
             side.steps(warm_up)
-        took = in_turn({"ours": lambda: ours.steps(steps), "theirs": lambda: theirs.steps(steps)}, arguments.repeats)
+        took = in_turn({"ours": lambda: ours.steps(steps), "theirs": lambda: theirs.steps(steps)}, turns)
         ours_is = f"a training step of {arguments.method}, {ours.ask('rays'):,} rays"
         target = contest.targets.get(device)
         rows = [Row(f"{name}-step", ours_is, contest.their_name, "times", "ms", took["ours"], took["theirs"], target)]
         if contest.view_target is not None:
             works = {"ours": lambda: ours.ask("view"), "theirs": lambda: theirs.ask("view")}
-            views = in_turn(works, arguments.repeats, warm_up=1)
+            views = in_turn(works, arguments.repeats or contest.view_turns, warm_up=1)
             width, height = ours.ask("view_size", 1.0)
             ours_is = f"a rendered view of {width} x {height}, {arguments.method}"
             target = contest.view_target if device == "cpu" else None
@@ -103,7 +108,7 @@ def main(arguments: Arguments) -> None:
                 Row(f"{name}-view", ours_is, contest.their_name, "times", "ms", views["ours"], views["theirs"], target)
             )
         if contest.with_s3im:
-            s3im = ours.ask("s3im", 10 * arguments.repeats)
+            s3im = ours.ask("s3im", 10 * turns)
             rows.append(
                 Row(
                     "s3im-share",

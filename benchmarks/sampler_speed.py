@@ -32,7 +32,7 @@ class Arguments(Settings):
     """Rays per batch."""
     patch_size: int = 32
     """Side of a patch, in pixels."""
-    repeats: int = 7
+    repeats: int = 5
     """How often each sampler is timed."""
 
 

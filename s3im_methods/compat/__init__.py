@@ -26,10 +26,11 @@
 | `lazy_imports`     | every ns-* command imports libraries that few runs use: half of its start | none filed |
 | `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
 | `viewer_rays`      | the viewer computes a picture's rays twice: an eighth of its time         | none filed |
+| `viewer_turns`     | training stops while somebody moves in the viewer; its slider is not read | none filed |
 | `library_warnings` | warnings about nerfstudio's own code come before what users must read     | none filed |
 
-``early`` puts the last six in place before nerfstudio is imported, all but `viewer_rays`, with ``on_import`` and
-``deferred``.
+``early`` puts the last seven in place before nerfstudio is imported, all but `viewer_rays` and `viewer_turns`, with
+``on_import`` and ``deferred``.
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
@@ -69,6 +70,7 @@ def apply() -> None:
     check_camera_paths_first()
     check_outputs_first()
     when_imported("nerfstudio.viewer.render_state_machine", _keep_rays_of_pictures)
+    when_imported("nerfstudio.viewer.viewer", _take_turns)
 
 
 def _keep_rays_of_pictures(module: Any) -> None:
@@ -76,3 +78,9 @@ def _keep_rays_of_pictures(module: Any) -> None:
     from s3im_methods.compat.viewer_rays import keep_rays_of_pictures
 
     keep_rays_of_pictures(module)
+
+
+def _take_turns(module: Any) -> None:
+    from s3im_methods.compat.viewer_turns import take_turns
+
+    take_turns(module)

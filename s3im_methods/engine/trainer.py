@@ -25,6 +25,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from nerfstudio.viewer.viewer import Viewer
 
 from s3im_methods.compat.checkpoints import explained_load
+from s3im_methods.compat.viewer_turns import PacedViewer, TurnLock
 from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.engine.resumed_settings import changed_settings
@@ -75,6 +76,7 @@ class S3IMTrainer(Trainer):
         # A config.yml may come from a machine with a GPU.
         fit_hardware(config)
         super().__init__(config, local_rank, world_size)
+        self.train_lock = TurnLock()  # type: ignore[assignment]
 
     def setup(self, test_mode="val") -> None:
         """Build pipeline, optimisers and viewer, and load a checkpoint where the config names one.
@@ -93,6 +95,8 @@ class S3IMTrainer(Trainer):
         self._keep_what_the_data_decided()
         self._say_what_is_not_reached()
         self._losses_seen = FiniteLossWatch()
+        if isinstance(self.viewer_state, Viewer):
+            self.viewer_state.__class__ = PacedViewer
         if self.device == "cpu" and isinstance(self.viewer_state, Viewer):
             # nerfstudio renders 512 pixels high, and training waits meanwhile: half a minute on a CPU.
             self.viewer_state.control_panel._max_res.value = _CPU_VIEWER_RESOLUTION

@@ -1,4 +1,4 @@
-"""A texture for a mesh: its surface unfolded by xatlas, every texel coloured by the model."""
+"""A texture for a mesh: its surface laid flat, every texel coloured by the model."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -43,13 +43,10 @@ def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int) -> 
         paint: What colours points of the surface.
         side: Of the image, in pixels.
     """
-    import xatlas
+    from s3im_methods.exporters.mesh.unfolding import unfold
 
-    # Around their centre: xatlas takes float32, in which a mesh far from the origin has no shape.
-    near = (mesh.vertices - mesh.vertices.mean(axis=0)).astype(np.float32)
-    with task("Unfolding the mesh, which takes minutes for large ones"):
-        source, faces, uv = xatlas.parametrize(near, mesh.faces.astype(np.uint32))
-    source, faces = source.astype(np.int64), faces.astype(np.int64)
+    with task("Unfolding the mesh"):
+        source, faces, uv = unfold(mesh, side)
     image, covered = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), dtype=bool)
     for texels in covered_texels(uv[faces] * side, side):
         vertices = source[faces[texels.face]]
@@ -60,7 +57,7 @@ def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int) -> 
         image[side - 1 - texels.row, texels.column] = paint(points, towards)
         covered[side - 1 - texels.row, texels.column] = True
     # Between the islands the nearest colour, so that no background bleeds in when the image is filtered.
-    return Textured(source, faces, uv.astype(np.float64), image[nearest_covered(covered)])
+    return Textured(source, faces, uv, image[nearest_covered(covered)])
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from torch import Tensor
 
 from s3im_methods.errors import InputError
 from s3im_methods.losses.depth.valid_rays import (
+    above,
     check_bins,
     check_sigma,
     full_precision,
     per_ray,
     trusted_depth,
-    trusted_mean,
 )
 
 BoundedVariant = Literal["thesis", "fork"]
@@ -80,29 +80,14 @@ def bounded_depth_terms(
     Raises:
         InputError: If shapes do not match, sigma is not above 0, or the variant is unknown.
     """
-    check_bins(weights, starts, ends, depth)
-    check_sigma(sigma)
-    if variant not in get_args(BoundedVariant):
-        known = ", ".join(get_args(BoundedVariant))
-        raise InputError(f"The bounded depth loss has no variant {variant!r}: give one of {known}.")
-    depth, trust = trusted_depth(depth, confidence)
-    fork = variant == "fork"
-    at = (starts + ends) / 2 if fork else ends
-    beta = 0.0 if fork else per_ray(widening)
-    z = (at - depth[:, None]) / per_ray(sigma)
-    # Regions are numbers, 0 or 1, because choosing by booleans takes several times as long on a CPU.
-    with torch.no_grad():
-        behind = _step(z, at_zero=1.0)
-        empty = _step(-REACH - beta - z, at_zero=0.0)
-        far = behind - _step(z - REACH, at_zero=1.0) if fork else behind
-        side = 1 - 2 * behind
-    # Either bound holds on its own side of the depth, so one evaluation of Phi serves both.
-    excess = (side * (weights.cumsum(-1) - torch.special.ndtr(z + side * beta))).clamp(min=0).square()
-    regions = ((weights.square(), empty), (excess, 1 - behind - empty), (excess, far))
-    mean = _mean_over_samples if fork else _mean_over_rays
-    return BoundedDepthTerms(*(mean(penalty, region, trust) for penalty, region in regions))
+    squares, excess, regions, trust = _parts(weights, starts, ends, depth, sigma, widening, confidence, variant)
+    shares = [_shares(region, trust, variant) for region in regions]
+    return BoundedDepthTerms(
+        *((penalty * share).sum() for penalty, share in zip((squares, excess, excess), shares, strict=True))
+    )
 
 
+@full_precision
 def bounded_depth_loss(
     weights: Tensor,
     starts: Tensor,
@@ -139,20 +124,47 @@ def bounded_depth_loss(
         >>> bounded_depth_loss(weights, ends - 0.1, ends, torch.tensor([1.05]), sigma=0.01).item()
         0.0
     """
-    terms = bounded_depth_terms(weights, starts, ends, depth, sigma, widening, confidence, variant)
-    return empty_mult * terms.empty + surface_mult * (terms.near + terms.far)
+    squares, excess, regions, trust = _parts(weights, starts, ends, depth, sigma, widening, confidence, variant)
+    empty, near, far = (_shares(region, trust, variant) for region in regions)
+    # One sum, whose shares need no gradient: a term by itself takes as long again.
+    return (squares * (empty_mult * empty) + excess * (surface_mult * (near + far))).sum()
 
 
-def _step(values: Tensor, at_zero: float) -> Tensor:
-    """1 where values are above 0, and 0 where they are below."""
-    return torch.heaviside(values, values.new_full((), at_zero))
+def _parts(
+    weights: Tensor,
+    starts: Tensor,
+    ends: Tensor,
+    depth: Tensor,
+    sigma: float | Tensor,
+    widening: float | Tensor,
+    confidence: Tensor | None,
+    variant: BoundedVariant,
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor], Tensor]:
+    """Penalties ``[B, S]`` of empty space and at the surface, the three regions ``[B, S]``, and rays' trust ``[B]``."""
+    check_bins(weights, starts, ends, depth)
+    check_sigma(sigma)
+    if variant not in get_args(BoundedVariant):
+        known = ", ".join(get_args(BoundedVariant))
+        raise InputError(f"The bounded depth loss has no variant {variant!r}: give one of {known}.")
+    depth, trust = trusted_depth(depth, confidence)
+    fork = variant == "fork"
+    at = (starts + ends) / 2 if fork else ends
+    beta = 0.0 if fork else per_ray(widening)
+    z = (at - depth[:, None]) / per_ray(sigma)
+    # Regions are numbers, 0 or 1.
+    before, empty = above(-z), above(-REACH - beta - z)
+    far = above(REACH - z) - before if fork else 1 - before
+    side = 2 * before - 1
+    # Either bound holds on its own side of the depth, so one evaluation of Phi serves both.
+    excess = (side * (weights.cumsum(-1) - torch.special.ndtr(z + side * beta))).clamp(min=0).square()
+    return weights.square(), excess, (empty, before - empty, far), trust
 
 
-def _mean_over_rays(penalty: Tensor, region: Tensor, trust: Tensor) -> Tensor:
-    counts = region.sum(-1).clamp(min=1)
-    return trusted_mean((penalty * region).sum(-1) / counts, trust)
-
-
-def _mean_over_samples(penalty: Tensor, region: Tensor, trust: Tensor) -> Tensor:
-    shares = region * trust[:, None]
-    return (penalty * shares).sum() / shares.sum().clamp(min=1)
+@torch.no_grad()
+def _shares(region: Tensor, trust: Tensor, variant: BoundedVariant) -> Tensor:
+    """How much each sample counts in the mean over a region, ``[B, S]``: per ray and then over rays, or over all."""
+    if variant == "fork":
+        shares = region * trust[:, None]
+        return shares / shares.sum().clamp(min=1)
+    of_rays = trust / trust.sum().clamp(min=torch.finfo(trust.dtype).tiny)
+    return region * (of_rays / region.sum(-1).clamp(min=1))[:, None]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from s3im_methods.losses.depth.valid_rays import (
+    above,
     check_bins,
     check_sigma,
     full_precision,
@@ -68,10 +69,11 @@ def urban_depth_loss(
     if stock:
         z = (z_start + z_end) / 2
         density = torch.exp(-(z**2) / 2) / (deviation * (2 * torch.pi) ** 0.5)
-        in_region, counts = z.abs() <= _SIGMAS_IN_REGION, z <= _SIGMAS_IN_REGION
-        sight = ((weights - density * in_region) * counts).square()
+        not_behind = 1 - above(z - _SIGMAS_IN_REGION)
+        in_region = not_behind - above(-_SIGMAS_IN_REGION - z)
+        sight = ((weights - density * in_region) * not_behind).square()
     else:
-        in_region = (z_end > -_SIGMAS_IN_REGION) & (z_start < _SIGMAS_IN_REGION)
+        in_region = above(z_end + _SIGMAS_IN_REGION) * above(_SIGMAS_IN_REGION - z_start)
         mass = torch.special.ndtr(z_end) - torch.special.ndtr(z_start)
         sight = (weights - mass * in_region).square()
     of_rays = (predicted_depth - depth).square() + sight.sum(-1)

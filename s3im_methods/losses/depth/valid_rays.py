@@ -66,6 +66,17 @@ def per_ray(value: float | Tensor) -> float | Tensor:
     return value[:, None] if isinstance(value, Tensor) and value.dim() == 1 else value
 
 
+@torch.no_grad()
+def above(values: Tensor) -> Tensor:
+    """1 where values are above 0, else 0, as numbers: on a CPU booleans, and what is chosen by them, take far longer.
+
+    Example:
+        >>> above(torch.tensor([-2.0, 0.0, 0.5]))
+        tensor([0., 0., 1.])
+    """
+    return values.sign().clamp_(min=0)
+
+
 def check_bins(weights: Tensor, starts: Tensor, ends: Tensor, depth: Tensor) -> None:
     """Raise where the shapes of a depth loss's arguments do not fit together.
 

@@ -10,6 +10,7 @@ from nerfstudio.exporter.exporter_utils import Mesh
 from nerfstudio.field_components.field_heads import FieldHeadNames
 
 from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh.unfolding import Unfolded
 from s3im_methods.exporters.ns_export.textured import write_textured_mesh
 
 SIDE = 128
@@ -96,8 +97,9 @@ def test_a_vertex_without_normal(ball, tmp_path):
 
 def test_too_small_a_texture_is_refused(tmp_path, monkeypatch):
     # One face in the texture's corner, which the centre of the only texel is not in.
-    corner = np.array([[0.0, 0.0], [0.25, 0.0], [0.0, 0.25]], dtype=np.float32)
-    monkeypatch.setattr("xatlas.parametrize", lambda vertices, faces: (np.arange(3), faces, corner))
+    corner = np.array([[0.0, 0.0], [0.25, 0.0], [0.0, 0.25]])
+    flat = Unfolded(np.arange(3), np.arange(3)[None], corner)
+    monkeypatch.setattr("s3im_methods.exporters.mesh.unfolding.unfold", lambda mesh, side: flat)
     mesh = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]), torch.eye(3))
     with pytest.raises(InputError, match="--num-pixels-per-side"):
         write_textured_mesh(mesh, Surface(), tmp_path / "mesh.obj", 1, plain=True)
