@@ -47,8 +47,8 @@ def unfold(mesh: Triangles, side: int) -> Unfolded:
 
     Args:
         mesh: At least one triangle.
-        side: Of the image that will be laid over it, in texels. Up to 1,024, no texel's centre lies inside of two
-            triangles; in larger images this holds for a grid of that size.
+        side: Of the image that will be laid over it, in texels. Parts of a piece that would share a texel's centre are
+            cut apart; above 1,024 the texels are those of an image of that size.
     """
     side = min(side, _LARGEST_CHECK)
     first, second = _neighbours(mesh.faces)
