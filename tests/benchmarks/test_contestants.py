@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+import torch
 
 from s3im_methods.encodings.tensor_grids import AxisVM
 from s3im_methods.losses import total_variation
@@ -30,7 +31,7 @@ def test_plain_tensorf_has_no_kernels(contestants, tmp_path):
     contestant = contestants.Contestant("s3im-tensorf-lite", "plain", tmp_path)
     config = contestants.configuration(contestant, tmp_path)
     assert s3im_tensorf.quick_tensorf(object()) is None
-    assert not AxisVM._fused(None)
+    assert not AxisVM._fused(torch.zeros(1, 3))
     assert not total_variation.fused_available()
     assert config.pipeline.model.num_samples == 32
 

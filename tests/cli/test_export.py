@@ -43,11 +43,12 @@ def test_each_command_is_handed_the_run_that_is_loaded_and_repaired(monkeypatch,
             return tmp_path
 
     repaired = []
-    monkeypatch.setattr(module, "repair_export", repaired.append)
+    monkeypatch.setattr(module, "repair_export", lambda *given: repaired.append(given))
     original = exporter.eval_setup
     with pytest.raises(RuntimeError, match="no"), module.loaded_once(Config, "the pipeline", 7):
         for _ in range(2):
             assert exporter.eval_setup(tmp_path)[1:] == ("the pipeline", tmp_path, 7)
         raise RuntimeError("no")
-    assert repaired == [Config.pipeline.model] * 2
+    assert [model for model, _ in repaired] == [Config.pipeline.model] * 2
+    assert repaired[0][1] is repaired[1][1]
     assert exporter.eval_setup is original and "nerfstudio.scripts.exporter" in sys.modules

@@ -4,6 +4,7 @@
 
 import threading
 import types
+from typing import Any
 
 import pytest
 from nerfstudio.engine.trainer import Trainer
@@ -100,7 +101,7 @@ def test_a_thread_may_take_it_again():
     assert done.wait(5)
 
 
-def machine(state: str, lock: object, training: str = "training", slider: float = 0.85):
+def machine(state: str, lock: object, training: str = "training", slider: float = 0.85) -> Any:
     take_turns(viewer_module)
     viewer = types.SimpleNamespace(
         trainer=types.SimpleNamespace(training_state=training),

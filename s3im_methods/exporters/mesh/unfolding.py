@@ -4,11 +4,11 @@ xatlas can cut a mesh too (``xatlas.parametrize``). On the noisy surfaces of rad
 export's time, half a minute for 50,000 triangles, and its charts are no larger.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from s3im_methods.exporters.mesh.marching import Triangles
@@ -47,8 +47,8 @@ def unfold(mesh: Triangles, side: int) -> Unfolded:
 
     Args:
         mesh: At least one triangle.
-        side: Of the image that will be laid over it, in texels. Up to 1,024, no texel's centre lies inside of two
-            triangles; in larger images this holds for a grid of that size.
+        side: Of the image that will be laid over it, in texels. Parts of a piece that would share a texel's centre are
+            cut apart; above 1,024 the texels are those of an image of that size.
     """
     side = min(side, _LARGEST_CHECK)
     first, second = _neighbours(mesh.faces)
@@ -97,7 +97,7 @@ def _facing(mesh: Triangles, first: NDArray, second: NDArray) -> NDArray:
     return facing
 
 
-def _matrix(count: int, first: NDArray, second: NDArray) -> csr_matrix:
+def _matrix(count: int, first: NDArray, second: NDArray) -> Any:
     ones = np.ones(2 * len(first))
     return coo_matrix((ones, (np.r_[first, second], np.r_[second, first])), shape=(count, count)).tocsr()
 

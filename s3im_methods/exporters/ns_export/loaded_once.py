@@ -1,4 +1,4 @@
-"""Let several ``ns-export`` commands share one loaded run; each would load it by itself, which takes seconds."""
+"""Let several ``ns-export`` commands share one loaded run and its points; each would load and draw by itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +18,11 @@ def loaded_once(config: Any, pipeline: Any, step: int) -> Iterator[None]:
         pipeline: Its pipeline, with images ("test" mode).
         step: The step of its checkpoint.
     """
+    clouds: dict[Any, Any] = {}
 
     def setup(*_: Any, **__: Any) -> tuple[Any, Any, Any, int]:
         # As when the pipeline is built for the command.
-        repair_export(config.pipeline.model)
+        repair_export(config.pipeline.model, clouds)
         return config, pipeline, config.get_checkpoint_dir(), step
 
     module: Any = exporter

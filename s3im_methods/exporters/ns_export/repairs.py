@@ -4,6 +4,8 @@ import functools
 import sys
 from typing import Any
 
+from nerfstudio.utils.rich_utils import CONSOLE
+
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.ns_export.command import is_given, running_export
 from s3im_methods.exporters.ns_export.file_names import give_own_names, mend_references
@@ -13,13 +15,14 @@ from s3im_methods.exporters.ns_export.flags import check_flags
 _LEAST_FOR_POISSON = 100
 
 
-def repair_export(model_config: Any) -> None:
+def repair_export(model_config: Any, clouds: dict[Any, Any] | None = None) -> None:
     """Check the flags of the ``ns-export`` command that is running, if one is, and repair what it will call.
 
     Called when a pipeline of ours is built for it; other methods' exports stay as nerfstudio has them.
 
     Args:
         model_config: Of the run's model.
+        clouds: Points of the same run that exports before have drawn, which this one takes or adds to.
 
     Raises:
         InputError: If the command asks for what it cannot do.
@@ -31,7 +34,7 @@ def repair_export(model_config: Any) -> None:
     give_own_names(command)
     module = sys.modules[type(command).__module__]
     for holder, name, repaired in (
-        (module, "generate_point_cloud", _generate_point_cloud),
+        (module, "generate_point_cloud", functools.partial(_generate_point_cloud, clouds)),
         (module.tsdf_utils, "export_tsdf_mesh", _export_tsdf_mesh),
         (module.texture_utils, "export_textured_mesh", _export_textured_mesh),
     ):
@@ -40,7 +43,11 @@ def repair_export(model_config: Any) -> None:
         setattr(holder, name, functools.update_wrapper(functools.partial(repaired, command, original), original))
 
 
-def _generate_point_cloud(command: Any, original: Any, pipeline: Any, num_points: int, **settings: Any) -> Any:
+def _generate_point_cloud(
+    clouds: dict[Any, Any] | None, command: Any, original: Any, pipeline: Any, num_points: int, **settings: Any
+) -> Any:
+    import open3d as o3d
+
     from s3im_methods.exporters.ns_export.outputs import check_outputs, colours_asked_for
     from s3im_methods.exporters.ns_export.points import AxisBox, WantedPoints
     from s3im_methods.exporters.ns_export.world import move_to_world, original_frame
@@ -53,9 +60,17 @@ def _generate_point_cloud(command: Any, original: Any, pipeline: Any, num_points
     if any(hasattr(command, name) and is_given(command, name) for name in names) and command.use_bounding_box:
         boxes.append(AxisBox(command.bounding_box_min, command.bounding_box_max))
         flags.append("--bounding-box-min and --bounding-box-max")
-    wanted = WantedPoints(num_points, command.num_rays_per_batch, boxes, " or ".join(flags))
-    with colours_asked_for(command, pipeline.model):
-        cloud = original(pipeline=pipeline, num_points=num_points, crop_obb=wanted, **settings)
+    drawn_as = (num_points, *sorted(settings.items()))
+    # Copies, because an export may move its own.
+    if clouds is not None and not boxes and drawn_as in clouds:
+        CONSOLE.print("The points are those of the export before.")
+        cloud = o3d.geometry.PointCloud(clouds[drawn_as])
+    else:
+        wanted = WantedPoints(num_points, command.num_rays_per_batch, boxes, " or ".join(flags))
+        with colours_asked_for(command, pipeline.model):
+            cloud = original(pipeline=pipeline, num_points=num_points, crop_obb=wanted, **settings)
+        if clouds is not None and not boxes:
+            clouds[drawn_as] = o3d.geometry.PointCloud(cloud)
     if len(cloud.points) == 0:
         raise InputError("No point is left after outliers were removed: give a larger --std-ratio or --num-points.")
     if type(command).__name__ == "ExportPoissonMesh" and len(cloud.points) < _LEAST_FOR_POISSON:

@@ -80,9 +80,14 @@ def stock(monkeypatch):
 
 @pytest.fixture()
 def export(tmp_path, monkeypatch):
-    """Runs a command into tmp_path, by default with the repairs; the world is where ``frame`` says."""
+    """Runs a command into tmp_path, by default with the repairs; the world is where ``frame`` says.
 
-    def run(kind: Any, frame: WorldFrame | None = None, repaired: bool = True, **flags: Any) -> None:
+    Returns how often rays were drawn.
+    """
+
+    def run(
+        kind: Any, frame: WorldFrame | None = None, repaired: bool = True, clouds: dict | None = None, **flags: Any
+    ) -> int:
         model = Model()
         manager = Manager()
         manager.train_dataparser_outputs = SimpleNamespace(  # type: ignore[assignment]
@@ -93,12 +98,13 @@ def export(tmp_path, monkeypatch):
 
         def load(path: Any) -> Any:
             if repaired:
-                repairs.repair_export(model.config)
+                repairs.repair_export(model.config, clouds)
             return None, SimpleNamespace(model=model, datamanager=manager, device=torch.device("cpu")), None, None
 
         monkeypatch.setattr(exporter, "eval_setup", load)
         monkeypatch.setattr(world, "original_frame", lambda _: frame)
         kind(tmp_path / "config.yml", tmp_path, **flags).main()
+        return manager.drawn
 
     return run
 
@@ -259,3 +265,20 @@ def test_upstream_still_does_not_read_these_flags():
 def test_upstream_still_has_one_name_for_all_textured_meshes():
     """When this fails, nerfstudio's files have names of their own: remove ``ns_export.file_names``."""
     assert 'output_dir / "mesh.obj"' in inspect.getsource(texture_utils.export_textured_mesh)
+
+
+def test_exports_of_a_run_that_is_loaded_once_draw_points_once(export, tmp_path):
+    clouds, few = {}, {**FEW, "num_points": 3000}
+    # Two batches, and one to look at the outputs.
+    assert export(exporter.ExportPointCloud, WorldFrame(TURN, np.ones(3), 2.0), clouds=clouds, **few) == 3
+    moved = cloud_of(tmp_path / "point_cloud.ply").point.positions.numpy()
+    poisson = {**few, "texture_method": "point_cloud", "save_point_cloud": True}
+    assert export(exporter.ExportPoissonMesh, clouds=clouds, **poisson) == 1
+    drawn = cloud_of(tmp_path / "poisson_point_cloud.ply").point.positions.numpy()
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), RADIUS, rtol=1e-5)
+    assert len(drawn) == len(moved) == 3000
+    # Another number of points, a box, and an export by itself have points of their own.
+    assert export(exporter.ExportPointCloud, clouds=clouds, **{**few, "num_points": 1000}) == 2
+    box = {"obb_center": (0.0, 0.0, 0.0), "obb_rotation": (0.0, 0.0, 0.0), "obb_scale": (4.0, 4.0, 4.0)}
+    assert export(exporter.ExportPointCloud, clouds=clouds, **few, **box) == 3
+    assert export(exporter.ExportPointCloud, **few) == 3
