@@ -10,6 +10,7 @@ from typing import Any
 
 from nerfstudio.data.dataparsers.base_dataparser import DataParser, DataParserConfig, DataparserOutputs
 from nerfstudio.data.dataparsers.blender_dataparser import Blender
+from nerfstudio.data.dataparsers.colmap_dataparser import ColmapDataParser
 from nerfstudio.data.dataparsers.dnerf_dataparser import DNeRF
 from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGP
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
@@ -21,6 +22,7 @@ from s3im_methods.data.checks.outputs import check_cameras, check_files
 from s3im_methods.data.checks.parser_errors import explain
 from s3im_methods.data.checks.transforms import read_transforms
 from s3im_methods.data.checks.unread_lens import unread_lens
+from s3im_methods.data.colmap_scene import ColmapScene
 from s3im_methods.data.depth.nerfstudio_frames import NerfstudioFrames
 from s3im_methods.data.image_sizes import with_own_sizes
 from s3im_methods.data.instant_ngp_frames import InstantNGPFrames
@@ -28,7 +30,12 @@ from s3im_methods.data.sdfstudio_masks import SDFStudioWithMasks
 from s3im_methods.errors import InputError
 
 # nerfstudio's parsers that keep to themselves what we need, and ours that pass it on.
-_OURS = {InstantNGP: InstantNGPFrames, Nerfstudio: NerfstudioFrames, SDFStudio: SDFStudioWithMasks}
+_OURS = {
+    ColmapDataParser: ColmapScene,
+    InstantNGP: InstantNGPFrames,
+    Nerfstudio: NerfstudioFrames,
+    SDFStudio: SDFStudioWithMasks,
+}
 
 
 class CheckedParser:

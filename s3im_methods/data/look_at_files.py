@@ -3,13 +3,14 @@
 from s3im_methods.data.checks.orientation import orientation_warnings
 from s3im_methods.data.cut_out import backward_warning, opacity_warnings
 from s3im_methods.data.mask_survey import survey_masks
+from s3im_methods.data.odd_images import odd_image_warnings
 from s3im_methods.data.scene_images import SceneImages
 
 
 def look_at_files(
     train: SceneImages, evaluation: SceneImages, ignores_masks: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Look at the images' resolution, transparency and EXIF data, and at the masks.
+    """Look at the images' resolution, transparency, copies and EXIF data, and at the masks.
 
     Args:
         train: The training views.
@@ -20,10 +21,11 @@ def look_at_files(
         Lines that inform, and lines that warn.
 
     Raises:
-        InputError: If masks or transparency leave no pixel to learn from.
+        InputError: If masks, transparency or images of one colour leave nothing to learn from.
     """
     masks = [path for dataset in (train, evaluation) for path in dataset.listed_masks]
     info, warnings = [], train.colour_warnings(ignores_masks)
+    warnings += odd_image_warnings(train, evaluation)
     warnings += opacity_warnings(train, evaluation)
     warnings += backward_warning(train, bool(train.listed_masks) and train.mask_role == "foreground")
     if masks and not (ignores_masks and train.paint is None and train.mask_role != "foreground"):

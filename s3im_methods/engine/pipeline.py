@@ -30,6 +30,7 @@ from s3im_methods.data.views_at_scale import metrics_of_scale
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.allocator import keep_freed_memory
 from s3im_methods.engine.check_box import check_box
+from s3im_methods.engine.check_foreground import check_foreground
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.ns_export.repairs import repair_export
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
@@ -250,7 +251,7 @@ def warnings_of(model: Any, dataset: InputDataset) -> list[str]:
         )
     if isinstance(model.collider, AABBBoxCollider):
         sentences += check_box(model.collider.scene_box.aabb, dataset.cameras, model.box_advice)
-    return sentences
+    return [*sentences, *check_foreground(model, dataset)]
 
 
 def check_batch(config: S3IMPipelineConfig) -> None:

@@ -7,6 +7,7 @@ import yaml
 
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.leaves import equal, leaves
+from s3im_methods.engine.odd_settings import check_counts, idle_settings
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
 from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
 from s3im_methods.errors import InputError
@@ -26,10 +27,14 @@ def prepare(config: "TrainerConfig") -> "TrainerConfig":
         The same, or those of the file of ``--load-config`` with what else the command line gave.
 
     Raises:
-        InputError: If that file cannot be used, or nothing can be written to the output folder.
+        InputError: If that file cannot be used, a number of rays or steps is too small, or nothing can be written to
+            the output folder.
     """
     if config.load_config is not None:
         config = _from_file(config)
+    else:
+        _say_what_is_idle(config)
+    check_counts(config)
     for name in ("output_dir", "data", "load_dir", "load_checkpoint", "warm_start"):
         value = getattr(config, name, None)
         if value is not None:
@@ -55,6 +60,13 @@ def save_config(config: "TrainerConfig") -> None:
     CONSOLE.log(f"Saving config to: {path}")
     with written(path) as file:
         file.write_text(yaml.dump(config), encoding="utf-8")
+
+
+def _say_what_is_idle(config: "TrainerConfig") -> None:
+    from nerfstudio.utils.rich_utils import CONSOLE
+
+    for line in idle_settings(config):
+        CONSOLE.print(f"[yellow]{line}")
 
 
 def _from_file(typed: "TrainerConfig") -> "TrainerConfig":

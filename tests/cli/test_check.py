@@ -71,6 +71,8 @@ def test_the_parser_follows_from_the_files(tmp_path):
         "d/cameras_sphere.npz": "idr-data",
         "g/metadata.json": "multi-blender",
         "e/colmap/sparse/0/cameras.bin": "colmap",
+        "h/sparse/0/cameras.txt": "colmap",
+        "i/sparse/cameras.bin": "colmap",
         "f/photo.jpg": "nerfstudio-data",
     }
     for name in signs:

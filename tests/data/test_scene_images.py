@@ -100,5 +100,5 @@ def test_what_is_said_of_turned_images(tmp_path):
     images = dataset(tmp_path, mask=None)
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.new("RGB", (3, 2)).save(tmp_path / "i.png", exif=exif)
+    Image.linear_gradient("L").resize((3, 2)).convert("RGB").save(tmp_path / "i.png", exif=exif)
     assert said(images).startswith("1 of 1 image has an EXIF orientation that viewers apply and training does not, na")

@@ -123,7 +123,8 @@ def test_a_data_manager_gives_the_rays_of_the_pixels_that_it_drew(tmp_path, monk
     monkeypatch.setattr(tabulated_rays, "MOST_PIXELS", 1 << 20 if fits else 1)
     frames = []
     for number in range(4):
-        Image.fromarray(np.full((9, 12, 3), 40 * number, dtype=np.uint8)).save(tmp_path / f"{number}.png")
+        pixels = np.arange(9 * 12 * 3, dtype=np.uint8).reshape(9, 12, 3) + np.uint8(number)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
         pose = np.eye(4)
         pose[:3, 3] = number, number**2, 1
         frames.append({"file_path": f"{number}.png", "transform_matrix": pose.tolist()})

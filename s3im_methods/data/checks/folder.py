@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from s3im_methods.data.checks.colmap_model import find_model
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -74,6 +75,12 @@ def _what_instead(folder: Path) -> str:
         return " but a transforms_train.json, as Blender scenes do: add `blender-data` at the end of the command"
     if "metadata.json" in names:
         return " but a metadata.json, as mip-NeRF's converter writes it: add `multi-blender` at the end of the command"
+    if any(name.startswith("cameras") and name.endswith(".npz") for name in names):
+        return " but a file of cameras, as IDR, NeuS and MonoSDF have it: add `idr-data` at the end of the command"
+    if "meta_data.json" in names:
+        return " but a meta_data.json, as sdfstudio writes it: add `sdfstudio-data` at the end of the command"
+    if model := find_model(folder):
+        return f" but a COLMAP model in {quote(model)}: add `colmap` at the end of the command"
     others = [name for name in names if name.startswith("transforms") and name.endswith(".json")]
     others = [name for name in others if os.path.isfile(folder / name)]
     if others:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nerfstudio.data.dataparsers.base_dataparser import DataParserConfig
 
+from s3im_methods.data.checks.colmap_model import find_model
 from s3im_methods.data.checks.folder import check_exists
 from s3im_methods.data.checks.transforms import read_transforms
 from s3im_methods.data.wording import quote
@@ -18,8 +19,6 @@ _LAYOUTS = (
     ("meta_data.json", "sdfstudio-data"),
     ("cameras_sphere.npz", "idr-data"),
     ("train.npz", "minimal-parser"),
-    ("colmap/sparse/0", "colmap"),
-    ("sparse/0", "colmap --colmap-path sparse/0"),
 )
 _LONGEST = 300
 
@@ -83,7 +82,8 @@ def _cause(error: Exception) -> str:
 
 
 def _other_parser(data: Path, name: str) -> str:
-    found = [command for layout, command in _LAYOUTS if os.path.exists(data / layout)]
-    if not found or any(command.split()[0] == name for command in found):
+    found = [parser for layout, parser in _LAYOUTS if os.path.exists(data / layout)]
+    found += ["colmap"] if find_model(data) else []
+    if not found or name in found:
         return ". Correct it, or give another --data" if data.is_dir() else ". Give --data the scene's folder"
     return f". The folder looks like one for `{found[0]}`: add that at the end of the command"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from s3im_methods.data.checks.colmap_model import find_model
 from s3im_methods.data.checks.folder import check_exists
 
 _SIGNS = (
@@ -12,7 +13,6 @@ _SIGNS = (
     ("cameras_sphere.npz", "idr-data"),
     ("cameras_large.npz", "idr-data"),
     ("cameras.npz", "idr-data"),
-    ("colmap/sparse/0", "colmap"),
 )
 
 
@@ -29,4 +29,5 @@ def which_parser(data: Path) -> str:
         InputError: If there is nothing at the path.
     """
     check_exists(data)
-    return next((parser for sign, parser in _SIGNS if (data / sign).exists()), "nerfstudio-data")
+    found = next((parser for sign, parser in _SIGNS if (data / sign).exists()), None)
+    return found or ("colmap" if find_model(data) else "nerfstudio-data")

@@ -1,0 +1,83 @@
+"""What was cut out, and spheres and boxes that hold all of it, a part or nothing."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
+
+from s3im_methods.engine.check_foreground import check_foreground
+from s3im_methods.rays.sphere_bounds import SphereBounds
+
+SIDE, DISTANCE = 64, 4.0
+
+
+class Discs:
+    """Views from four sides of a ball around the origin, which is 2 wide, as parallel as can be."""
+
+    def __init__(self, channels: int = 4) -> None:
+        poses = torch.eye(4)[:3].repeat(4, 1, 1)
+        for k, (sine, cosine) in enumerate([(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)]):
+            z = torch.tensor([sine, 0.0, cosine])
+            poses[k, :, :3] = torch.stack([torch.tensor([cosine, 0.0, -sine]), torch.tensor([0.0, 1.0, 0.0]), z], dim=1)
+            poses[k, :, 3] = 100 * DISTANCE * z
+        # The image is 4 units wide at the origin.
+        focal = SIDE / 4 * 100 * DISTANCE
+        self.cameras = Cameras(poses, fx=focal, fy=focal, cx=SIDE / 2, cy=SIDE / 2, width=SIDE, height=SIDE)
+        steps = (torch.arange(SIDE) + 0.5) / SIDE * 4 - 2
+        disc = steps[:, None] ** 2 + steps**2 < 1
+        image = torch.full((SIDE, SIDE, 4), 200, dtype=torch.uint8)
+        image[..., 3] = 255 * disc
+        self.image = image[..., :channels]
+
+    def __len__(self) -> int:
+        return 4
+
+    def get_data(self, index: int, image_type: str) -> dict[str, Any]:
+        assert image_type == "uint8"
+        return {"image": self.image}
+
+
+def model(collider) -> Any:
+    return SimpleNamespace(collider=collider.train(), box_advice="enlarge it")
+
+
+def sphere(radius: float) -> Any:
+    return model(SphereBounds(torch.zeros(3), radius))
+
+
+def box(half: float) -> Any:
+    return model(AABBBoxCollider(SceneBox(torch.tensor([[-half] * 3, [half] * 3])), near_plane=0.0))
+
+
+@pytest.mark.parametrize("built", [sphere(1.0), sphere(5.0), sphere(0.98), box(1.0), box(0.95)])
+def test_what_holds_it_is_silent(built):
+    assert check_foreground(built, Discs()) == []
+
+
+def test_a_sphere_that_holds_a_quarter_of_the_disc():
+    (line,) = check_foreground(sphere(0.5), Discs())
+    # Of pixels in steps of a sixteenth, not 75 %.
+    assert line == (
+        "74% of what is cut out of the training images lies outside the sphere in which the object is looked for, and "
+        "is taken for background: raise --pipeline.model.sphere-radius to 0.99, or correct sphere-center."
+    )
+
+
+def test_a_box_that_holds_a_part():
+    (line,) = check_foreground(box(0.5), Discs())
+    # A square of side 1 in a disc of radius 1.
+    share = 1 - 1 / torch.pi
+    assert line.startswith(f"{share:.0%} of what is cut out") and line.endswith("taken for background: enlarge it.")
+
+
+@pytest.mark.parametrize("built", [model(NearFarCollider(0.1, 1000.0)), model(SphereBounds(torch.zeros(3), 0.1))])
+def test_without_a_foreground_or_a_bound_there_is_nothing_to_say(built):
+    assert check_foreground(built, Discs(channels=3)) == []
+
+
+def test_other_bounds_hold_everything():
+    assert check_foreground(model(NearFarCollider(0.1, 1000.0)), Discs()) == []
