@@ -36,7 +36,8 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
         except RuntimeError:
             _say_that_nothing_is_kept()
             return numba.njit(**options)(kernel)
-        dispatcher._cache._cache_file._source_stamp = _stamp(Path(kernel.__code__.co_filename), kernel.__module__)
+        stamp = _stamp(Path(kernel.__code__.co_filename), kernel.__module__)
+        dispatcher._cache._cache_file._source_stamp = stamp  # type: ignore[attr-defined]
         return dispatcher
 
     return decorate
