@@ -28,7 +28,7 @@ class TexturingOptions:
     """A second mesh with an image as its colours."""
 
     texture: bool = False
-    """Write a textured mesh as well, as OBJ for obj and as GLB otherwise; unfolding takes minutes for large meshes."""
+    """Write a textured mesh as well, as OBJ for obj and as GLB otherwise."""
     texture_size: int = 2048
     """Side of the texture in pixels."""
 

@@ -19,7 +19,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.crop import accept_whole_numbers
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
-from s3im_methods.compat.texture import replace_unwrapping
 from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.compat.tsdf_walls import leave_out_walls
 from s3im_methods.data.advice import depth_advice
@@ -80,7 +79,6 @@ class S3IMPipeline(VanillaPipeline):
             repair_export(config.model)
             keep_voxels_in_front()
             leave_out_walls()
-            replace_unwrapping()
         on_cpu = torch.device(device).type == "cpu"
         if on_cpu:
             keep_freed_memory()

@@ -22,7 +22,7 @@ from s3im_methods.exporters.mesh.world_frame import WorldFrame
 
 
 def write_textured_mesh(mesh: Any, model: Any, path: Path, side: int, plain: bool) -> None:
-    """Unfold a mesh by xatlas, colour it and write it, with its material and its image beside it.
+    """Unfold a mesh, colour it and write it, with its material and its image beside it.
 
     Args:
         mesh: nerfstudio's, in scene units.
