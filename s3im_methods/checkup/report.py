@@ -26,6 +26,7 @@ from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_sphere import look_away
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
 from s3im_methods.data.views_at_scale import views_at_scales
+from s3im_methods.engine.odd_settings import idle_settings
 from s3im_methods.engine.pipeline import check_batch, warnings_of
 from s3im_methods.exporters.mesh.world_frame import world_frame
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
@@ -91,7 +92,7 @@ def report_scene(config: TrainerConfig) -> SceneReport:
     # Masks leave pixels out of a radiance field's training, and cut an object out of a surface's.
     facts = replace(read.facts, has_foreground_mask=read.facts.has_foreground_mask or read.masks is not None)
     advice = advise(read.splits["train"], facts)
-    warnings = [*read.warnings, *depth_advice(read.splits["train"], pipeline.model)]
+    warnings = [*idle_settings(config), *read.warnings, *depth_advice(read.splits["train"], pipeline.model)]
     rows = dict(_scene_rows(read))
     if ours:
         model = _built(pipeline, read, read.train.metadata if surface else _without_spheres(read))

@@ -1,6 +1,7 @@
 """``s3im results RUN_OR_FOLDER``: a table of trained runs, from their files alone."""
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,9 @@ class ResultsCommand:
         without = next((run for run in listing.runs if run.psnr is None), None)
         if without is not None:
             config = without.folder / "config.yml"
-            print(f"Next: ns-eval --load-config {config} --output-path {config.with_name('metrics.json')}")
+            metrics = config.with_name("metrics.json")
+            command = ["ns-eval", "--load-config", str(config), "--output-path", str(metrics)]
+            print(f"Next: {shlex.join(command)}")
         if self.open:
             page = self.folder.expanduser()
             page = check_output_file((page.parent if page.name == "config.yml" else page) / "results.html", "--open")

@@ -80,11 +80,12 @@ def read_arguments(arguments: Sequence[str]) -> Any:
         A ``TrainerConfig`` with its scene in the data manager's configuration.
 
     Raises:
-        InputError: If there is no such method, or ns-train would not take the flags.
+        InputError: If there is no such method, or ns-train would not take the flags or their numbers.
     """
     import tyro
     from nerfstudio.configs.method_configs import AnnotatedBaseConfigUnion
 
+    from s3im_methods.engine.odd_settings import check_numbers
     from s3im_methods.models.any_method.configs import with_s3im
 
     method, methods = arguments[0], known_methods()
@@ -107,6 +108,7 @@ def read_arguments(arguments: Sequence[str]) -> Any:
             reason += f"; {method}{SUFFIX} is this method with S3IM"
         command = " ".join(train_command(method))
         raise InputError(f"{command} would not take the flags: {reason}.") from None
+    check_numbers(config)
     config.pipeline.datamanager.data = config.data
     return config
 

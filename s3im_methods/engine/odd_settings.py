@@ -1,5 +1,7 @@
 """Flags of a training that cannot be, and flags that others switch off."""
 
+import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,19 @@ _LEAST = {
     "pipeline.datamanager.train_num_rays_per_batch": 1,
     "pipeline.datamanager.eval_num_rays_per_batch": 1,
 }
-_ACCUMULATION = "gradient_accumulation_steps."
+# What a network or a sampler has at least one of, whatever the method.
+_AT_LEAST_ONE = re.compile(
+    r"gradient_accumulation_steps\..*|optimizers\..*\.scheduler\.max_steps|pipeline\.model\.("
+    r"num_levels|features_per_level|log2_hashmap_size|base_res|max_res|hidden_dim|hidden_dim_color|num_coarse_samples|"
+    r"num_samples|num_nerf_samples_per_ray|num_proposal_samples_per_ray|num_proposal_iterations)"
+)
+_ABOVE_ZERO = re.compile(
+    r"optimizers\..*\.optimizer\.(lr|eps)|pipeline\.datamanager\.dataparser\.scene_scale|"
+    r"pipeline\.model\.average_init_density"
+)
+_WEIGHT = re.compile(r"pipeline\.model\.(\w+_loss_mult|loss_coefficients\.\w+)")
+# Of a table with 2 to this power of rows.
+_MOST_LOG2 = 30
 _MODEL, _DATA = "pipeline.model.", "pipeline.datamanager."
 # Which settings, by the beginning of their paths, and which one switches them off, by what values.
 _SWITCHES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
@@ -31,28 +45,55 @@ _SWITCHES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     (f"{_MODEL}s3im.patch_height", f"{_MODEL}s3im.mode", lambda value: value != "official"),
     (f"{_MODEL}depth.", f"{_MODEL}depth.kind", lambda value: value == "none"),
     (f"{_MODEL}camera_optimizer.", f"{_MODEL}camera_optimizer.mode", lambda value: value == "off"),
+    (f"{_MODEL}orientation_loss_mult", f"{_MODEL}predict_normals", lambda value: value is False),
+    (f"{_MODEL}pred_normal_loss_mult", f"{_MODEL}predict_normals", lambda value: value is False),
+    (f"{_DATA}dataparser.eval_interval", f"{_DATA}dataparser.eval_mode", lambda value: value != "interval"),
+    (f"{_DATA}dataparser.train_split_fraction", f"{_DATA}dataparser.eval_mode", lambda value: value != "fraction"),
     (f"{_DATA}depth.", f"{_DATA}depth.source", lambda value: value == "none"),
     (f"{_DATA}pixel_sampler.patch_size", f"{_DATA}pixel_sampler.patch_share", lambda value: value == 0),
 )
 
 
-def check_counts(config: "TrainerConfig") -> None:
-    """Refuse numbers of rays and steps that would end in an endless loop or an error within the training.
+def check_numbers(config: "TrainerConfig") -> None:
+    """Refuse numbers that would end in an endless loop, in an error within the training, or in nothing learned.
 
     Args:
         config: Of any method.
 
     Raises:
-        InputError: If one is too small.
+        InputError: If one is out of range.
     """
-    for name, value in leaves(config):
-        least = 1 if name.startswith(_ACCUMULATION) else _LEAST.get(name)
-        if least is not None and isinstance(value, int) and value < least:
-            flag = f"--{name.replace('_', '-')}"
-            if name.startswith(_ACCUMULATION):
-                group = name.removeprefix(_ACCUMULATION)
-                raise InputError(f"--gradient-accumulation-steps of {group} is {value}: give 1 or more.")
-            raise InputError(f"{flag} is {value}: give {least} or more.")
+    found = dict(leaves(config))
+    for name, value in found.items():
+        for number in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(number, int | float) and not isinstance(number, bool) and (wanted := _wanted(name, number)):
+                raise InputError(f"--{name.replace('_', '-')} is {number:g}: give {wanted}.")
+    for small, large in (("base_res", "max_res"), ("num_proposal_iterations", "num_proposal_samples_per_ray")):
+        least, most = found.get(f"{_MODEL}{small}"), found.get(f"{_MODEL}{large}")
+        # Of the samples there is a number for each round.
+        most = len(most) if isinstance(most, list | tuple) else most
+        if least is not None and most is not None and most < least:
+            raise InputError(
+                f"--{_MODEL}{small.replace('_', '-')} is {least}: give at most {most}, or change "
+                f"--{_MODEL}{large.replace('_', '-')}."
+            )
+    for name, steps in found.items():
+        group, _, last = name.rpartition(".")
+        warmup = found.get(f"{group}.warmup_steps")
+        if last == "max_steps" and steps == warmup and steps:
+            raise InputError(f"--{name.replace('_', '-')} is {steps}: give another number than warmup-steps has.")
+
+
+def _wanted(name: str, number: float) -> str | None:
+    """What a setting has to be, where it is not."""
+    if name in _LEAST or _AT_LEAST_ONE.fullmatch(name):
+        least = _LEAST.get(name, 1)
+        if name.endswith("log2_hashmap_size") and number > _MOST_LOG2:
+            return f"at most {_MOST_LOG2}"
+        return f"{least} or more" if number < least else None
+    if _ABOVE_ZERO.fullmatch(name):
+        return None if 0 < number < math.inf else "a number above 0"
+    return "a number, 0 or above" if _WEIGHT.fullmatch(name) and not 0 <= number < math.inf else None
 
 
 def idle_settings(config: "TrainerConfig") -> list[str]:

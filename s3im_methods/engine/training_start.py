@@ -7,7 +7,7 @@ import yaml
 
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.leaves import equal, leaves
-from s3im_methods.engine.odd_settings import check_counts, idle_settings
+from s3im_methods.engine.odd_settings import check_numbers, idle_settings
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
 from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
 from s3im_methods.errors import InputError
@@ -34,7 +34,7 @@ def prepare(config: "TrainerConfig") -> "TrainerConfig":
         config = _from_file(config)
     else:
         _say_what_is_idle(config)
-    check_counts(config)
+    check_numbers(config)
     for name in ("output_dir", "data", "load_dir", "load_checkpoint", "warm_start"):
         value = getattr(config, name, None)
         if value is not None:

@@ -1,6 +1,7 @@
 """The command line ``s3im results``: table, next step, page."""
 
 import re
+import shlex
 from urllib.parse import unquote
 
 import pytest
@@ -25,6 +26,13 @@ def test_the_table_and_what_to_type_next(tmp_path, capsys):
     assert lines[1].split()[:5] == ["s3im-tensorf", "object", "40", "-", "90"] and str(run) in lines[1]
     assert lines[-1] == f"Next: ns-eval --load-config {run / 'config.yml'} --output-path {run / 'metrics.json'}"
     assert not (tmp_path / "results.html").exists()
+
+
+def test_what_to_type_next_can_be_pasted(tmp_path, capsys):
+    run = make_run(tmp_path / "my runs", "a")
+    main(["results", str(tmp_path)])
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert command[1:] == ["ns-eval", "--load-config", f"{run}/config.yml", "--output-path", f"{run}/metrics.json"]
 
 
 def test_the_page_shows_the_pictures_of_each_run(tmp_path, capsys):

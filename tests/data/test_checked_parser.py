@@ -381,3 +381,18 @@ def test_a_scene_is_read_as_training_would(scene):
     }
     assert found.facts.depth_source == "sensor" and found.facts.has_foreground_mask
     assert "did you mean `applied_scale`?" in found.warnings[0]
+
+
+def test_a_split_that_the_files_lists_decide_is_said(scene):
+    def lines_of(**settings):
+        found: list[str] = []
+        checked_parser(scene.config(**settings), say=found.append).setup().get_dataparser_outputs("train")
+        return found
+
+    assert lines_of() == []
+    assert lines_of(eval_mode="interval", eval_interval=4) == [
+        f"--eval-mode interval, --eval-interval 4 have no effect, because '{scene.path('transforms.json')}' lists "
+        "train_filenames, val_filenames and test_filenames: take the lists out of it to split in another way."
+    ]
+    scene.unsplit()
+    assert lines_of(eval_mode="interval", eval_interval=4) == []

@@ -238,6 +238,16 @@ def test_sdfstudio_masks(sdfstudio):
         dataset(config)
 
 
+@pytest.mark.parametrize(("masks", "priors", "count"), [(False, False, 2), (True, False, 1), (True, True, 0)])
+def test_what_no_flag_of_sdfstudio_asks_for_is_named(sdfstudio, masks, priors, count):
+    config = SDFStudioDataParserConfig(data=sdfstudio, include_foreground_mask=masks, include_mono_prior=priors)
+    lines: list[str] = []
+    checked_parser(config, say=lines.append).setup().get_dataparser_outputs("train")
+    assert len(lines) == count
+    assert all("not read: add sdfstudio-data --include-" in line for line in lines)
+    assert any("mono_depth_path and mono_normal_path, which are" in line for line in lines) is not priors
+
+
 def test_few_views_of_sdfstudio_keep_their_own_normals(sdfstudio):
     outputs = outputs_of(SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=True))
     every, few = SurfaceDataset(outputs, 1.0, NO_DEPTH), SurfaceDataset(keep_views(outputs, 2), 1.0, NO_DEPTH)

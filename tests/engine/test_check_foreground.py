@@ -8,6 +8,7 @@ import torch
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
+from PIL import Image
 
 from s3im_methods.engine.check_foreground import check_foreground
 from s3im_methods.rays.sphere_bounds import SphereBounds
@@ -17,6 +18,8 @@ SIDE, DISTANCE = 64, 4.0
 
 class Discs:
     """Views from four sides of a ball around the origin, which is 2 wide, as parallel as can be."""
+
+    foreground_filenames = ("masks/0.png",)
 
     def __init__(self, channels: int = 4) -> None:
         poses = torch.eye(4)[:3].repeat(4, 1, 1)
@@ -36,9 +39,8 @@ class Discs:
     def __len__(self) -> int:
         return 4
 
-    def get_data(self, index: int, image_type: str) -> dict[str, Any]:
-        assert image_type == "uint8"
-        return {"image": self.image}
+    def get_numpy_image(self, index: int) -> Any:
+        return self.image.numpy()
 
 
 def model(collider) -> Any:
@@ -79,5 +81,23 @@ def test_without_a_foreground_or_a_bound_there_is_nothing_to_say(built):
     assert check_foreground(built, Discs(channels=3)) == []
 
 
-def test_other_bounds_hold_everything():
-    assert check_foreground(model(NearFarCollider(0.1, 1000.0)), Discs()) == []
+@pytest.mark.parametrize("planes", [(0.1, 1000.0), (399.0, 401.0)])
+def test_planes_that_hold_it(planes):
+    assert check_foreground(model(NearFarCollider(*planes)), Discs()) == []
+
+
+@pytest.mark.parametrize("planes", [(2.0, 6.0), (500.0, 1000.0)])
+def test_planes_before_or_behind_it(planes):
+    (line,) = check_foreground(model(NearFarCollider(*planes)), Discs())
+    assert line.startswith(
+        f"4 of 4 training cameras are 4e+02 to 4e+02 scene units away from the object, and rays are sampled from "
+        f"{planes[0]:g} to {planes[1]:g} alone: set --pipeline.model.near-plane below 4e+02 and"
+    )
+
+
+@pytest.mark.parametrize(("mode", "count"), [("RGB", 0), ("RGBA", 1)])
+def test_alpha_counts_where_there_are_no_masks(tmp_path, mode, count):
+    views: Any = Discs()
+    views.foreground_filenames, views.image_filenames = (), [tmp_path / "0.png"]
+    Image.new(mode, (SIDE, SIDE)).save(tmp_path / "0.png")
+    assert len(check_foreground(sphere(0.5), views)) == count

@@ -6,7 +6,7 @@ import pytest
 from nerfstudio.configs.method_configs import all_methods
 
 from s3im_methods.engine.leaves import leaves
-from s3im_methods.engine.odd_settings import _LEAST, _SWITCHES, check_counts, idle_settings
+from s3im_methods.engine.odd_settings import _LEAST, _SWITCHES, check_numbers, idle_settings
 from s3im_methods.errors import InputError
 
 
@@ -24,7 +24,7 @@ def config(method: str, **settings):
 @pytest.mark.parametrize("method", all_methods)
 def test_no_method_is_odd_by_itself(method):
     if hasattr(all_methods[method], "pipeline"):
-        check_counts(all_methods[method])
+        check_numbers(all_methods[method])
     assert idle_settings(all_methods[method]) == []
 
 
@@ -32,15 +32,58 @@ def test_no_method_is_odd_by_itself(method):
 @pytest.mark.parametrize("method", ["s3im-nerfacto", "nerfacto"])
 def test_numbers_that_are_too_small(name, method):
     given = config(method, **{name.replace(".", "__"): _LEAST[name]})
-    check_counts(given)
+    check_numbers(given)
     given = config(method, **{name.replace(".", "__"): _LEAST[name] - 1})
     with pytest.raises(InputError, match=rf"--{name.replace('_', '-')} is {_LEAST[name] - 1}: give {_LEAST[name]} or"):
-        check_counts(given)
+        check_numbers(given)
 
 
 def test_steps_of_accumulation():
-    with pytest.raises(InputError, match="--gradient-accumulation-steps of fields is 0: give 1 or more"):
-        check_counts(config("s3im-nerfacto", gradient_accumulation_steps={"fields": 0}))
+    with pytest.raises(InputError, match=r"--gradient-accumulation-steps\.fields is 0: give 1 or more"):
+        check_numbers(config("s3im-nerfacto", gradient_accumulation_steps={"fields": 0}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("num_levels", 0, "1 or more"),
+        ("hidden_dim", 0, "1 or more"),
+        ("num_nerf_samples_per_ray", 0, "1 or more"),
+        ("num_proposal_samples_per_ray", (64, 0), "1 or more"),
+        ("num_proposal_iterations", 3, "at most 2, or change --pipeline.model.num-proposal-samples-per-ray"),
+        ("log2_hashmap_size", 40, "at most 30"),
+        ("base_res", 4096, "at most 2048, or change --pipeline.model.max-res"),
+        ("average_init_density", 0.0, "a number above 0"),
+        ("interlevel_loss_mult", -1.0, "a number, 0 or above"),
+        ("distortion_loss_mult", float("nan"), "a number, 0 or above"),
+    ],
+)
+@pytest.mark.parametrize("method", ["s3im-nerfacto", "nerfacto"])
+def test_models_that_cannot_be(method, name, value, wanted):
+    with pytest.raises(InputError, match=rf"--pipeline\.model\.{name.replace('_', '-')} is .*: give {wanted}"):
+        check_numbers(config(method, **{f"pipeline__model__{name}": value}))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_learning_rates_and_scales(value):
+    given = config("s3im-nerfacto", pipeline__datamanager__dataparser__scene_scale=value)
+    with pytest.raises(InputError, match=r"dataparser\.scene-scale is .*: give a number above 0"):
+        check_numbers(given)
+    given = config("s3im-nerfacto")
+    given.optimizers["fields"]["optimizer"].lr = value
+    with pytest.raises(InputError, match=r"--optimizers\.fields\.optimizer\.lr is .*: give a number above 0"):
+        check_numbers(given)
+
+
+def test_schedules():
+    given = config("s3im-nerfacto")
+    schedule = given.optimizers["fields"]["scheduler"]
+    schedule.max_steps = 0
+    with pytest.raises(InputError, match=r"scheduler\.max-steps is 0: give 1 or more"):
+        check_numbers(given)
+    schedule.max_steps = schedule.warmup_steps = 100
+    with pytest.raises(InputError, match=r"scheduler\.max-steps is 100: give another number than warmup-steps has"):
+        check_numbers(given)
 
 
 def test_switches_are_settings():
@@ -70,3 +113,10 @@ def test_depth_that_is_not_learned():
     given = config("s3im-depth-nerfacto", pipeline__model__depth__kind="none", pipeline__model__depth__loss_mult=5.0)
     (line,) = idle_settings(given)
     assert line == "--pipeline.model.depth.loss-mult has no effect, because --pipeline.model.depth.kind is none."
+
+
+def test_a_split_by_another_rule():
+    (line,) = idle_settings(config("s3im-nerfacto", pipeline__datamanager__dataparser__eval_interval=4))
+    assert line.endswith(
+        "eval-interval has no effect, because --pipeline.datamanager.dataparser.eval-mode is fraction."
+    )

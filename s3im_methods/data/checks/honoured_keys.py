@@ -1,6 +1,7 @@
 """What a transforms.json says in other words or places than nerfstudio's parser looks for, put where it looks."""
 
 import copy
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "normal_file_path": ("normal_path", "normal_filename", "normal_filepath"),
 }
 _SIZES = ("fl_x", "fl_y", "cx", "cy", "w", "h")
+# As much as rounding and instant-ngp's fitting of both may leave.
+_SAME_ANGLE = 0.02
 LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
 # nerfstudio looks into the frames for a lens only where none of these stands at the top.
 _DECIDES = ("k1", "k2", "k3", "p1", "p2", "distortion_params")
@@ -43,8 +46,20 @@ def honoured(meta: dict, frames: list[dict], path: Path) -> tuple[dict, list[str
         *_take_camera_model(meta, path),
         *_take_sizes(meta),
         *_take_lens(meta),
+        *_compare_angle(meta),
     ]
     return meta, [f"In {quote(path)} {', '.join(said)}."] if said else []
+
+
+def _compare_angle(meta: dict) -> list[str]:
+    """instant-ngp's angle of view beside a focal length: nerfstudio reads the latter."""
+    angle, width, focal = (finite(meta.get(key)) for key in ("camera_angle_x", "w", "fl_x"))
+    if angle is None or width is None or focal is None or not (0 < angle < math.pi and width > 0 and focal > 0):
+        return []
+    meant = width / 2 / math.tan(angle / 2)
+    if abs(meant / focal - 1) <= _SAME_ANGLE:
+        return []
+    return [f"camera_angle_x, which would be a focal length of {meant:.4g} pixels, is not read beside fl_x {focal:.4g}"]
 
 
 def _rename_files(meta: dict, path: Path) -> list[str]:

@@ -17,6 +17,7 @@ _WIDEST = 150.0
 # A principal point in pixels is further from the border than this share of the side, one as a share of it is not.
 _BORDER = 0.02
 _STRETCHED = 2.0
+_PANORAMA = 0.02
 _FAR = 100.0
 # In pixels.
 _MISSED = 1.0
@@ -49,6 +50,19 @@ def odd_lenses(cameras: Cameras, images: list[Path], source: Path) -> list[str]:
             f"{_WIDEST:g} degrees"
         ),
         "give them in pixels of these images",
+    )
+    # By nerfstudio's rule a panorama's rays go all around where these hold.
+    whole = torch.stack([size[:, 0] / 2, size[:, 1]], dim=-1)
+    off = torch.cat([focal / whole - 1, (centre - size / 2) / size], dim=-1).abs().amax(-1)
+    lines += _line(
+        (kind == CameraType.EQUIRECTANGULAR.value) & (off > _PANORAMA),
+        images,
+        source,
+        lambda k: (
+            f"focal lengths of {_pair(focal[k])} and a principal point of {_pair(centre[k])}, where a panorama of "
+            f"{_pair(size[k])} has {_pair(whole[k])} and {_pair(size[k] / 2)}"
+        ),
+        "give these, unless it shows a part of the sphere only",
     )
     ratio = focal[:, 0] / focal[:, 1]
     lines += _line(

@@ -86,7 +86,7 @@ class NerfstudioFrames(stock.Nerfstudio):
             poses = frame_poses(frames, path, self.config)
             self._offset = poses.offset
             unread = unread_lines(seen["original"], frames, quote(path))
-            self.lines = (*said, *poses.lines, *unread, *gone_points(read, path))
+            self.lines = (*said, *poses.lines, *unread, *gone_points(read, path), *self._idle_split(read, path))
             seen["shown"], seen["applied"], seen["far"] = self._shown(seen["original"], poses)
             return seen["shown"]
 
@@ -95,6 +95,19 @@ class NerfstudioFrames(stock.Nerfstudio):
             yield seen
         finally:
             stock.load_from_json = original  # pyright: ignore[reportPrivateImportUsage]
+
+    def _idle_split(self, meta: dict, path: Path) -> list[str]:
+        """A sentence where the file's lists decide in place of settings that were given."""
+        usual = stock.NerfstudioDataParserConfig()
+        names = ("eval_mode", "eval_interval", "train_split_fraction")
+        given = [name for name in names if getattr(self.config, name) != getattr(usual, name)]
+        if not given or "train_filenames" not in meta:
+            return []
+        flags = ", ".join(f"--{name.replace('_', '-')} {getattr(self.config, name)}" for name in given)
+        return [
+            f"{flags} {'has' if len(given) == 1 else 'have'} no effect, because {quote(path)} lists train_filenames, "
+            "val_filenames and test_filenames: take the lists out of it to split in another way."
+        ]
 
     def _shown(self, meta: dict, poses: FramePoses) -> tuple[dict, list, bool]:
         shown = copy.deepcopy(meta)

@@ -107,7 +107,7 @@ SILENT = {
     "as it is": lambda m: None,
     "the same per frame": lambda m: frames(m, fl_x=9.0, k1=0.1, w=8, camera_model="OPENCV"),
     "pinholes per frame": lambda m: frames(m, camera_model="PINHOLE"),
-    "instant-ngp's": lambda m: m.update(aabb_scale=16, scale=0.33, offset=[0.5, 0.5, 0.5], camera_angle_x=0.7),
+    "instant-ngp's": lambda m: m.update(aabb_scale=16, scale=0.33, offset=[0.5, 0.5, 0.5], camera_angle_x=0.836),
     "no rolling shutter": lambda m: m.update(rolling_shutter=[0, 0, 0, 0], k5=0, is_fisheye=False),
     "notes": lambda m: frames(m, sharpness=30.5, colmap_im_id=4, timestamp=1.5, source="x", blur_score=3),
     "what nobody knows": lambda m: [m.update(weather="rain"), frames(m, my_note="foo", zz=1)],
@@ -138,6 +138,10 @@ NAMED = {
     "a rolling shutter": (
         lambda m: m.update(rolling_shutter=[0, 0, 0.3, 0]),
         "`rolling_shutter` (every image counts as taken at one moment)",
+    ),
+    "another angle of view": (
+        lambda m: m.update(camera_angle_x=0.5),
+        "camera_angle_x, which would be a focal length of 15.67 pixels, is not read beside fl_x 9.",
     ),
     "what moves": (
         lambda m: [f.update(time=k / 5) for k, f in enumerate(m["frames"])],

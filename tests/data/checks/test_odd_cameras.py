@@ -32,6 +32,7 @@ def lines(kind=CameraType.PERSPECTIVE, lens=(0, 0, 0, 0, 0, 0), **changed):
         {"lens": (0.1, -0.2, 0.05, 0, 0.001, -0.002)},
         {"lens": (-0.25, 0.06, 0, 0, 0, 0)},
         {"cx": 200.0, "fx": 450.0},
+        {"kind": CameraType.EQUIRECTANGULAR, "fx": 320.0, "fy": 480.0, "cy": 240.0},
     ],
 )
 def test_usual_lenses(fine):
@@ -52,6 +53,12 @@ def test_usual_lenses(fine):
 def test_odd_lenses(odd, said):
     (line,) = lines(**odd)
     assert line.startswith(f"3 of 3 cameras of 's' {said}") and "first that of '0.png': " in line
+
+
+@pytest.mark.parametrize("changed", [{}, {"fx": 320.0, "fy": 480.0, "cy": 0.0}, {"fx": 320.0, "fy": 240.0}])
+def test_panoramas_whose_rays_would_not_go_all_around(changed):
+    (line,) = lines(kind=CameraType.EQUIRECTANGULAR, **changed)
+    assert "where a panorama of 640 x 480 has 320 x 480 and 320 x 240, first that of '0.png': give these" in line
 
 
 def test_one_camera_far_away_and_most_at_one_place():
