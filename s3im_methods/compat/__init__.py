@@ -8,7 +8,6 @@
 | `marching_cubes`   | ns-export marching-cubes needs CUDA, and its mesh has gaps                | issue 2721 |
 | `tsdf`             | ns-export tsdf builds what a camera sees a second time behind it          | issue 2067 |
 | `tsdf_walls`       | ns-export tsdf builds walls where the space that cameras have seen ends   | none filed |
-| `texture`          | ns-export takes hours to texture a mesh on a CPU, and leaves out faces    | none filed |
 | `chunks`           | an image is kept twice, in pieces: ns-export's textures take gigabytes    | none filed |
 | `crop`             | a crop's rotation in whole numbers ends in an AssertionError              | none filed |
 | `ffmpeg`           | ns-render exits without a system-wide ffmpeg                              | none filed |

@@ -1,11 +1,13 @@
 """Textures of ns-export: each face has its own colours, and nothing but texels on the mesh is asked for."""
 
+import inspect
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import trimesh
+from nerfstudio.exporter import texture_utils
 from nerfstudio.exporter.exporter_utils import Mesh
 from nerfstudio.field_components.field_heads import FieldHeadNames
 
@@ -104,3 +106,9 @@ def test_too_small_a_texture_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--num-pixels-per-side"):
         write_textured_mesh(mesh, Surface(), tmp_path / "mesh.obj", 1, plain=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_upstream_still_compares_texels_with_ten_faces_at_a_time():
+    """When this fails, nerfstudio's textures may be quick and whole: see whether ``ns_export.textured`` is needed."""
+    source = inspect.getsource(inspect.unwrap(texture_utils.unwrap_mesh_with_xatlas))
+    assert "range(num_faces // num_faces_per_barycentric_chunk)" in source
