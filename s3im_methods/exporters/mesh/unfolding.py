@@ -119,11 +119,21 @@ def _packed(mesh: Triangles, facing: NDArray, piece: NDArray) -> Unfolded:
     # Around the centre: xatlas takes float32, in which a mesh far from the origin has no shape.
     points = mesh.vertices - mesh.vertices.mean(axis=0)
     flat = np.take_along_axis(points[source], _ACROSS[seen_from], axis=1)
+    # xatlas enlarges pieces whose area is below 1.2e-7 until they cover the others, so a usual triangle has 1.
+    areas = _areas(flat[faces])
+    if areas.any():
+        flat /= np.sqrt(np.median(areas[areas > 0]))
     atlas = xatlas.Atlas()
     atlas.add_uv_mesh(flat.astype(np.float32), faces.astype(np.uint32), piece[:, None].astype(np.uint32))
     atlas.generate()
     kept, packed, uv = atlas[0]
     return Unfolded(source[kept.astype(np.int64)], packed.astype(np.int64), uv.astype(np.float64))
+
+
+def _areas(triangles: NDArray) -> NDArray:
+    """Of triangles in a plane, ``[F, 3, 2]``."""
+    first, second = (triangles[:, 1] - triangles[:, 0]).T, (triangles[:, 2] - triangles[:, 0]).T
+    return np.abs(first[0] * second[1] - first[1] * second[0]) / 2
 
 
 def _below_others(flat: Unfolded, height: NDArray, side: int) -> NDArray[np.bool_]:

@@ -87,3 +87,14 @@ def test_triangles_without_area_and_lone_ones():
     flat = unfold(mesh, SIDE)
     assert np.array_equal(flat.source[flat.faces], mesh.faces)
     assert covered_twice(flat) == 0
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])
+def test_no_triangle_grows_in_any_unit(unit):
+    """Small pieces keep their scale: noise leaves many of one triangle each."""
+    mesh = ball(0.01)
+    mesh = Triangles(mesh.vertices * unit, mesh.faces)
+    flat = unfold(mesh, SIDE)
+    shares = areas(flat.uv[flat.faces]) / areas(mesh.vertices[mesh.faces])
+    assert shares.max() < 3 * np.median(shares)
+    assert covered_twice(flat) == 0
