@@ -94,6 +94,7 @@ def _usual_factor(image: Path) -> int:
 def _is_without_points(file: Path) -> bool:
     if file.suffix == ".bin":
         # It begins with their number.
-        return not any(file.read_bytes()[:8])
+        with open(file, "rb") as points:
+            return not any(points.read(8))
     with open(file, encoding="utf-8") as lines:
         return all(line.startswith("#") or not line.strip() for line in lines)
