@@ -31,6 +31,16 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(item, f"{path}.{name}" if path else name)
 
 
+def flag(path: str) -> str:
+    """How a setting is given on the command line.
+
+    Example:
+        >>> flag("pipeline.model.s3im.loss_mult")
+        '--pipeline.model.s3im.loss-mult'
+    """
+    return f"--{path.replace('_', '-')}"
+
+
 def equal(one: Any, other: Any) -> bool:
     """Whether two settings are the same; lists and tuples of the same are.
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from s3im_methods.engine.leaves import equal, leaves
+from s3im_methods.engine.leaves import equal, flag, leaves
 from s3im_methods.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,21 +67,20 @@ def check_numbers(config: "TrainerConfig") -> None:
     for name, value in found.items():
         for number in value if isinstance(value, list | tuple) else (value,):
             if isinstance(number, int | float) and not isinstance(number, bool) and (wanted := _wanted(name, number)):
-                raise InputError(f"--{name.replace('_', '-')} is {number:g}: give {wanted}.")
+                raise InputError(f"{flag(name)} is {number:g}: give {wanted}.")
     for small, large in (("base_res", "max_res"), ("num_proposal_iterations", "num_proposal_samples_per_ray")):
         least, most = found.get(f"{_MODEL}{small}"), found.get(f"{_MODEL}{large}")
         # Of the samples there is a number for each round.
         most = len(most) if isinstance(most, list | tuple) else most
         if least is not None and most is not None and most < least:
             raise InputError(
-                f"--{_MODEL}{small.replace('_', '-')} is {least}: give at most {most}, or change "
-                f"--{_MODEL}{large.replace('_', '-')}."
+                f"{flag(_MODEL + small)} is {least}: give at most {most}, or change {flag(_MODEL + large)}."
             )
     for name, steps in found.items():
         group, _, last = name.rpartition(".")
         warmup = found.get(f"{group}.warmup_steps")
         if last == "max_steps" and steps == warmup and steps:
-            raise InputError(f"--{name.replace('_', '-')} is {steps}: give another number than warmup-steps has.")
+            raise InputError(f"{flag(name)} is {steps}: give another number than warmup-steps has.")
 
 
 def _wanted(name: str, number: float) -> str | None:
@@ -114,9 +113,8 @@ def idle_settings(config: "TrainerConfig") -> list[str]:
         if not idle or switch not in now or not is_off(now[switch]):
             continue
         told |= set(idle)
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        flags = ", ".join(map(flag, idle))
         lines.append(
-            f"{flags} {'has' if len(idle) == 1 else 'have'} no effect, because --{switch.replace('_', '-')} is "
-            f"{now[switch]}."
+            f"{flags} {'has' if len(idle) == 1 else 'have'} no effect, because {flag(switch)} is {now[switch]}."
         )
     return lines

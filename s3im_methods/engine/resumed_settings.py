@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from s3im_methods.data.wording import quote
-from s3im_methods.engine.leaves import equal, leaves
+from s3im_methods.engine.leaves import equal, flag, leaves
 from s3im_methods.engine.run_config import read_config
 from s3im_methods.errors import InputError
 
@@ -39,7 +39,7 @@ def changed_settings(config: Any, pipeline: Any, checkpoint: Path) -> list[str]:
         settings.model = pipeline.model.kept_config
     then, now = dict(leaves(before.pipeline)), dict(leaves(settings))
     found = [
-        f"--pipeline.{name.replace('_', '-')} (was {_shown(then[name])}, is {_shown(now[name])})"
+        f"{flag('pipeline.' + name)} (was {_shown(then[name])}, is {_shown(now[name])})"
         for name in then.keys() & now.keys()
         if not _is_free(name) and not _is_same(name, then[name], now[name])
     ]

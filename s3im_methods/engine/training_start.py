@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from s3im_methods.data.wording import quote
-from s3im_methods.engine.leaves import equal, leaves
+from s3im_methods.engine.leaves import equal, flag, leaves
 from s3im_methods.engine.odd_settings import check_numbers, idle_settings
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
 from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
@@ -156,4 +156,4 @@ def _set(config: Any, name: str, value: Any, path: Path) -> None:
     elif hasattr(holder, last):
         setattr(holder, last, value)
     else:
-        raise InputError(f"--{name.replace('_', '-')} is not a setting of the method in {quote(path)}: leave it out.")
+        raise InputError(f"{flag(name)} is not a setting of the method in {quote(path)}: leave it out.")
