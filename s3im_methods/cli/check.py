@@ -44,6 +44,7 @@ class CheckCommand:
         from s3im_methods.compare.axes import parse_setting
         from s3im_methods.compare.ns_train import read_arguments, train_arguments
         from s3im_methods.data.checks.which_parser import which_parser
+        from s3im_methods.data.wording import argument
         from s3im_methods.errors import InputError
         from s3im_methods.outputs import check_picture_file, written
 
@@ -65,7 +66,7 @@ class CheckCommand:
         found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
         # A method that was asked for is the one to train.
         method = report.advice.pictures if self.method == type(self).method else self.method
-        command = ["ns-train", method, "--data", str(self.scene)]
+        command = ["ns-train", method, "--data", argument(self.scene)]
         found["command"] = shlex.join(command if parser == "nerfstudio-data" else [*command, parser])
         if picture is not None:
             with written(picture) as place:
@@ -102,7 +103,9 @@ class CheckCommand:
         if not found["accepted"]:
             console.print(f"[red]Training would refuse this scene:[/red] {escape(found['refusal'])}")
             return
-        table = Table(show_header=False, title=f"{found['scene']} ({found['dataparser']})", title_justify="left")
+        table = Table(
+            show_header=False, title=escape(f"{found['scene']} ({found['dataparser']})"), title_justify="left"
+        )
         table.add_column(no_wrap=True)
         table.add_column()
         for subject, finding in found["rows"].items():

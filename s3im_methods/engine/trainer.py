@@ -11,15 +11,16 @@ with another run's weights.
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from nerfstudio.engine.trainer import TRAIN_INTERATION_OUTPUT, Trainer, TrainerConfig
-from nerfstudio.utils import comms
+from nerfstudio.utils import comms, writer
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
 from nerfstudio.viewer.viewer import Viewer
@@ -28,12 +29,14 @@ from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.compat.viewer_turns import PacedViewer, TurnLock
 from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
+from s3im_methods.engine.interruption import Interruption, what_is_left
 from s3im_methods.engine.resumed_settings import changed_settings
 from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
 from s3im_methods.errors import InputError
-from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason
+from s3im_methods.interruptions import NO_READER, drop_output, output_fails
+from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, why_not_written
 from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
@@ -71,6 +74,9 @@ class S3IMTrainer(Trainer):
     """
 
     _losses_seen: FiniteLossWatch
+    _interruption: Interruption
+    _last_made: int | None = None
+    _began_with_config: bool = False
 
     def __init__(self, config: TrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
         # A config.yml may come from a machine with a GPU.
@@ -133,15 +139,52 @@ class S3IMTrainer(Trainer):
             return
         # nerfstudio's loop runs this many steps from where it starts.
         self.config.max_num_iterations = total - self._start_step
+        self._began_with_config = (self.base_dir / "config.yml").exists()
         try:
-            super().train()
+            with Interruption(self._stop) as self._interruption:
+                super().train()
         except OSError as error:
+            if error.filename is None and output_fails():
+                # The terminal is closed, or nobody reads on, as in ns-train ... | head.
+                drop_output()
+                if self._last_made == self.step:
+                    self.save_checkpoint(self.step)
+                raise SystemExit(NO_READER) from None
             if not is_about_the_place(error):
                 raise
             # dataparser_transforms.json, or the events for tensorboard.
             raise cannot_write(self.base_dir, error) from error
         finally:
             self.config.max_num_iterations = total
+
+    def _stop(self) -> None:
+        # nerfstudio's loop looks at it before each step.
+        self.stop_training = True
+
+    def _after_train(self) -> None:
+        """Write the last checkpoint; nerfstudio numbers that of a training that was stopped by the step not made.
+
+        Raises:
+            SystemExit: If the training was interrupted.
+        """
+        self._interruption.close()
+        number = self._interruption.signal
+        if number is None or self._last_made == self._start_step + self.config.max_num_iterations - 1:
+            super()._after_train()
+            return
+        if self._last_made is not None:
+            self.save_checkpoint(self._last_made)
+        writer.write_out_storage()
+        with suppress(OSError):
+            CONSOLE.print(f"\n{what_is_left(self.config)}", soft_wrap=True, markup=False, highlight=False)
+        raise SystemExit(128 + number)
+
+    def _train_complete_viewer(self) -> None:
+        """Show the result until Ctrl-C, which is how this ends."""
+        try:
+            super()._train_complete_viewer()
+        except KeyboardInterrupt:
+            CONSOLE.print("The viewer is closed.")
 
     def train_iteration(self, step: int) -> TRAIN_INTERATION_OUTPUT:
         """One optimisation step, with its random numbers seeded by the step.
@@ -152,6 +195,7 @@ class S3IMTrainer(Trainer):
         self._seed_step(step)
         output = super().train_iteration(step)
         self._losses_seen.update(step, output[1])
+        self._last_made = step
         return output
 
     def _seed_step(self, step: int) -> None:
@@ -168,7 +212,8 @@ class S3IMTrainer(Trainer):
         """Write a checkpoint such that an interruption at any moment leaves a loadable one.
 
         Raises:
-            InputError: If a loss or a parameter is not finite, or the disk is full; the last checkpoint stays then.
+            InputError: If a loss or a parameter is not finite, or the disk is full. The last checkpoint stays then, and
+                where the disk is full the new one is among the temporary files.
         """
         self._losses_seen.check()
         self._check_parameters(step)
@@ -176,27 +221,62 @@ class S3IMTrainer(Trainer):
         # Beside the folder, not in it: nerfstudio's loaders take every name in the folder for a checkpoint.
         staging_dir = final_dir.with_name(final_dir.name + "-writing")
         shutil.rmtree(staging_dir, ignore_errors=True)
-        self.checkpoint_dir = staging_dir
         try:
-            # torch's writer raises a RuntimeError where the disk is full.
-            super().save_checkpoint(step)
+            self._write_checkpoint(step, staging_dir)
             final_dir.mkdir(parents=True, exist_ok=True)
             for file in staging_dir.glob("*.ckpt"):
                 _flush_to_disk(file)
                 os.replace(file, final_dir / file.name)
                 self._drop_old_checkpoints(final_dir, file.name)
         except (OSError, RuntimeError) as error:
-            last = steps_in(final_dir)
-            kept = f"the one of step {last[-1]} stays" if last else "there is no earlier one"
-            raise InputError(
-                f"The checkpoint of step {step} cannot be written to '{final_dir}' ({reason(error)}), and {kept}: free "
-                "space there and resume with --load-dir, or give another --output-dir."
-            ) from error
-        finally:
-            self.checkpoint_dir = final_dir
+            why = why_not_written(error, staging_dir)
             shutil.rmtree(staging_dir, ignore_errors=True)
+            raise self._saved_elsewhere(step, why) from error
+        finally:
+            shutil.rmtree(staging_dir, ignore_errors=True)
+        self._restore_folder()
         if self._setting("eval_at_save"):
             self._evaluate_checkpoint(step)
+
+    def _write_checkpoint(self, step: int, folder: Path) -> None:
+        final_dir, self.checkpoint_dir = self.checkpoint_dir, folder
+        try:
+            # torch's writer raises a RuntimeError where the disk is full.
+            super().save_checkpoint(step)
+        finally:
+            self.checkpoint_dir = final_dir
+
+    def _saved_elsewhere(self, step: int, why: str) -> InputError:
+        """What is said of a checkpoint that cannot be written, after it was put among the temporary files."""
+        folder, last = self.checkpoint_dir, steps_in(self.checkpoint_dir)
+        failed = f"The checkpoint of step {step} cannot be written to '{folder}' ({why})"
+        other = Path(tempfile.mkdtemp(prefix="s3im-checkpoint-"))
+        try:
+            self._write_checkpoint(step, other)
+        except (OSError, RuntimeError):
+            shutil.rmtree(other, ignore_errors=True)
+            if last:
+                return InputError(
+                    f"{failed}, and the one of step {last[-1]} stays: free space there and resume with --load-dir, or "
+                    "give another --output-dir."
+                )
+            return InputError(
+                f"{failed}, and there is no earlier one: free space there, or give another --output-dir, and start "
+                "again."
+            )
+        return InputError(
+            f"{failed}, so it was written to '{other}': move it to the former when there is space, then resume with "
+            "--load-dir."
+        )
+
+    def _restore_folder(self) -> None:
+        """Write config.yml again where somebody removed or renamed the run's folder: no run is loaded without it."""
+        if self._began_with_config and not (self.base_dir / "config.yml").exists():
+            CONSOLE.print(f"[yellow]'{self.base_dir}' was removed or renamed: it is written again.")
+            save_config(self.config)
+            outputs = getattr(self.pipeline.datamanager, "train_dataparser_outputs", None)
+            if outputs is not None:
+                outputs.save_dataparser_transform(self.base_dir / "dataparser_transforms.json")
 
     def _drop_old_checkpoints(self, folder: Path, latest: str) -> None:
         """Keep as many as the settings want; the one just written stays, also where a longer run lay there before."""

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import types
 from pathlib import Path
 
@@ -192,10 +193,37 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_gets_a_sentence(tmp_path, mon
         raise error
 
     monkeypatch.setattr(torch, "save", half)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with pytest.raises(InputError, match=r"of step 2 cannot be written to '.*models' .*, and the one of step 1 stays"):
         trainer(folder).save_checkpoint(2)
     assert names(folder) == ["step-000000001.ckpt"]
-    assert names(tmp_path) == ["models"]
+    with pytest.raises(InputError, match=r"and there is no earlier one: free space there, .* and start again\.$"):
+        trainer(tmp_path / "others").save_checkpoint(2)
+    assert names(tmp_path) == ["models", "tmp"] and names(temporary) == []
+
+
+def test_what_does_not_fit_is_saved_among_the_temporary_files(tmp_path, monkeypatch):
+    folder, temporary, save = tmp_path / "models", tmp_path / "tmp", torch.save
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    def full(state, path, **kwargs) -> None:
+        if temporary not in Path(path).parents:
+            raise RuntimeError("[enforce fail at inline_container.cc:603]")
+        save(state, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"so it was written to '(.*)': move it to the former") as said:
+        trainer(folder, 3.0).save_checkpoint(2)
+    (place,) = temporary.iterdir()
+    assert f"'{place}'" in str(said.value)
+    later = trainer(folder)
+    later.config.load_dir = place
+    later._load_checkpoint()
+    assert (later.pipeline.weight == 3.0).all()
+    assert names(tmp_path) == ["tmp"]
 
 
 def test_a_runs_folder_stands_for_its_checkpoints(tmp_path):
