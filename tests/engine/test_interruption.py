@@ -51,6 +51,7 @@ def interrupted(config: Any, number: signal.Signals, wanted: int, place: Trainin
 @pytest.mark.parametrize("place", list(TrainingCallbackLocation)[:2])
 def test_an_interrupted_run_repeats_the_straight_one(scenes, tmp_path, capsys, number, place):
     straight = train(settings(scenes, tmp_path / "straight", 6))
+    capsys.readouterr()
     config = settings(scenes, tmp_path / "stopped", 6)
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     trainer = interrupted(config, number, 2, place)
