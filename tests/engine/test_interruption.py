@@ -1,6 +1,7 @@
 """Ctrl-C and a kill end a training between two steps, with a checkpoint that repeats the straight run."""
 
 import os
+import shutil
 import signal
 from typing import Any
 
@@ -13,6 +14,7 @@ from nerfstudio.scripts.train import _set_random_seed
 from short_runs import short_config, train
 
 from s3im_methods.engine.interruption import trainings_end_in_order, what_is_left
+from s3im_methods.errors import InputError
 from s3im_methods.method_configs import s3im_nerfacto_lite
 
 
@@ -114,6 +116,27 @@ def test_a_pipe_that_nobody_reads_on_leaves_a_checkpoint(scenes, tmp_path, monke
         trainer.train()
     assert ended.value.code == 141
     assert [path.name for path in config.get_checkpoint_dir().iterdir()] == ["step-000000002.ckpt"]
+
+
+def test_a_folder_that_was_removed_gets_a_checkpoint(scenes, tmp_path, monkeypatch):
+    """Seen by the writer of tensorboard's events, which opens its file anew each time."""
+    config = settings(scenes, tmp_path, 6)
+    config.save_config()
+    trainer = config.setup(local_rank=0, world_size=1)
+    trainer.setup()
+
+    def remove(step: int) -> None:
+        if step == 2:
+            shutil.rmtree(config.get_base_dir())
+            raise FileNotFoundError(2, "No such file or directory", os.fsencode(config.get_base_dir() / "events.out"))
+
+    monkeypatch.setattr(trainer, "_update_viewer_state", remove)
+    with pytest.raises(
+        InputError, match=r"cannot be written \(No such .* the checkpoint of step 2 is kept\. To continue:"
+    ):
+        trainer.train()
+    found = {path.name for path in config.get_base_dir().rglob("*") if path.is_file()}
+    assert found == {"config.yml", "dataparser_transforms.json", "step-000000002.ckpt"}
 
 
 def test_ctrl_c_before_the_training_is_a_sentence(scenes, tmp_path, monkeypatch, capsys):

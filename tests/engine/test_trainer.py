@@ -171,7 +171,7 @@ def test_upstream_still_overruns_when_resuming():
 
 
 def test_upstream_still_writes_checkpoints_in_place(tmp_path, monkeypatch):
-    """When this fails, nerfstudio keeps the last good one while it writes: drop ``S3IMTrainer.save_checkpoint``."""
+    """When this fails, nerfstudio keeps the last good one while it writes: drop ``SafeCheckpoints``."""
     from nerfstudio.engine.trainer import Trainer
 
     written: list[Path] = []
@@ -320,3 +320,24 @@ def test_methods_say_when_their_schedules_end():
         model = config.setup(scene_box=box, num_train_data=2, metadata=facts)
         assert model.schedule_ends() == ends
         assert max(ends.values()) <= method.config.max_num_iterations
+
+
+def test_a_folder_that_was_removed_gets_its_config_again(tmp_path, monkeypatch):
+    """Without it no run is loaded."""
+    from s3im_methods.engine import safe_checkpoints
+
+    written: list[Path] = []
+
+    def save_config(config) -> None:
+        written.append(tmp_path / "run" / "config.yml")
+        written[-1].touch()
+
+    monkeypatch.setattr(safe_checkpoints, "save_config", save_config)
+    run = trainer(tmp_path / "run" / "models")
+    run.base_dir = tmp_path / "run"
+    run.pipeline.datamanager = types.SimpleNamespace()
+    run._began_with_config = True
+    run.save_checkpoint(1)
+    assert names(tmp_path / "run") == ["config.yml", "models"]
+    run.save_checkpoint(2)
+    assert len(written) == 1
