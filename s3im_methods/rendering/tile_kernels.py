@@ -105,6 +105,8 @@ def in_box(space, x, y, z):
 @inlined
 def place(network, x, y, z, points, inside, column):
     """Put a point of the world into a tile of points in the unit cube; what lies outside counts as 0."""
+    center, per_radius = network.center, network.per_radius
+    x, y, z = (x - center[0]) * per_radius, (y - center[1]) * per_radius, (z - center[2]) * per_radius
     x, y, z = in_box(network, x, y, z)
     within = x > _ZERO and x < _ONE and y > _ZERO and y < _ONE and z > _ZERO and z < _ONE
     points[0, column] = x if within else _ZERO
