@@ -34,7 +34,8 @@ for name in sys.argv[2:]:
         picture = model(gpu_checks._rays("cpu", 64)[0])["rgb"]
     length = sum(float(gradient.coalesce().values().double().square().sum() if gradient.is_sparse
                        else gradient.double().square().sum()) for gradient in gradients) ** 0.5
-    found[name] = {**{key: float(value) for key, value in losses.items()}, "gradient": length, "rgb": picture.flatten().tolist()}
+    losses = {key: float(value) for key, value in losses.items()}
+    found[name] = {**losses, "gradient": length, "rgb": picture.flatten().tolist()}
 print(json.dumps({"numba": sys.modules.get("numba") is not None, "found": found}))
 """
 

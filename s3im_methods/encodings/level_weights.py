@@ -41,8 +41,12 @@ def footprint(frustums: Frustums, spread: float) -> Tensor:
     Returns:
         ``[*batch, 1]``.
     """
-    middle = (frustums.starts + frustums.ends) / 2
-    return (0.5 * CONE_RADIUS * spread) * frustums.pixel_area.clamp(min=0).sqrt() * middle
+    return ray_radii(frustums.pixel_area, spread) * ((frustums.starts + frustums.ends) / 2)
+
+
+def ray_radii(pixel_area: Tensor, spread: float) -> Tensor:
+    """How far pixels reach at distance 1, of the shape of their area; ``spread`` as above."""
+    return (0.5 * CONE_RADIUS * spread) * pixel_area.clamp(min=0).sqrt()
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from nerfstudio.fields.nerfacto_field import NerfactoField
 from torch import Tensor, nn
 
 from s3im_methods.encodings.level_weights import contracted_footprint, footprint
+from s3im_methods.fields.fused_training import fused_densities
 from s3im_methods.fields.level_weighted_mlp import LevelWeightedMLP
 from s3im_methods.fields.per_ray_nerfacto_field import PerRayNerfactoField
 from s3im_methods.rays.sample_proposals import SampleDensity
@@ -71,6 +72,14 @@ class FootprintNerfactoField(_WithFootprint, NerfactoField):
 class PerRayFootprintNerfactoField(_WithFootprint, PerRayNerfactoField):
     """The same, computing what its rays share once."""
 
+    def suits_kernels(self) -> bool:
+        """As the base has it."""
+        return type(self) is PerRayFootprintNerfactoField
+
+    def deviations(self, ray_samples: RaySamples) -> Tensor:
+        """How wide samples are in the world, ``[R, S, 1]``."""
+        return footprint(ray_samples.frustums, self.spread)
+
 
 class FootprintDensityField(HashMLPDensityField):
     """nerfacto's proposal network, see the module's docstring."""
@@ -78,7 +87,11 @@ class FootprintDensityField(HashMLPDensityField):
     spread: float
 
     def get_density(self, ray_samples: RaySamples) -> tuple[Tensor, None]:
-        """Densities ``[*batch, 1]`` of samples."""
+        """Densities ``[*batch, 1]`` of samples, on a CPU by the kernels of training."""
+        frustums = ray_samples.frustums
+        found = fused_densities(self, frustums.get_positions(), footprint(frustums, self.spread))
+        if found is not None:
+            return found, None
         samples = unit_samples(ray_samples.frustums, self)
         before = self.mlp_base(samples.points.view(-1, 3), samples.deviations.reshape(-1, 1))  # type: ignore[operator]
         density = trunc_exp(before.view(*samples.points.shape[:-1], 1).to(samples.points))

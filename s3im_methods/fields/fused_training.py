@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.kernel_check import fused_available
 from s3im_methods.rendering import LANES
-from s3im_methods.rendering.networks import DensityNetwork, array, density_network, layers
+from s3im_methods.rendering.networks import DensityNetwork, array, density_network, grid_and_network, layers
 
 _SAMPLES_OF_A_TILE = 192
 
@@ -27,13 +27,25 @@ class FusedDensityField(HashMLPDensityField):
 
     def density_fn(self, positions: Tensor, times: Tensor | None = None) -> Tensor:
         """Densities ``[*batch, 1]`` at points ``[*batch, 3]``."""
-        network = None
-        if not self.use_linear and kernels_suit(positions, self.encoding):
-            network = density_network(self, self.encoding, self.mlp_base[1])
-        if network is None:
-            return super().density_fn(positions, times)
-        parameters = _parameters(self.encoding, self.mlp_base[1])
-        return _Densities.apply(positions.reshape(-1, 3), network, *parameters).view(*positions.shape[:-1], 1)
+        found = None if self.use_linear else fused_densities(self, positions, None)
+        return super().density_fn(positions, times) if found is None else found
+
+
+def fused_densities(field: Any, positions: Tensor, deviations: Tensor | None) -> Tensor | None:
+    """Densities ``[*batch, 1]`` by the kernels; None where they do not suit.
+
+    Args:
+        field: A proposal network of nerfacto.
+        positions: In the world, ``[*batch, 3]``.
+        deviations: How wide samples are there, ``[*batch, 1]``; None for fields to which all are points.
+    """
+    grid, base = grid_and_network(field)
+    network = density_network(field) if kernels_suit(positions, grid) else None
+    if network is None:
+        return None
+    widths = _widths(positions, deviations)
+    found = _Densities.apply(positions.reshape(-1, 3), widths, network, *_parameters(grid, base))
+    return found.view(*positions.shape[:-1], 1)
 
 
 def fuse_densities(model: Any) -> None:
@@ -50,26 +62,27 @@ def fuse_densities(model: Any) -> None:
 
 
 def fused_radiance(
-    field: Any, ray_samples: RaySamples, of_rays: Callable[[], Tensor]
+    field: Any, ray_samples: RaySamples, deviations: Tensor | None, of_rays: Callable[[], Tensor]
 ) -> dict[FieldHeadNames, Tensor] | None:
     """Densities and colours of samples by the kernels; None where they do not suit.
 
     Args:
         field: A nerfacto field, with ``own_columns``.
         ray_samples: Samples ``[R, S]`` along rays.
+        deviations: How wide they are, ``[R, S, 1]``; None for fields to which all are points.
         of_rays: Gives what samples share of the colour network's first layer, ``[R, width]``.
     """
     points = ray_samples.frustums.get_positions()
-    grid, base = field.mlp_base.model
+    grid, base = grid_and_network(field)
     if points.dim() != 3 or not kernels_suit(points, grid):
         return None
-    network, head = density_network(field, grid, base), layers(field.mlp_head, 2)
+    network, head = density_network(field), layers(field.mlp_head, 2)
     if network is None or head is None:
         return None
     linears, columns = field.mlp_head.layers, field.own_columns()
     of_head = [linears[0].weight[:, columns], *(given for layer in linears[1:] for given in (layer.weight, layer.bias))]
     inputs = [of_rays(), *_parameters(grid, base), *of_head]
-    density, colours = _Radiance.apply(points, network, *inputs)
+    density, colours = _Radiance.apply(points, _widths(points, deviations), network, *inputs)
     return {FieldHeadNames.RGB: colours, FieldHeadNames.DENSITY: density}
 
 
@@ -78,6 +91,10 @@ def kernels_suit(points: Tensor, grid: Any) -> bool:
     quiet = not points.requires_grad and not getattr(grid, "point_gradients", True) and len(points) > 0
     single = points.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     return quiet and single and points.device.type == "cpu" and fused_available()
+
+
+def _widths(points: Tensor, deviations: Tensor | None) -> Tensor:
+    return points.new_zeros(1) if deviations is None else deviations.reshape(-1)
 
 
 def _parameters(grid: Any, network: Any) -> list[Tensor]:
@@ -99,6 +116,10 @@ class _Tiles:
         # torch's, for its memory to be seen by who counts that.
         self.units = torch.empty(self.count, 3, width).numpy()
         self.features = torch.empty(self.count, len(network.first), width).numpy()
+
+    def slopes(self, network: DensityNetwork) -> np.ndarray:
+        """Room for the gradient of the loss by the grid's own features."""
+        return torch.empty(self.count, 2 * len(network.scalings), self.features.shape[2]).numpy()
 
     def table_gradient(self, network: DensityNetwork, slopes: np.ndarray) -> Tensor:
         """Gradient of the loss by the grid's table, from that by the features."""
@@ -123,14 +144,19 @@ def summed(count: int, shapes: list[tuple[int, ...]], work: Callable[[Any, int, 
     return [torch.from_numpy(np.sum(same, axis=0)) for same in zip(*sums, strict=True)]
 
 
+def _density_weights(network: DensityNetwork, parameters: tuple[Tensor, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Those of a density's layers by which slopes of the grid's features are found."""
+    return array(parameters[1][:, : 2 * len(network.scalings)]), array(parameters[3])
+
+
 class _Densities(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, points: Tensor, network: DensityNetwork, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, points: Tensor, widths: Tensor, network: DensityNetwork, *parameters: Tensor) -> Tensor:
         from s3im_methods.rendering import gradient_kernels as kernels
 
         tiles = _Tiles(network, len(points), _SAMPLES_OF_A_TILE)
         densities = points.new_empty(len(points))
-        arrays = array(points), tiles.per_tile, tiles.units, tiles.features, array(densities)
+        arrays = array(points), array(widths), tiles.per_tile, tiles.units, tiles.features, array(densities)
         in_ranges(tiles.count, lambda first, last: kernels.density_values(network, *arrays, first, last))
         ctx.network, ctx.tiles = network, tiles
         ctx.save_for_backward(*parameters)
@@ -142,21 +168,20 @@ class _Densities(torch.autograd.Function):
         from s3im_methods.rendering import gradient_kernels as kernels
 
         network, tiles, parameters = ctx.network, ctx.tiles, ctx.saved_tensors
-        slopes = torch.empty(tiles.features.shape).numpy()
-        weights = array(parameters[1]), array(parameters[3])
+        slopes, weights = tiles.slopes(network), _density_weights(network, parameters)
         given = tiles.per_tile, tiles.units, tiles.features, array(gradient), slopes
 
         def work(sums: Any, first: int, last: int) -> None:
             kernels.density_gradient(network, weights, *given, sums, first, last)
 
         of_network = summed(tiles.count, [tuple(of.shape) for of in parameters[1:]], work)
-        return None, None, tiles.table_gradient(network, slopes), *of_network
+        return None, None, None, tiles.table_gradient(network, slopes), *of_network
 
 
 class _Radiance(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, points: Tensor, network: DensityNetwork, of_rays: Tensor, *parameters: Tensor
+        ctx: Any, points: Tensor, widths: Tensor, network: DensityNetwork, of_rays: Tensor, *parameters: Tensor
     ) -> tuple[Tensor, Tensor]:
         from s3im_methods.rendering import gradient_kernels as kernels
 
@@ -164,7 +189,8 @@ class _Radiance(torch.autograd.Function):
         tiles = _Tiles(network, rays * samples, max(_SAMPLES_OF_A_TILE // samples, 1) * samples)
         densities, colours = points.new_empty(rays, samples, 1), points.new_empty(rays, samples, 3)
         head = _Radiance.head_of(parameters)
-        arrays = array(of_rays), array(points.reshape(-1, 3)), tiles.per_tile, tiles.units, tiles.features
+        arrays = array(of_rays), array(points.reshape(-1, 3)), array(widths)
+        arrays += tiles.per_tile, tiles.units, tiles.features
         found = array(densities.view(-1)), array(colours.view(-1, 3))
         in_ranges(tiles.count, lambda first, last: kernels.radiance_values(network, head, *arrays, *found, first, last))
         ctx.network, ctx.tiles = network, tiles
@@ -184,8 +210,8 @@ class _Radiance(torch.autograd.Function):
 
         network, tiles = ctx.network, ctx.tiles
         of_rays, *parameters = ctx.saved_tensors
-        slopes, ray_slopes = torch.empty(tiles.features.shape).numpy(), torch.empty_like(of_rays)
-        weights = array(parameters[1]), array(parameters[3])
+        slopes, ray_slopes = tiles.slopes(network), torch.empty_like(of_rays)
+        weights = _density_weights(network, tuple(parameters))
         head_weights = array(parameters[5]), array(parameters[6]), array(parameters[8])
         head = _Radiance.head_of(tuple(parameters))
         given = array(of_rays), tiles.per_tile, tiles.units, tiles.features
@@ -195,4 +221,4 @@ class _Radiance(torch.autograd.Function):
             kernels.radiance_gradient(network, weights, head, head_weights, *given, sums[:4], sums[4:], first, last)
 
         of_networks = summed(tiles.count, [tuple(of.shape) for of in parameters[1:]], work)
-        return None, None, ray_slopes, tiles.table_gradient(network, slopes), *of_networks
+        return None, None, None, ray_slopes, tiles.table_gradient(network, slopes), *of_networks

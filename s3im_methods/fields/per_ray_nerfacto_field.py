@@ -20,15 +20,22 @@ class PerRayNerfactoField(NerfactoField):
     def forward(self, ray_samples: RaySamples, compute_normals: bool = False) -> dict[FieldHeadNames, Tensor]:
         """Densities and colours of samples ``[R, S]``, on a CPU by the kernels of training."""
         directions = ray_samples.frustums.directions
-        # Fields derived from this one compute densities in other ways.
-        plain = type(self) is PerRayNerfactoField and not (compute_normals or self._has_other_outputs())
+        plain = self.suits_kernels() and not (compute_normals or self._has_other_outputs())
         if plain and along_rays(directions):
             assert ray_samples.camera_indices is not None
-            cameras = ray_samples.camera_indices[:, 0, 0]
-            found = fused_radiance(self, ray_samples, lambda: self.share_of_rays(directions[:, 0], cameras))
+            cameras, widths = ray_samples.camera_indices[:, 0, 0], self.deviations(ray_samples)
+            found = fused_radiance(self, ray_samples, widths, lambda: self.share_of_rays(directions[:, 0], cameras))
             if found is not None:
                 return found
         return super().forward(ray_samples, compute_normals)
+
+    def suits_kernels(self) -> bool:
+        """Whether densities are computed as the kernels do it; fields derived from this one have other ways."""
+        return type(self) is PerRayNerfactoField
+
+    def deviations(self, ray_samples: RaySamples) -> Tensor | None:
+        """How wide samples are in the world, ``[R, S, 1]``; None where all are points."""
+        return None
 
     def get_outputs(
         self, ray_samples: RaySamples, density_embedding: Tensor | None = None

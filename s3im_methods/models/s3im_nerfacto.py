@@ -103,7 +103,8 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             speed_up_contractions(self)
             share_along_rays(self.field)
             moves_cameras = self.config.camera_optimizer.mode != "off"
-            fuse_hash_encodings(self, point_gradients=moves_cameras or self.config.predict_normals)
+            fuse_hash_encodings(self.proposal_networks, point_gradients=moves_cameras)
+            fuse_hash_encodings(self.field, point_gradients=moves_cameras or self.config.predict_normals)
             fuse_densities(self)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
 

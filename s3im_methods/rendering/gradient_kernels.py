@@ -25,6 +25,7 @@ from s3im_methods.rendering.tile_kernels import (
     jit,
     layer,
     place,
+    scale,
     to_colours,
 )
 
@@ -83,10 +84,15 @@ def through_layer(weights, slopes, outputs, input_slopes, count):
 
 
 @jit
-def place_tile(network, points, begin, end, units, inside):
-    """Put points ``begin`` to ``end`` of ``[n, 3]`` into a tile, and nothing into its other columns."""
+def place_tile(network, points, deviations, begin, end, units, inside, sights):
+    """Put points ``begin`` to ``end`` of ``[n, 3]`` into a tile, and nothing into its other columns.
+
+    ``deviations`` (``[n]``) are how wide they are, of which one is enough where no level has a weight.
+    """
+    last = len(deviations) - 1
     for i in range(begin, end):
-        place(network, points[i, 0], points[i, 1], points[i, 2], units, inside, i - begin)
+        deviation = deviations[min(i, last)]
+        place(network, points[i, 0], points[i, 1], points[i, 2], deviation, units, inside, sights, i - begin)
     for axis in range(3):
         units[axis, end - begin :] = _ZERO
     inside[end - begin :] = _ZERO
@@ -100,17 +106,17 @@ def hidden_outputs(network, features, hidden, outputs, count):
 
 
 @jit
-def density_values(network, points, per_tile, units, features, densities, first, last):
+def density_values(network, points, deviations, per_tile, units, features, densities, first, last):
     """Fill ``densities`` (``[n]``), ``units`` and ``features`` of the points (``[n, 3]``) of some tiles."""
     width = units.shape[2]
-    inside = np.zeros(width, np.float32)
+    inside, sights = np.zeros(width, np.float32), np.zeros(width, np.float32)
     hidden = np.zeros((network.first.shape[1], width), np.float32)
     outputs = np.zeros((network.second.shape[1], width), np.float32)
     for tile in range(first, last):
         begin = tile * per_tile
         end = min(begin + per_tile, len(points))
-        place_tile(network, points, begin, end, units[tile], inside)
-        encode(network, units[tile], features[tile], width)
+        place_tile(network, points, deviations, begin, end, units[tile], inside, sights)
+        encode(network, units[tile], sights, features[tile], width)
         hidden_outputs(network, features[tile], hidden, outputs, width)
         for i in range(begin, end):
             densities[i] = network.scale * exponential(outputs[0, i - begin]) * inside[i - begin]
@@ -129,22 +135,29 @@ def log_slopes(network, logarithms, units, slopes, begin, end, found):
 
 @jit
 def through_network(weights, features, hidden, output_slopes, hidden_slopes, feature_slopes, sums, count):
-    """Fill a tile's ``feature_slopes``, and add a density network's gradients to ``sums``, from its outputs' slopes."""
+    """Fill a tile's ``feature_slopes``, and add a density network's gradients to ``sums``, from its outputs' slopes.
+
+    Those of the grid's own features are filled; weights of levels, which may follow them in ``features``, have none.
+    """
     by_first, first_bias, by_second, second_bias = sums
     add_layer_gradient(hidden, output_slopes, by_second, second_bias, count)
     through_layer(weights[1], output_slopes, hidden, hidden_slopes, count)
     add_layer_gradient(features, hidden_slopes, by_first, first_bias, count)
     feature_slopes[:] = _ZERO
     add_layer(weights[0], hidden_slopes, feature_slopes, count, LINEAR)
+    own = len(feature_slopes)
+    for level in range(len(features) - own):
+        scale(feature_slopes[2 * level], features[own + level], count)
+        scale(feature_slopes[2 * level + 1], features[own + level], count)
 
 
 @jit
 def density_gradient(network, weights, per_tile, units, features, slopes, feature_slopes, sums, first, last):
-    """Fill ``feature_slopes`` (as ``features``), and add the gradients of a density's network to ``sums``.
+    """Fill ``feature_slopes`` of the grids' features, and add the gradients of a density's network to ``sums``.
 
     Args:
         network: The network.
-        weights: Those of its layers, ``[outputs, inputs]`` each.
+        weights: Those of its layers, ``[outputs, inputs]`` each; of the first without the weights of levels.
         per_tile: Samples of a tile.
         units: Points in the unit cube.
         features: Those of the grid.
@@ -197,13 +210,15 @@ def seen_colours(network, head, of_rays, samples, begin, end, outputs, width, se
 
 
 @jit
-def radiance_values(network, head, of_rays, points, per_tile, units, features, densities, colours, first, last):
+def radiance_values(
+    network, head, of_rays, points, deviations, per_tile, units, features, densities, colours, first, last
+):
     """Fill ``densities`` (``[n]``), ``colours`` (``[n, 3]``), ``units`` and ``features`` of the points of some tiles.
 
     ``head`` and ``of_rays`` are those of ``ray_kernels.radiance``; a tile has all samples of some rays.
     """
     width, samples = units.shape[2], len(points) // len(of_rays)
-    inside = np.zeros(width, np.float32)
+    inside, sights = np.zeros(width, np.float32), np.zeros(width, np.float32)
     hidden = np.zeros((network.first.shape[1], width), np.float32)
     outputs = np.zeros((network.second.shape[1], width), np.float32)
     seen = np.zeros((head[0].shape[0], width), np.float32)
@@ -213,8 +228,8 @@ def radiance_values(network, head, of_rays, points, per_tile, units, features, d
     for tile in range(first, last):
         begin = tile * per_tile
         end = min(begin + per_tile, len(points))
-        place_tile(network, points, begin, end, units[tile], inside)
-        encode(network, units[tile], features[tile], width)
+        place_tile(network, points, deviations, begin, end, units[tile], inside, sights)
+        encode(network, units[tile], sights, features[tile], width)
         hidden_outputs(network, features[tile], hidden, outputs, width)
         seen_colours(network, head, of_rays, samples, begin, end, outputs, width, seen, hidden_1, hidden_2, shown)
         for i in range(begin, end):
@@ -247,7 +262,7 @@ def radiance_gradient(
 
     Args:
         network: The density's network.
-        weights: Those of its layers, ``[outputs, inputs]`` each.
+        weights: Those of its layers, as there.
         head: The colour network's layers, see ``ray_kernels.radiance``.
         head_weights: Their weights, ``[outputs, inputs]`` each.
         of_rays: What rays share of the colour network's first layer, ``[R, width]``.

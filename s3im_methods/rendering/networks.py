@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from s3im_methods.encodings.contraction import MaximumNormContraction
 from s3im_methods.encodings.hash_grid import FusedHashEncoding
+from s3im_methods.fields.level_weighted_mlp import LevelWeightedMLP
 from s3im_methods.fields.unit_space import UnitSpace
 
 
@@ -20,7 +21,8 @@ class DensityNetwork(NamedTuple):
         table: The grid's slots, ``[levels * (mask + 1), 2]``.
         scalings: Cells per side of each level, ``[levels]``.
         mask: Slots per level, less 1.
-        first: Weights of the first layer, ``[2 * levels, hidden]``.
+        first: Weights of the first layer, ``[inputs, hidden]``. Inputs are two features per level; where levels have
+            weights, these less 1 follow.
         first_bias: ``[hidden]``.
         second: Weights of the second, ``[hidden, outputs]``.
         second_bias: ``[outputs]``.
@@ -30,6 +32,8 @@ class DensityNetwork(NamedTuple):
         contracted: Whether space is then contracted into the cube of side 4 around the origin.
         low: Corner of the box, of contracted space where it is, ``[3]``.
         per_size: One over its sides, ``[3]``.
+        sight: 0 where all of a level's features count the same; else what is divided by a sample's standard deviation
+            in these units, contracted where space is, to become ``1 / (sqrt(8) sigma)`` in the box.
     """
 
     table: Any
@@ -45,6 +49,7 @@ class DensityNetwork(NamedTuple):
     contracted: bool
     low: Any
     per_size: Any
+    sight: Any
 
 
 def array(tensor: Tensor) -> np.ndarray:
@@ -72,14 +77,27 @@ def layers(network: Any, hidden_layers: int) -> list[tuple[np.ndarray, np.ndarra
     return [(array(linear.weight.t()), array(linear.bias)) for linear in linears]
 
 
-def density_network(field: Any, grid: Any, network: Any) -> DensityNetwork | None:
+def grid_and_network(field: Any) -> tuple[Any, Any]:
+    """A field's hash grid, and the network on its features.
+
+    Args:
+        field: With an ``mlp_base``, as nerfacto's field and proposal networks have it.
+    """
+    base = field.mlp_base
+    return (base.encoding, base.network) if isinstance(base, LevelWeightedMLP) else tuple(getattr(base, "model", base))
+
+
+def density_network(field: Any) -> DensityNetwork | None:
     """The density of a field; None where the kernels cannot compute it.
 
     Args:
-        field: With ``spatial_distortion``, ``aabb`` and ``average_init_density``, as nerfstudio's fields have them.
-        grid: Its hash grid.
-        network: The network on the grid's features, of two layers, whose first output is the density's logarithm.
+        field: With ``spatial_distortion``, ``aabb`` and ``average_init_density``, as nerfstudio's fields have them, and
+            with a ``mlp_base`` of two layers, whose first output is the density's logarithm.
     """
+    # nerfacto's linear proposal networks have none.
+    if not hasattr(field, "mlp_base"):
+        return None
+    grid, network = grid_and_network(field)
     distortion, found = field.spatial_distortion, layers(network, 1)
     suits = (
         found is not None
@@ -100,6 +118,7 @@ def density_network(field: Any, grid: Any, network: Any) -> DensityNetwork | Non
         center, radius, contracted = distortion.center, distortion.radius, not distortion.bounded
         if distortion.bounded:
             low, sides = low / 2, sides / 2
+    weighted = isinstance(field.mlp_base, LevelWeightedMLP)
     return DensityNetwork(
         table=array(grid.hash_table),
         scalings=array(grid.scalings.float()),
@@ -114,4 +133,5 @@ def density_network(field: Any, grid: Any, network: Any) -> DensityNetwork | Non
         contracted=contracted,
         low=array(low.float()),
         per_size=array(1 / sides.float()),
+        sight=np.float32(float(sides.log().mean().exp()) / 8**0.5 if weighted else 0),
     )

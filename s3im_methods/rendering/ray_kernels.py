@@ -44,9 +44,10 @@ def columns(count):
 
 @jit
 def tile_for(network, width):
-    """Of ``width`` samples: points, opacities, lengths, and what the network takes, has between and gives."""
+    """Of ``width`` samples: points, opacities, sights, lengths, and what the network takes, has between and gives."""
     return (
         np.zeros((3, width), np.float32),
+        np.zeros(width, np.float32),
         np.zeros(width, np.float32),
         np.zeros(width, np.float32),
         np.zeros((network.first.shape[0], width), np.float32),
@@ -56,24 +57,27 @@ def tile_for(network, width):
 
 
 @jit
-def opacities_in_tile(network, origins, directions, edges, begin, end, tile):
+def opacities_in_tile(network, origins, directions, radii, edges, begin, end, tile):
     """Put the samples of rays ``begin`` to ``end`` into a tile, and their opacities; how many columns count."""
-    points, opacities, lengths, features, hidden, outputs = tile
+    points, opacities, sights, lengths, features, hidden, outputs = tile
     samples = edges.shape[1] - 1
     for ray in range(begin, end):
         column = (ray - begin) * samples
-        place_ray(network, origins[ray], directions[ray], edges[ray], points, opacities, lengths, column)
+        place_ray(
+            network, origins[ray], directions[ray], radii[ray], edges[ray], points, opacities, sights, lengths, column
+        )
     count = columns((end - begin) * samples)
-    evaluate(network, points, features, hidden, outputs, count)
+    evaluate(network, points, sights, features, hidden, outputs, count)
     to_opacities(outputs[0], lengths, network.scale, opacities, count)
     return count
 
 
 @jit
-def proposal_weights(network, origins, directions, edges, weights, depths, first, last):
+def proposal_weights(network, origins, directions, radii, edges, opaque, weights, depths, first, last):
     """Fill ``weights[first:last]`` (``[R, S]``) and median ``depths`` (``[R]``) by a proposal network.
 
-    ``edges`` (``[R, S + 1]``) are distances along the ray between which samples lie.
+    ``edges`` (``[R, S + 1]``) are distances along the ray between which samples lie, and ``radii`` (``[R]``) how wide
+    rays are at distance 1. If ``opaque``, last samples let nothing through.
     """
     samples = edges.shape[1] - 1
     rays = rays_in_tile(samples)
@@ -82,10 +86,10 @@ def proposal_weights(network, origins, directions, edges, weights, depths, first
     inside = tile[1]
     for begin in range(first, last, rays):
         end = min(begin + rays, last)
-        opacities_in_tile(network, origins, directions, edges, begin, end, tile)
+        opacities_in_tile(network, origins, directions, radii, edges, begin, end, tile)
         for ray in range(begin, end):
             column = (ray - begin) * samples
-            depths[ray] = to_weights(inside, edges[ray], column)
+            depths[ray] = to_weights(inside, edges[ray], opaque, column)
             weights[ray] = inside[column : column + samples]
 
 
@@ -135,20 +139,35 @@ def resample(weights, bins, start, side, width, padding, anneal, found, first, l
 
 
 @jit
-def radiance(network, head, of_rays, origins, directions, edges, with_last, colours, last_colours, sums, first, last):
+def radiance(
+    network,
+    head,
+    of_rays,
+    origins,
+    directions,
+    radii,
+    edges,
+    opaque,
+    with_last,
+    colours,
+    last_colours,
+    sums,
+    first,
+    last,
+):
     """Fill ``colours[first:last]`` (``[R, 3]``, sums of weighted colours), and what else rays show.
 
     ``head`` are the colour network's layers: weights of the samples' own inputs ``[features, width]``, then two times
     weights and bias; ``of_rays`` (``[R, width]``) is what a ray's samples share of the first. ``last_colours``
     (``[R, 3]``) are those of the last samples, if ``with_last``; ``sums`` (``[R, 3]``) the rays' opacity, median depth,
-    and sum of weighted depths.
+    and sum of weighted depths. ``radii`` and ``opaque`` are as above.
     """
     samples = edges.shape[1] - 1
     rays = rays_in_tile(samples)
     width = columns(rays * samples)
     own_weights, second, second_bias, third, third_bias = head
     tile = tile_for(network, width)
-    inside, outputs = tile[1], tile[5]
+    inside, outputs = tile[1], tile[6]
     seen = np.zeros((own_weights.shape[0], width), np.float32)
     hidden_1 = np.zeros((own_weights.shape[1], width), np.float32)
     hidden_2 = np.zeros((second.shape[1], width), np.float32)
@@ -156,12 +175,12 @@ def radiance(network, head, of_rays, origins, directions, edges, with_last, colo
     chosen, bounds = np.zeros(width, np.int64), np.zeros(rays + 1, np.int64)
     for begin in range(first, last, rays):
         end = min(begin + rays, last)
-        count = opacities_in_tile(network, origins, directions, edges, begin, end, tile)
+        count = opacities_in_tile(network, origins, directions, radii, edges, begin, end, tile)
         picked = 0
         for ray in range(begin, end):
             column, opacity, depth = (ray - begin) * samples, _ZERO, _ZERO
             own = edges[ray]
-            sums[ray, 1] = to_weights(inside, own, column)
+            sums[ray, 1] = to_weights(inside, own, opaque, column)
             for sample in range(samples):
                 weight = inside[column + sample]
                 opacity += weight
@@ -198,19 +217,19 @@ def radiance(network, head, of_rays, origins, directions, edges, with_last, colo
 def feature_slopes(network, first_transposed, points, units, slopes, first, last):
     """Slopes ``[n, 2 * levels]`` of the density's logarithm by the grid's features, at ``points[first:last]``.
 
-    ``units`` (``[n, 3]``) become the points in the unit cube; slopes are 0 outside of it.
+    ``units`` (``[n, 3]``) become the points in the unit cube; slopes are 0 outside of it. All levels count in full.
     """
     width = columns(TILE)
-    tile, inside = np.zeros((3, width), np.float32), np.zeros(width, np.float32)
+    tile, inside, sights = np.zeros((3, width), np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32)
     features = np.zeros((network.first.shape[0], width), np.float32)
     hidden = np.zeros((network.first.shape[1], width), np.float32)
-    found = np.zeros((network.first.shape[0], width), np.float32)
+    found = np.zeros((2 * len(network.scalings), width), np.float32)
     for begin in range(first, last, TILE):
         end = min(begin + TILE, last)
         for i in range(begin, end):
-            place(network, points[i, 0], points[i, 1], points[i, 2], tile, inside, i - begin)
+            place(network, points[i, 0], points[i, 1], points[i, 2], _ZERO, tile, inside, sights, i - begin)
         count = columns(end - begin)
-        encode(network, tile, features, count)
+        encode(network, tile, sights, features, count)
         layer(network.first, network.first_bias, features, hidden, count, RECTIFIED)
         for row in range(len(hidden)):
             of_row, weight = hidden[row], network.second[row, 0]

@@ -21,6 +21,12 @@ _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _P0, _P1, _P2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
 _P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
 _BIAS, _MANTISSA = np.int32(127), np.int32(23)
+# The error function as x p(x^2) / q(x^2), by Eigen, from where on it is 1 in float32.
+_A0, _A1, _A2 = np.float32(-2.72614225801306e-10), np.float32(2.77068142495902e-8), np.float32(-2.10102402082508e-6)
+_A3, _A4, _A5 = np.float32(-5.69250639462346e-5), np.float32(-7.34990630326855e-4), np.float32(-2.95459980854025e-3)
+_B0, _B1, _B2 = np.float32(-1.45660718464996e-5), np.float32(-2.13374055278905e-4), np.float32(-1.68282697438203e-3)
+_A6, _B3, _B4 = np.float32(-1.60960333262415e-2), np.float32(-7.37332916720468e-3), np.float32(-1.42647390514189e-2)
+_FLAT, _TWO_THIRDS = np.float32(4), np.float32(2 / 3)
 
 
 @inlined
@@ -31,6 +37,16 @@ def exponential(x):
     r = x - whole * _LN2_HIGH - whole * _LN2_LOW
     p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
     return (p * r * r + r + _ONE) * np.int32((np.int32(whole) + _BIAS) << _MANTISSA).view(np.float32)
+
+
+@inlined
+def error_function(x):
+    """Of a float32 of 0 or above, to 5e-7 of itself, in operations that vectors have."""
+    x = min(x, _FLAT)
+    q = x * x
+    upper = (((((_A0 * q + _A1) * q + _A2) * q + _A3) * q + _A4) * q + _A5) * q + _A6
+    lower = (((_B0 * q + _B1) * q + _B2) * q + _B3) * q + _B4
+    return min(x * upper / lower, _ONE)
 
 
 @jit
@@ -71,18 +87,39 @@ def layer_of_rows(inputs, weights, bias, outputs, count, least):
 
 
 @jit
-def encode(network, points, features, count):
-    """A grid's features ``[2 * levels, columns]`` of points ``[3, columns]`` in the unit cube."""
-    slots = network.mask + 1
-    for level in range(len(network.scalings)):
+def encode(network, points, sights, features, count):
+    """What a network takes, of points ``[3, columns]`` in the unit cube: ``features`` ``[inputs, columns]``.
+
+    ``sights`` (``[columns]``) count where levels have weights, see :func:`sight`.
+    """
+    slots, levels = network.mask + 1, len(network.scalings)
+    for level in range(levels):
         part = network.table[level * slots : (level + 1) * slots]
         interpolate(part, points, network.scalings[level], np.uint32(network.mask), features, 2 * level, count)
+        if network.sight > _ZERO:
+            weigh(sights, _ONE / network.scalings[level], features[2 * levels + level], count)
+            scale(features[2 * level], features[2 * levels + level], count)
+            scale(features[2 * level + 1], features[2 * levels + level], count)
 
 
 @jit
-def evaluate(network, points, features, hidden, outputs, count):
+def weigh(sights, cell, weights, count):
+    """Weights of a level whose cells have the side ``cell``, less 1; ``encodings.level_weights`` has the formula."""
+    for i in range(count):
+        weights[i] = error_function(sights[i] * cell) - _ONE
+
+
+@jit
+def scale(values, weights, count):
+    """Multiply values with weights, of which 1 was taken away."""
+    for i in range(count):
+        values[i] *= weights[i] + _ONE
+
+
+@jit
+def evaluate(network, points, sights, features, hidden, outputs, count):
     """A network's outputs ``[outputs, columns]`` at points ``[3, columns]`` in the unit cube, by way of the others."""
-    encode(network, points, features, count)
+    encode(network, points, sights, features, count)
     layer(network.first, network.first_bias, features, hidden, count, RECTIFIED)
     layer(network.second, network.second_bias, hidden, outputs, count, LINEAR)
 
@@ -103,10 +140,28 @@ def in_box(space, x, y, z):
 
 
 @inlined
-def place(network, x, y, z, points, inside, column):
-    """Put a point of the world into a tile of points in the unit cube; what lies outside counts as 0."""
+def sight(network, x, y, z, deviation):
+    """``1 / (sqrt(8) sigma)`` of a point in the network's units, where sigma is its ``deviation`` in the unit cube.
+
+    The error function of this times a cell's side is how much a level counts.
+    """
+    if network.contracted:
+        norm = max(abs(x), abs(y), abs(z))
+        if norm > _ONE:
+            deviation *= (norm + norm - _ONE) ** _TWO_THIRDS / (norm * norm)
+    return network.sight / deviation
+
+
+@inlined
+def place(network, x, y, z, deviation, points, inside, sights, column):
+    """Put a point of the world into a tile of points in the unit cube; what lies outside counts as 0.
+
+    ``deviation`` counts where levels have weights: how wide the point is in the world.
+    """
     center, per_radius = network.center, network.per_radius
     x, y, z = (x - center[0]) * per_radius, (y - center[1]) * per_radius, (z - center[2]) * per_radius
+    if network.sight > _ZERO:
+        sights[column] = sight(network, x, y, z, deviation * per_radius)
     x, y, z = in_box(network, x, y, z)
     within = x > _ZERO and x < _ONE and y > _ZERO and y < _ONE and z > _ZERO and z < _ONE
     points[0, column] = x if within else _ZERO
@@ -116,8 +171,11 @@ def place(network, x, y, z, points, inside, column):
 
 
 @jit
-def place_ray(network, origin, direction, edges, points, inside, lengths, column):
-    """Put a ray's samples, which lie amid ``edges`` (``[S + 1]``), into a tile from a column on."""
+def place_ray(network, origin, direction, radius, edges, points, inside, sights, lengths, column):
+    """Put a ray's samples, which lie amid ``edges`` (``[S + 1]``), into a tile from a column on.
+
+    ``radius`` is how wide the ray is at distance 1.
+    """
     for sample in range(len(edges) - 1):
         middle = (edges[sample] + edges[sample + 1]) * _HALF
         place(
@@ -125,8 +183,10 @@ def place_ray(network, origin, direction, edges, points, inside, lengths, column
             origin[0] + direction[0] * middle,
             origin[1] + direction[1] * middle,
             origin[2] + direction[2] * middle,
+            radius * middle,
             points,
             inside,
+            sights,
             column + sample,
         )
         lengths[column + sample] = edges[sample + 1] - edges[sample]
@@ -149,8 +209,8 @@ def to_colours(values, count):
 
 
 @jit
-def to_weights(opacities, edges, column):
-    """Turn a ray's opacities in a tile, from a column on, into weights.
+def to_weights(opacities, edges, opaque, column):
+    """Turn a ray's opacities in a tile, from a column on, into weights; if ``opaque``, the last is 1.
 
     Returns:
         The ray's median depth, as nerfstudio has it: the middle of the sample at which the weights' sum reaches a half,
@@ -158,6 +218,8 @@ def to_weights(opacities, edges, column):
     """
     samples = len(edges) - 1
     through, total, median = _ONE, _ZERO, samples - 1
+    if opaque:
+        opacities[column + samples - 1] = _ONE
     for sample in range(samples):
         weight = through * opacities[column + sample]
         opacities[column + sample] = weight

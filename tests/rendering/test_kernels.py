@@ -66,7 +66,7 @@ def test_features_are_those_of_nerfstudios_hash_grid(levels, log2_size, count, s
     tile, found = np.zeros((3, width), np.float32), np.full((2 * levels, width), np.nan, np.float32)
     tile[:, :count] = points.T.numpy()
     network = a_grid(grid.hash_table.detach().numpy(), grid.scalings.float().numpy(), grid.hash_table_size - 1)
-    tile_kernels.encode(network, tile, found, width)
+    tile_kernels.encode(network, tile, np.zeros(width, np.float32), found, width)
     np.testing.assert_allclose(found[:, :count], grid(points).detach().numpy().T, atol=2e-6)
 
 
@@ -74,7 +74,9 @@ def a_grid(table, scalings, mask):
     none, one = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
     corner = np.zeros(3, np.float32)
     scale = np.float32(1)
-    return DensityNetwork(table, scalings, mask, none, one, none, one, scale, corner, scale, True, corner, corner)
+    return DensityNetwork(
+        table, scalings, mask, none, one, none, one, scale, corner, scale, True, corner, corner, np.float32(0)
+    )
 
 
 def a_histogram(rays: int, samples: int, seed: int = 0) -> torch.Tensor:

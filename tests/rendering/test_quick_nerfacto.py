@@ -9,11 +9,13 @@ from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.field_components.mlp import MLP
 from nerfstudio.model_components import renderers
 
 from s3im_methods.models import s3im_nerfacto
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_mip_grid import S3IMMipGridModelConfig
+from s3im_methods.models.s3im_mipnerf360 import S3IMMipNeRF360ModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
 from s3im_methods.rendering import ray_kernels
 from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
@@ -48,7 +50,7 @@ def model(config_class: type = S3IMNerfactoModelConfig, **settings: Any) -> Any:
         for name, parameter in network.named_parameters():
             if "hash_table" in name:
                 parameter.data.normal_().mul_(scale)
-    for layer in built.field.mlp_head.layers:
+    for layer in getattr(built.field, "mlp_head", MLP(1, 1, 1)).layers:
         layer.weight.data.mul_(3.0)
     return built.eval()
 
@@ -124,6 +126,25 @@ def test_depth_nerfacto_has_its_further_outputs(monkeypatch):
     torch.testing.assert_close(found["rgb"], expected["rgb"], **CLOSE)
 
 
+MIP_GRID = (S3IMMipGridModelConfig, {})
+MIP_360 = (S3IMMipNeRF360ModelConfig, {"encoding": "grid", "dilation": 0.0, "opaque_background": True})
+NOT_OPAQUE = (S3IMMipNeRF360ModelConfig, {**MIP_360[1], "opaque_background": False})
+
+
+@pytest.mark.parametrize(("config_class", "settings"), [MIP_GRID, MIP_360, NOT_OPAQUE])
+@pytest.mark.parametrize("further", [{}, {"disable_scene_contraction": True, "far_plane": 3.0}, TWO])
+@pytest.mark.parametrize("area", [1e-6, 1e-2])
+def test_samples_with_a_width_have_the_models_outputs(config_class, settings, further, area, monkeypatch):
+    built, bundle = model(config_class, **settings, **further), rays()
+    bundle.pixel_area = area * torch.rand(50, 1)
+    expected, found = (outputs(built, bundle, monkeypatch, quick) for quick in (False, True))
+    assert found.keys() == expected.keys()
+    assert expected["rgb"].std() > 0.03
+    for name, value in expected.items():
+        off = ((found[name] - value).abs() > CLOSE["atol"] + CLOSE["rtol"] * value.abs()).any(dim=-1)
+        assert off.float().mean() <= (0.04 if "depth" in name or name == "normals" else 0.0), name
+
+
 def test_annealed_weights_are_annealed(monkeypatch):
     built = model()
     built.proposal_sampler.set_anneal(0.3)
@@ -160,7 +181,10 @@ def test_no_threads_and_two_give_the_same(monkeypatch):
             S3IMNerfactoModelConfig,
             {"proposal_net_args_list": [{**SMALL["proposal_net_args_list"][0], "use_linear": True}]},
         ),
-        (S3IMMipGridModelConfig, {}),
+        (S3IMMipGridModelConfig, {"predict_normals": True}),
+        (S3IMMipNeRF360ModelConfig, {"encoding": "grid", "dilation": 0.5}),
+        (S3IMMipNeRF360ModelConfig, {"encoding": "grid", "dilation": 0.0, "reflection": "ref-nerf"}),
+        (S3IMMipNeRF360ModelConfig, {"encoding": "mlp", "num_layers": 2, "dilation": 0.0}),
     ],
 )
 @torch.no_grad()
