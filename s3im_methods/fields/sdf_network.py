@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from s3im_methods.encodings.threads import in_ranges
@@ -91,11 +91,11 @@ def parameters_of(field: Any) -> list[Tensor]:
     """Weights ``[outputs, inputs]`` and bias of each layer as they are now, of unlocked levels alone."""
     found = []
     for number in range(field.num_layers - 1):
-        linear: nn.Module = getattr(field, f"glin{number}")
-        # A normalised layer updates its own weights when it is called.
-        is_normalised = hasattr(linear, "weight_g")
-        weight: Any = torch._weight_norm(linear.weight_v, linear.weight_g, 0) if is_normalised else linear.weight
-        found += [weight, linear.bias]
+        linear: Any = getattr(field, f"glin{number}")
+        # A normalised layer computes its weights when it is called.
+        for hook in linear._forward_pre_hooks.values():
+            hook(linear, ())
+        found += [linear.weight, linear.bias]
     # What is locked gives 0.
     found[0] = found[0][:, : 3 + 2 * _levels(field)]
     return found
