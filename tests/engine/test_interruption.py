@@ -185,3 +185,13 @@ def test_upstream_still_prints_a_traceback():
     import inspect
 
     assert "CONSOLE.print(traceback.format_exc())" in inspect.getsource(ns_train.launch)
+
+
+def test_upstream_still_numbers_a_step_that_it_did_not_make():
+    """When this fails, nerfstudio's ``self.step`` is a step that was made: drop ``S3IMTrainer._after_train``."""
+    import inspect
+
+    from nerfstudio.engine.trainer import Trainer
+
+    source = inspect.getsource(Trainer.train)
+    assert source.index("self.step = step") < source.index("if self.stop_training:\n                    break")

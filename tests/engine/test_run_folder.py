@@ -1,6 +1,7 @@
 """The folder of a run: its name, and that one training at a time writes into it."""
 
 import copy
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,11 @@ def test_a_folder_that_cannot_be_made(tmp_path):
             run = config(tmp_path, timestamp=timestamp)
             name_run(run)
             claim(run)
+
+
+def test_upstream_still_names_runs_by_the_second():
+    """When this fails, nerfstudio's runs have names of their own: drop the half of ``name_run`` that is about time."""
+    runs = [config(Path("out")) for _ in range(2)]
+    for run in runs:
+        run.set_timestamp()
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d_\d{6}", run.timestamp) for run in runs)
