@@ -39,7 +39,7 @@ class S3IMConfig:
     balance: Literal["add", "keep"] = field(default_factory=lambda: "keep")
     """How S3IM and the method's own colour loss are combined. keep: both are scaled at every step so that their joint
     gradient at the rendered colours has the norm of the method's own; regularisers count as much as without S3IM, and
-    the weight only turns the direction. add: their sum as in the paper, whose gradient is several times as large."""
+    the weight only turns the direction. add: their sum as in the paper, whose gradient is longer."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0

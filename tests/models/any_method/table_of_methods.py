@@ -3,17 +3,12 @@
     PYTHONPATH=tests/models:tests/models/any_method python tests/models/any_method/table_of_methods.py
 
 prints the rows of docs/any-method.md. Each method trains for two steps, with a small model. The names of methods may
-follow: those of plugins that are installed, or on PYTHONPATH. So may files results.csv of ``s3im compare``, from which
-S3IM's effect is taken.
+follow: those of plugins that are installed, or on PYTHONPATH.
 """
 
 import contextlib
-import csv
 import io
-import math
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,39 +19,16 @@ from short_training import losses_of_training
 from s3im_methods.models.any_method.configs import with_s3im
 from s3im_methods.models.any_method.methods import SUFFIX, is_ours, refusal
 
-NOT_MEASURED = "-"
-
 
 def installed() -> list[str]:
-    """The methods that are not of this pack."""
+    """The methods that are not of this package."""
     names = [name for name, config in all_methods.items() if hasattr(config, "pipeline") and not name.endswith(SUFFIX)]
     return [name for name in sorted(names) if not is_ours(all_methods[name])]
 
 
-def effects(files: Iterable[Path]) -> dict[str, str]:
-    """What S3IM adds, PSNR / SSIM of each scene with their standard errors, by method.
-
-    Args:
-        files: Each a results.csv of ``s3im compare --axes loss=none,keep``.
-    """
-    found: dict[str, list[str]] = {}
-    for file in files:
-        with file.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                if (row["loss"], row["minus"]) == ("keep", "none"):
-                    psnr, ssim = (_mean(row, *each) for each in (("psnr", 2), ("ssim", 3)))
-                    found.setdefault(row["method"].removesuffix(SUFFIX), []).append(f"{row['scene']} {psnr} / {ssim}")
-    return {method: ", ".join(scenes) for method, scenes in found.items()}
-
-
-def _mean(row: dict[str, str], metric: str, digits: int) -> str:
-    mean, spread, count = (float(row[metric + suffix]) for suffix in ("", "_std", "_n"))
-    return f"{mean:+.{digits}f} ± {spread / math.sqrt(count):.{digits}f}"
-
-
-def markdown(names: list[str], of_s3im: dict[str, str]) -> list[str]:
-    """Lines of a table: method, whether it trains as it is and with S3IM, a no with its reason, and S3IM's effect."""
-    return [f"| {' | '.join([*_row(name), of_s3im.get(name, NOT_MEASURED)])} |" for name in names]
+def markdown(names: list[str]) -> list[str]:
+    """Lines of a table: method, whether it trains as it is and with S3IM, a no with its reason."""
+    return [f"| {' | '.join(_row(name))} |" for name in names]
 
 
 def _row(name: str) -> tuple[str, str, str]:
@@ -88,6 +60,4 @@ def _failure(config: Any) -> str | None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    tables = [Path(argument) for argument in sys.argv[1:] if argument.endswith(".csv")]
-    named = [argument for argument in sys.argv[1:] if not argument.endswith(".csv")]
-    print("\n".join(markdown(named or installed(), effects(tables))))
+    print("\n".join(markdown(sys.argv[1:] or installed())))
