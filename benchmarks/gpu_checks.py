@@ -130,17 +130,11 @@ def method(name: str) -> Check:
 
 
 def _session(name: str, setting: Setting) -> Session:
-    """A training of ours, with our kernels where it is nerfacto: Numba, which "auto" asks for, is for CPUs only."""
+    """A training of ours, of nerfacto with our kernels even where tinycudann is installed."""
     changes = setting.changes
     if "nerfacto" in name:
-        changes = (*changes, ("pipeline.model.implementation", _kernels_for(setting.device)))
+        changes = (*changes, ("pipeline.model.implementation", "fused"))
     return Session(Contestant(name, "ours", setting.scene, setting.device, 0, changes), setting.out)
-
-
-def _kernels_for(device: str) -> str:
-    from s3im_methods.encodings.hash_grid import fused_available
-
-    return "fused" if device == "cuda" or fused_available() else "torch"
 
 
 def stock(setting: Setting) -> Iterator[Measurement]:
@@ -236,7 +230,7 @@ def _model(name: str, device: str) -> Any:
     # tinycudann computes on GPUs only, and the other two share their parameters.
     for place in (config, getattr(config, "sdf_field", config)):
         if hasattr(place, "implementation"):
-            place.implementation = _kernels_for(device)
+            place.implementation = "fused"
     with lpips_without_download():
         model = config.setup(scene_box=box, num_train_data=4, metadata={"scene_facts": facts}, device="cpu")
     return model.to(device)

@@ -1,4 +1,4 @@
-"""Whether a GPU can run Triton kernels, found out by running them."""
+"""Whether our kernels run here: Numba's on CPUs, and Triton's on a GPU, which is found out by running them."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -13,6 +13,24 @@ _TOLERANCE = 1e-4
 """Of a check whose numbers are around 1, so that float32's rounding passes and a wrong weight or slot does not."""
 
 Compare = Callable[[ModuleType, torch.device], tuple[Sequence[Tensor], Sequence[Tensor]]]
+
+
+@functools.cache
+def fused_available() -> bool:
+    """Whether Numba, which compiles the CPU's kernels, can be imported; the first call prints a line where it cannot.
+
+    Ask for it last, where tensors are known to lie on a CPU: on a GPU Numba is of no use, and its import takes time.
+    """
+    try:
+        import numba  # noqa: F401
+    # Numba also refuses versions of numpy that it does not know, and LLVM's library may not load.
+    except (ImportError, OSError) as error:
+        CONSOLE.print(
+            "[yellow]torch computes on this CPU, several times slower than our kernels, because Numba cannot be "
+            f"imported: {escape(str(error))}[/yellow]"
+        )
+        return False
+    return True
 
 
 def agreeing_kernels(

@@ -5,6 +5,7 @@
 - SciPy's interpolation: for camera paths in the viewer. Its signals: torchmetrics looks for one function there.
 - matplotlib: for its colour tables, and for torchmetrics' plots.
 - requests: for a download.
+- TensorBoard, with its protocol buffers: for runs that write its files.
 - torch's compiler: torch's optimisers import it to tell it what not to compile, even where nothing is compiled.
 
 Together they took longer than torch itself.
@@ -15,7 +16,7 @@ from typing import Any
 
 from s3im_methods.compat.deferred import defer, executed, is_waiting
 
-_COMPILER = "torch._dynamo"
+_COMPILER, _TENSORBOARD = "torch._dynamo", "torch.utils.tensorboard"
 _PLAIN = (
     *("torchvision", "torchvision.utils", "scipy.interpolate"),
     *("matplotlib", "matplotlib.pyplot", "requests"),
@@ -28,6 +29,7 @@ def defer_what_few_use() -> None:
         defer(name)
     defer("tensorly", kept=["set_backend"])
     defer("scipy.signal", meanwhile={"hamming": _hamming})
+    defer(_TENSORBOARD, meanwhile={"SummaryWriter": _SummaryWriter()})
     defer(_COMPILER, meanwhile={"graph_break": _no_graph_to_break, "disable": _not_compiled})
     defer(f"{_COMPILER}.utils", meanwhile={"is_compile_supported": _is_compile_supported})
 
@@ -35,6 +37,19 @@ def defer_what_few_use() -> None:
 def _hamming(*args: Any, **options: Any) -> Any:
     """``scipy.signal.hamming`` of old, which torchmetrics puts in its place again."""
     return executed("scipy.signal").windows.hamming(*args, **options)
+
+
+class _SummaryWriter:
+    """TensorBoard's class by the name under which nerfstudio imports it: to call, to derive from, to ask for."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return executed(_TENSORBOARD).SummaryWriter(*args, **options)
+
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (executed(_TENSORBOARD).SummaryWriter,)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, executed(_TENSORBOARD).SummaryWriter)
 
 
 def _no_graph_to_break(msg: str = "") -> None:

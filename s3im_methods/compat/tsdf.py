@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from s3im_methods.encodings import fused_available
+from s3im_methods.kernel_check import fused_available
 
 if TYPE_CHECKING:
     from nerfstudio.exporter.tsdf_utils import TSDF
@@ -30,7 +30,6 @@ def keep_voxels_in_front() -> None:
     if module is None or hasattr(module.TSDF.integrate_tsdf, "__wrapped__"):
         return
     integrate = module.TSDF.integrate_tsdf
-    compiled = fused_available()
 
     @functools.wraps(integrate)
     def integrate_in_front(
@@ -41,7 +40,7 @@ def keep_voxels_in_front() -> None:
         color_images: Tensor | None = None,
         mask_images: Tensor | None = None,
     ) -> None:
-        if compiled and self.voxel_coords.device.type == "cpu" and mask_images is None:
+        if self.voxel_coords.device.type == "cpu" and mask_images is None and fused_available():
             from s3im_methods.exporters.ns_export.tsdf_kernel import integrate as integrate_views
 
             integrate_views(self, c2w, K, depth_images, color_images)

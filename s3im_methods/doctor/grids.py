@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from s3im_methods.doctor.findings import Finding, Settings
 from s3im_methods.encodings import FusedHashEncoding, SDFHashEncoding, chosen_implementation, fuse_hash_encodings
+from s3im_methods.kernel_check import fused_available
 
 TOLERANCE = 1e-4
 """Of errors relative to the largest value: above float32's rounding, far below a wrong weight or slot."""
@@ -135,9 +136,9 @@ def _verdict(what: str, errors: dict[str, float]) -> Finding:
 
 def _who_computes(chosen: str, device: str) -> str:
     if chosen != "fused":
-        return {"tcnn": "tinycudann", "torch": "nerfstudio's code (Numba is not installed)"}[chosen]
+        return "tinycudann"
     if not device.startswith("cuda"):
-        return "fused (Numba)"
+        return "fused (Numba)" if fused_available() else "nerfstudio's code (Numba cannot be imported)"
     from s3im_methods.encodings.gpu_kernels import gpu_kernels
 
     if gpu_kernels(_stock(device).hash_table.device) is None:

@@ -4,7 +4,6 @@ from s3im_methods.encodings.hash_grid import (
     FusedHashEncoding,
     chosen_implementation,
     fuse_hash_encodings,
-    fused_available,
     implementation_line,
     point_gradients,
 )
@@ -15,7 +14,6 @@ __all__ = [
     "SDFHashEncoding",
     "chosen_implementation",
     "fuse_hash_encodings",
-    "fused_available",
     "implementation_line",
     "point_gradients",
 ]

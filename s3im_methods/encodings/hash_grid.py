@@ -4,7 +4,6 @@ Same mathematics, same parameters, same checkpoint as ``HashEncoding(implementat
 Triton on GPUs where it works; anywhere else it is that class.
 """
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -18,15 +17,11 @@ from torch.autograd.function import once_differentiable
 
 from s3im_methods.encodings.gpu_kernels import gpu_kernels
 from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernel_check import fused_available
 
 Implementation = Literal["tcnn", "fused", "torch"]
 
 _GPU_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-
-
-def fused_available() -> bool:
-    """Whether Numba, which compiles the fused implementation, is installed."""
-    return importlib.util.find_spec("numba") is not None
 
 
 def chosen_implementation(wanted: Implementation | Literal["auto"]) -> Implementation:
@@ -37,7 +32,7 @@ def chosen_implementation(wanted: Implementation | Literal["auto"]) -> Implement
     """
     if wanted != "auto":
         return wanted
-    return "tcnn" if TCNN_EXISTS else "fused" if fused_available() else "torch"
+    return "tcnn" if TCNN_EXISTS else "fused"
 
 
 def implementation_line(chosen: str) -> str:
@@ -89,7 +84,7 @@ class FusedHashEncoding(HashEncoding):
             Features, ``[*batch, num_levels * features_per_level]``.
         """
         points, table = (in_tensor if self.point_gradients else in_tensor.detach()).reshape(-1, 3), self.hash_table
-        if points.device.type == table.device.type == "cpu":
+        if points.device.type == table.device.type == "cpu" and fused_available():
             points = points.to(table.dtype)
             features = _Encode.apply(points, table, self.scalings.to(points), self.hash_table_size - 1)
         elif kernels := _gpu_kernels_for(points, table):

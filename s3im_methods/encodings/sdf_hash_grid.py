@@ -14,9 +14,9 @@ from nerfstudio.utils.external import TCNN_EXISTS
 from torch import Tensor
 from torch.nn.functional import pad
 
-from s3im_methods.encodings.hash_grid import fused_available
 from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.errors import InputError
+from s3im_methods.kernel_check import fused_available
 
 
 class SDFHashEncoding(HashEncoding):
@@ -80,8 +80,8 @@ class SDFHashEncoding(HashEncoding):
             self.register_buffer("scalings", scalings, persistent=False)
         self.register_buffer("_primes", torch.tensor([1, 2654435761, 805459861]), persistent=False)
         self.active_levels: int | None = None
-        self._smooth = interpolation == "smoothstep"
-        self._fused = implementation != "torch" and fused_available()
+        self.smooth = interpolation == "smoothstep"
+        self._fused = implementation != "torch"
 
     @property
     def n_output_dims(self) -> int:
@@ -101,7 +101,7 @@ class SDFHashEncoding(HashEncoding):
         points, columns = in_tensor.reshape(-1, 3), active * self.features_per_level
         if self.tcnn_encoding is not None:
             features = self.tcnn_encoding(points)[:, :columns]
-        elif self._fused and points.device.type == "cpu" and self.hash_table.device.type == "cpu":
+        elif self._fused and points.device.type == self.hash_table.device.type == "cpu" and fused_available():
             features = self._fused_features(points.to(self.hash_table.dtype), active)
         else:
             features = self._torch_features(points, active)
@@ -112,7 +112,7 @@ class SDFHashEncoding(HashEncoding):
     def _fused_features(self, points: Tensor, active: int) -> Tensor:
         follows = points.requires_grad and torch.is_grad_enabled()
         scalings = self.scalings[:active].to(points)
-        grid = points.detach().contiguous(), scalings, self.hash_table_size - 1, self._smooth
+        grid = points.detach().contiguous(), scalings, self.hash_table_size - 1, self.smooth
         features, jacobian = _Encode.apply(self.hash_table, *grid, follows)  # type: ignore[misc]
         return _FollowPoints.apply(features, jacobian, points) if follows else features  # type: ignore[return-value]
 
@@ -120,7 +120,7 @@ class SDFHashEncoding(HashEncoding):
         scaled = points[:, None, :] * self.scalings[:active, None]
         lower, upper = scaled.detach().floor(), scaled.detach().ceil()
         weight = scaled - lower
-        if self._smooth:
+        if self.smooth:
             weight = weight * weight * (3 - 2 * weight)
         hashes = lower.long() * self._primes, upper.long() * self._primes
         weights = 1 - weight, weight

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from s3im_methods.encodings.fused_vm import Axes, vm_features, vm_sum
-from s3im_methods.encodings.hash_grid import fused_available
 from s3im_methods.encodings.resampling import ResampledGrid, Window
+from s3im_methods.kernel_check import fused_available
 
 Kind = Literal["triplane", "vm", "cp"]
 

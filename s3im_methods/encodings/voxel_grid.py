@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from s3im_methods.encodings.hash_grid import fused_available
 from s3im_methods.encodings.resampling import ResampledGrid, Window, lerp_along, node_positions
 from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernel_check import fused_available
 
 _KERNEL_DTYPES = (torch.float32, torch.float64)
 
@@ -86,7 +86,7 @@ class VoxelGrid(ResampledGrid, nn.Module):
 
 def runs_kernels(values: Tensor) -> bool:
     """Whether Numba's kernels serve a grid."""
-    return fused_available() and values.device.type == "cpu" and values.dtype in _KERNEL_DTYPES
+    return values.device.type == "cpu" and values.dtype in _KERNEL_DTYPES and fused_available()
 
 
 def interpolated(values: Tensor, points: Tensor) -> Tensor:

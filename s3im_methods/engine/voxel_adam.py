@@ -16,8 +16,8 @@ from nerfstudio.engine.optimizers import OptimizerConfig
 from numpy.typing import NDArray
 from torch import Tensor
 
-from s3im_methods.encodings.hash_grid import fused_available
 from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernel_check import fused_available
 
 
 @dataclass

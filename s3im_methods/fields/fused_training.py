@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernel_check import fused_available
 from s3im_methods.rendering import LANES
 from s3im_methods.rendering.networks import DensityNetwork, array, density_network, grid_and_network, layers
 
@@ -88,9 +89,8 @@ def fused_radiance(
 def kernels_suit(points: Tensor, grid: Any) -> bool:
     """Whether densities at points can be left to the kernels: on a CPU, in float32, without gradients by the points."""
     quiet = not points.requires_grad and not getattr(grid, "point_gradients", True) and len(points) > 0
-    return (
-        quiet and points.device.type == "cpu" and points.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    )
+    single = points.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return quiet and single and points.device.type == "cpu" and fused_available()
 
 
 def _widths(points: Tensor, deviations: Tensor | None) -> Tensor:
@@ -131,7 +131,7 @@ class _Tiles:
         return gradient
 
 
-def _summed(count: int, shapes: list[tuple[int, ...]], work: Callable[[Any, int, int], None]) -> list[Tensor]:
+def summed(count: int, shapes: list[tuple[int, ...]], work: Callable[[Any, int, int], None]) -> list[Tensor]:
     """Sums of what ranges of tiles add to arrays of their own, in the order of the ranges."""
     parts: dict[int, tuple[np.ndarray, ...]] = {}
 
@@ -174,7 +174,7 @@ class _Densities(torch.autograd.Function):
         def work(sums: Any, first: int, last: int) -> None:
             kernels.density_gradient(network, weights, *given, sums, first, last)
 
-        of_network = _summed(tiles.count, [tuple(of.shape) for of in parameters[1:]], work)
+        of_network = summed(tiles.count, [tuple(of.shape) for of in parameters[1:]], work)
         return None, None, None, tiles.table_gradient(network, slopes), *of_network
 
 
@@ -220,5 +220,5 @@ class _Radiance(torch.autograd.Function):
         def work(sums: Any, first: int, last: int) -> None:
             kernels.radiance_gradient(network, weights, head, head_weights, *given, sums[:4], sums[4:], first, last)
 
-        of_networks = _summed(tiles.count, [tuple(of.shape) for of in parameters[1:]], work)
+        of_networks = summed(tiles.count, [tuple(of.shape) for of in parameters[1:]], work)
         return None, None, None, ray_slopes, tiles.table_gradient(network, slopes), *of_networks

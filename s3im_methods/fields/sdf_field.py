@@ -29,6 +29,7 @@ from s3im_methods.encodings import SDFHashEncoding, chosen_implementation
 from s3im_methods.fields.initial_sphere import start_as_sphere
 from s3im_methods.fields.logistic_opacity import LogisticOpacity
 from s3im_methods.fields.opacity import OpacityRule
+from s3im_methods.fields.sdf_network import geometry, kernels_suit, parameters_of, sdf_network, signed_distances
 from s3im_methods.fields.surface_band import outputs_in_band
 from s3im_methods.fields.unit_space import UnitSpace
 
@@ -203,7 +204,13 @@ class S3IMSDFField(SDFField):
     @torch.no_grad()
     def sdf(self, points: Tensor) -> Tensor:
         """Signed distances of scene points ``[N, 3]``, ``[N]`` in scene units."""
+        if self._by_kernels(points):
+            return signed_distances(sdf_network(self, parameters_of(self)), points)
         return super().forward_geonetwork(self.space.unit(points))[:, 0] * self.space.radius
+
+    def _by_kernels(self, points: Tensor) -> bool:
+        # Fields derived from this one compute distances in other ways.
+        return type(self) is S3IMSDFField and kernels_suit(self, points)
 
     def numerical_step(self) -> Tensor:
         """Half the distance over which differences are taken: a cell of the finest unlocked level, in scene units."""
@@ -220,6 +227,9 @@ class S3IMSDFField(SDFField):
             sdf, features = self._split(self.forward_geonetwork(points))
             return sdf, features, self._differences(points)
         learns = self.training and torch.is_grad_enabled()
+        if not points.requires_grad and self._by_kernels(points):
+            with torch.set_grad_enabled(learns):
+                return geometry(self, points)
         with torch.enable_grad():
             points = points if points.requires_grad else points.detach().requires_grad_()
             sdf, features = self._split(self.forward_geonetwork(points))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from s3im_methods.kernel_check import agreeing_kernels
+from s3im_methods.kernel_check import agreeing_kernels, fused_available
 from s3im_methods.losses.permutations import valid_first
 from s3im_methods.losses.ssim import dissimilarity, gaussian_window
 
@@ -45,7 +45,8 @@ def grouped_s3im(
     weights = gaussian_window(kernel_size, x.dtype, x.device)
     groups = len(x) // len(weights)
     if fused is None:
-        fused = not y.requires_grad and (x.device.type == "cpu" or gpu_kernels_for(x) is not None)
+        by_cpu = x.device.type == "cpu" and fused_available()
+        fused = not y.requires_grad and (by_cpu or gpu_kernels_for(x) is not None)
     if fused and (kernels := gpu_kernels_for(x)) is not None:
         full = x.new_full((1,), groups, dtype=torch.int64) if valid is None else (valid.sum() // len(weights))[None]
         return kernels.Groups.apply(x, y, permutations, weights, full)  # type: ignore[union-attr]

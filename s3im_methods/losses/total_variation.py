@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from s3im_methods.encodings.fused_vm import components_last
-from s3im_methods.encodings.hash_grid import fused_available
 from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernel_check import fused_available
 
 _KERNEL_DTYPES = (torch.float32, torch.float64)
 
@@ -32,7 +32,7 @@ def total_variation(planes: Sequence[Tensor]) -> Tensor:
         >>> total_variation([torch.arange(4.0).expand(1, 3, 4)])
         tensor(2.)
     """
-    if fused_available() and all(plane.device.type == "cpu" and plane.dtype in _KERNEL_DTYPES for plane in planes):
+    if all(plane.device.type == "cpu" and plane.dtype in _KERNEL_DTYPES for plane in planes) and fused_available():
         return _TotalVariation.apply(*planes)  # type: ignore[return-value]
     terms = [plane.diff(dim=dim).square().mean() for plane in planes for dim in (-2, -1)]
     return 2 * torch.stack(terms).sum()

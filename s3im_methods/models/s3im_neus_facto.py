@@ -17,6 +17,7 @@ from torch import Tensor
 from s3im_methods.compat.proposals import ProposalSchedule
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.encodings import fuse_hash_encodings
+from s3im_methods.fields.fused_training import fuse_densities
 from s3im_methods.models.presets import Presets, check_weights, refuse
 from s3im_methods.models.surface.mixin import SurfaceMixin
 from s3im_methods.models.surface.presets import NERFSTUDIO, OUR_OBJECT, OUR_ROOM
@@ -95,6 +96,7 @@ class S3IMNeuSFactoModel(SurfaceMixin, NeuSFactoModel):
             network.spatial_distortion = self.unit_space()
         if self.field.implementation == "fused":
             fuse_hash_encodings(self.proposal_networks, point_gradients=False)
+            fuse_densities(self)
         self.proposal_sampler.initial_sampler = self.first_sampler(config.use_single_jitter)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
         if config.proposal_schedule == "nerfacto":

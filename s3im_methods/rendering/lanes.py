@@ -59,39 +59,44 @@ add_product_of_1 = _product_of(1, by_rows=False)
 add_4_rows = _product_of(4, by_rows=True)
 
 
-def _interpolate(
-    _: Any, level: Any, points: Any, scaling: Any, mask: Any, features: Any, first: Any, count: Any
-) -> Any:
-    """Features of points in a level of a hash grid, by trilinear interpolation.
+def _interpolation(smooth: bool) -> Any:
+    @intrinsic
+    def interpolate(
+        _: Any, level: Any, points: Any, scaling: Any, mask: Any, features: Any, first: Any, count: Any
+    ) -> Any:
+        """Features of points in a level of a hash grid, by trilinear interpolation or by smoothstep along each axis.
 
-    ``features[first:first+2, :count]`` of points ``[3, columns]`` in [0, 1], from the level's slots ``level``
-    (``[mask + 1, 2]``). The slots are those of ``encodings.hash_grid_kernels``.
-    """
-    signature = types.void(level, points, types.float32, types.uint32, features, types.intp, types.intp)
+        ``features[first:first+2, :count]`` of points ``[3, columns]`` in [0, 1], from the level's slots ``level``
+        (``[mask + 1, 2]``). The slots are those of ``encodings.hash_grid_kernels``.
+        """
+        signature = types.void(level, points, types.float32, types.uint32, features, types.intp, types.intp)
 
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
-        code = Code(context, builder)
-        table, _ = code.array(signature.args[0], values[0])
-        p, (_, p_width) = code.array(signature.args[1], values[1])
-        y, (_, y_width) = code.array(signature.args[4], values[4])
-        scaling, mask = code.spread(values[2], FLOATS), code.spread(values[3], INTS)
-        first, count = values[5:]
-        with code.groups(count) as (column, _):
-            slots, shares = look_up(code, p, p_width, column, scaling, mask)
-            upper = code.at(y, builder.add(first, code.number(1)), y_width, column)
-            # One lane at a time, both features at once: gathers of whole vectors take longer on many processors.
-            pairs = builder.bitcast(table, PAIR.as_pointer())
-            with cgutils.for_range(builder, code.number(LANES)) as lane:
-                sums = _of_corners(code, pairs, slots, shares, lane.index)
-                for feature, row in enumerate((code.at(y, first, y_width, column), upper)):
-                    value = builder.extract_element(sums, ir.Constant(INT, feature))
-                    builder.store(value, builder.gep(row, [lane.index]))
-        return context.get_dummy_value()
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
+            code = Code(context, builder)
+            table, _ = code.array(signature.args[0], values[0])
+            p, (_, p_width) = code.array(signature.args[1], values[1])
+            y, (_, y_width) = code.array(signature.args[4], values[4])
+            scaling, mask = code.spread(values[2], FLOATS), code.spread(values[3], INTS)
+            first, count = values[5:]
+            with code.groups(count) as (column, _):
+                slots, shares = look_up(code, p, p_width, column, scaling, mask, smooth)
+                upper = code.at(y, builder.add(first, code.number(1)), y_width, column)
+                # One lane at a time, both features at once: gathers of whole vectors take longer on many processors.
+                pairs = builder.bitcast(table, PAIR.as_pointer())
+                with cgutils.for_range(builder, code.number(LANES)) as lane:
+                    sums = _of_corners(code, pairs, slots, shares, lane.index)
+                    for feature, row in enumerate((code.at(y, first, y_width, column), upper)):
+                        value = builder.extract_element(sums, ir.Constant(INT, feature))
+                        builder.store(value, builder.gep(row, [lane.index]))
+            return context.get_dummy_value()
 
-    return signature, emit
+        return signature, emit
+
+    return interpolate
 
 
-interpolate: Any = intrinsic(_interpolate)
+interpolate: Any = _interpolation(smooth=False)
+interpolate_smoothly: Any = _interpolation(smooth=True)
 
 
 def _of_corners(code: Code, table: Any, slots: Any, shares: Any, lane: Any) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from s3im_methods.encodings.contraction import MaximumNormContraction
 from s3im_methods.encodings.hash_grid import FusedHashEncoding
 from s3im_methods.fields.level_weighted_mlp import LevelWeightedMLP
+from s3im_methods.fields.unit_space import UnitSpace
 
 
 class DensityNetwork(NamedTuple):
@@ -26,11 +27,13 @@ class DensityNetwork(NamedTuple):
         second: Weights of the second, ``[hidden, outputs]``.
         second_bias: ``[outputs]``.
         scale: What the exponential of the first output is multiplied by.
-        contracted: Whether space is contracted into the cube of side 4 around the origin.
+        center: Which point of the world comes to lie at the origin, before anything else, ``[3]``.
+        per_radius: One over the length that becomes 1 there.
+        contracted: Whether space is then contracted into the cube of side 4 around the origin.
         low: Corner of the box, of contracted space where it is, ``[3]``.
         per_size: One over its sides, ``[3]``.
         sight: 0 where all of a level's features count the same; else what is divided by a sample's standard deviation
-            in the world, contracted where space is, to become ``1 / (sqrt(8) sigma)`` in the box.
+            in these units, contracted where space is, to become ``1 / (sqrt(8) sigma)`` in the box.
     """
 
     table: Any
@@ -41,6 +44,8 @@ class DensityNetwork(NamedTuple):
     second: Any
     second_bias: Any
     scale: Any
+    center: Any
+    per_radius: Any
     contracted: bool
     low: Any
     per_size: Any
@@ -99,15 +104,20 @@ def density_network(field: Any) -> DensityNetwork | None:
         and type(grid) is FusedHashEncoding
         and grid.tcnn_encoding is None
         and grid.features_per_level == 2
-        and (distortion is None or type(distortion) is MaximumNormContraction)
+        and (distortion is None or type(distortion) in (MaximumNormContraction, UnitSpace))
     )
     if not suits:
         return None
     assert found is not None and isinstance(grid, HashEncoding)
+    center, radius, contracted = torch.zeros(3), torch.ones(()), distortion is not None
     if distortion is None:
         low, sides = field.aabb[0], field.aabb[1] - field.aabb[0]
     else:
         low, sides = torch.full((3,), -2.0), torch.full((3,), 4.0)
+    if isinstance(distortion, UnitSpace):
+        center, radius, contracted = distortion.center, distortion.radius, not distortion.bounded
+        if distortion.bounded:
+            low, sides = low / 2, sides / 2
     weighted = isinstance(field.mlp_base, LevelWeightedMLP)
     return DensityNetwork(
         table=array(grid.hash_table),
@@ -118,7 +128,9 @@ def density_network(field: Any) -> DensityNetwork | None:
         second=found[1][0],
         second_bias=found[1][1],
         scale=np.float32(field.average_init_density),
-        contracted=distortion is not None,
+        center=array(center.float()),
+        per_radius=np.float32(1 / radius.item()),
+        contracted=contracted,
         low=array(low.float()),
         per_size=array(1 / sides.float()),
         sight=np.float32(float(sides.log().mean().exp()) / 8**0.5 if weighted else 0),

@@ -17,6 +17,7 @@ from nerfstudio.model_components.scene_colliders import NearFarCollider
 from torch import Tensor
 
 from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernel_check import fused_available
 from s3im_methods.rendering.networks import array
 
 Distances = Callable[[Tensor], Tensor]
@@ -33,7 +34,7 @@ def runs_here(model: Any) -> bool:
     """Whether compiled kernels may render with a model as it is: no training, no gradients, float32 on a CPU."""
     numbers = next(model.field.parameters())
     quiet = not model.training and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
-    return quiet and numbers.device.type == "cpu" and numbers.dtype == torch.float32
+    return quiet and numbers.device.type == "cpu" and numbers.dtype == torch.float32 and fused_available()
 
 
 def draws_plainly(first: Sampler, following: Sampler) -> bool:

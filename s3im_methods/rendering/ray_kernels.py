@@ -249,14 +249,15 @@ def world_slopes(network, points, slopes, first, last):
     """Turn slopes ``[n, 3]`` by points in the unit cube into those by points ``[n, 3]`` in the world."""
     for i in range(first, last):
         for axis in range(3):
-            slopes[i, axis] *= network.per_size[axis]
+            slopes[i, axis] *= network.per_size[axis] * network.per_radius
         if not network.contracted:
             continue
         largest, norm, dot = 0, _ZERO, _ZERO
         for axis in range(3):
-            dot += slopes[i, axis] * points[i, axis]
-            if abs(points[i, axis]) > norm:
-                largest, norm = axis, abs(points[i, axis])
+            own = (points[i, axis] - network.center[axis]) * network.per_radius
+            dot += slopes[i, axis] * own
+            if abs(own) > norm:
+                largest, norm = axis, abs(own)
         if norm < _ONE:
             continue
         # The contraction multiplies a point by 2 / norm - 1 / norm^2.
@@ -264,4 +265,4 @@ def world_slopes(network, points, slopes, first, last):
         change = (_ONE / norm - _ONE) * (_ONE + _ONE) / (norm * norm)
         for axis in range(3):
             slopes[i, axis] *= factor
-        slopes[i, largest] += dot * change * np.sign(points[i, largest])
+        slopes[i, largest] += dot * change * np.sign(points[i, largest] - network.center[largest])

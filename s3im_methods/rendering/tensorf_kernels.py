@@ -102,7 +102,7 @@ def grid_weights(grids, origins, directions, edges, weights, depths, first, last
             sums[i] = _ONE - exponential(-grids.scale * sums[i] * lengths[i])
         for ray in range(begin, end):
             column = (ray - begin) * samples
-            depths[ray] = to_weights(sums, edges[ray], column)
+            depths[ray] = to_weights(sums, edges[ray], False, column)
             weights[ray] = sums[column : column + samples]
 
 

@@ -141,7 +141,7 @@ def in_box(space, x, y, z):
 
 @inlined
 def sight(network, x, y, z, deviation):
-    """``1 / (sqrt(8) sigma)`` of a point of the world, where sigma is its ``deviation`` in the unit cube.
+    """``1 / (sqrt(8) sigma)`` of a point in the network's units, where sigma is its ``deviation`` in the unit cube.
 
     The error function of this times a cell's side is how much a level counts.
     """
@@ -158,8 +158,10 @@ def place(network, x, y, z, deviation, points, inside, sights, column):
 
     ``deviation`` counts where levels have weights: how wide the point is in the world.
     """
+    center, per_radius = network.center, network.per_radius
+    x, y, z = (x - center[0]) * per_radius, (y - center[1]) * per_radius, (z - center[2]) * per_radius
     if network.sight > _ZERO:
-        sights[column] = sight(network, x, y, z, deviation)
+        sights[column] = sight(network, x, y, z, deviation * per_radius)
     x, y, z = in_box(network, x, y, z)
     within = x > _ZERO and x < _ONE and y > _ZERO and y < _ONE and z > _ZERO and z < _ONE
     points[0, column] = x if within else _ZERO

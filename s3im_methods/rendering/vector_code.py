@@ -74,8 +74,8 @@ class Code:
         return cgutils.for_range_slice(self.builder, self.number(0), count, self.number(LANES), self.intp)
 
 
-def along_axis(code: Code, coordinates: Any, scaling: Any, prime: int) -> list[tuple[Any, Any]]:
-    """Of the lower and the upper node: its part of the hash, and its weight."""
+def along_axis(code: Code, coordinates: Any, scaling: Any, prime: int, smooth: bool) -> list[tuple[Any, Any]]:
+    """Of the lower and the upper node: its part of the hash, and its weight; smooth weights are smoothstep's."""
     builder = code.builder
     scaled = code.times(coordinates, scaling)
     # Coordinates are not negative, so that this is the floor.
@@ -84,6 +84,9 @@ def along_axis(code: Code, coordinates: Any, scaling: Any, prime: int) -> list[t
     # As ceil has it: on a node both nodes are that one.
     upper = builder.add(lower, builder.zext(builder.fcmp_ordered(">", scaled, floor), INTS))
     offset = code.minus(scaled, floor)
+    if smooth:
+        two, three = same(FLOATS, 2.0), same(FLOATS, 3.0)
+        offset = code.times(code.times(offset, offset), code.minus(three, code.times(two, offset)))
     hashed = (builder.mul(node, same(INTS, prime)) for node in (lower, upper))
     return list(zip(hashed, (code.minus(same(FLOATS, 1.0), offset), offset), strict=True))
 
@@ -97,7 +100,9 @@ def corners(code: Code, axes: list[list[tuple[Any, Any]]]) -> Iterable[tuple[Any
                 yield code.builder.xor(hash_x, hash_yz), code.times(share_x, share_yz)
 
 
-def look_up(code: Code, points: Any, width: Any, column: Any, scaling: Any, mask: Any) -> tuple[Any, Any]:
+def look_up(
+    code: Code, points: Any, width: Any, column: Any, scaling: Any, mask: Any, smooth: bool = False
+) -> tuple[Any, Any]:
     """Where a group of points looks in a level of a hash grid: slots, and the share of each.
 
     Args:
@@ -107,6 +112,7 @@ def look_up(code: Code, points: Any, width: Any, column: Any, scaling: Any, mask
         column: The group's first.
         scaling: The level's, of each lane.
         mask: The level's number of slots less 1, of each lane.
+        smooth: Whether weights between nodes are smoothstep's, else linear.
 
     Returns:
         Pointers to numbers of corner after corner, each with a number per lane.
@@ -114,7 +120,7 @@ def look_up(code: Code, points: Any, width: Any, column: Any, scaling: Any, mask
     builder = code.builder
     slots, shares = (cgutils.alloca_once(builder, kind, size=8) for kind in (INTS, FLOATS))
     axes = [
-        along_axis(code, code.load(code.at(points, code.number(axis), width, column)), scaling, prime)
+        along_axis(code, code.load(code.at(points, code.number(axis), width, column)), scaling, prime, smooth)
         for axis, prime in enumerate(PRIMES)
     ]
     for corner, (slot, share) in enumerate(corners(code, axes)):

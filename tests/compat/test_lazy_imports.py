@@ -10,7 +10,15 @@ import torch
 
 from s3im_methods.compat import lazy_imports
 
-NOT_AT_THE_START = ["matplotlib", "requests", "scipy.interpolate", "tensorly", "torch._dynamo", "torchvision"]
+NOT_AT_THE_START = [
+    "matplotlib",
+    "requests",
+    "scipy.interpolate",
+    "tensorly",
+    "torch._dynamo",
+    "torch.utils.tensorboard",
+    "torchvision",
+]
 
 START = f"""
 import sys
@@ -68,6 +76,33 @@ def test_upstream_still_imports_them_all():
     at_the_start, with_metrics, modules = outcome(START, TORCH_DEVICE_BACKEND_AUTOLOAD="0")
     assert (at_the_start, with_metrics[0]) == (NOT_AT_THE_START, "torch._dynamo")
     assert modules > 4300
+
+
+WRITTEN = """
+import sys, tempfile
+from pathlib import Path
+from s3im_methods.compat.early import start
+start()
+import nerfstudio.configs.base_config
+from nerfstudio.utils import writer
+from s3im_methods.compat.deferred import is_waiting
+waiting = is_waiting("torch.utils.tensorboard")
+class Derived(writer.SummaryWriter):
+    pass
+with tempfile.TemporaryDirectory() as folder:
+    event_writer = writer.TensorboardWriter(Path(folder))
+    event_writer.write_scalar("loss", 0.5, 1)
+    event_writer.tb_writer.close()
+    Derived(folder).close()
+    print([
+        waiting, is_waiting("torch.utils.tensorboard"), len(list(Path(folder).iterdir())) > 0,
+        isinstance(event_writer.tb_writer, writer.SummaryWriter), isinstance(1, writer.SummaryWriter),
+    ])
+"""
+
+
+def test_tensorboard_writes_once_it_is_asked_to():
+    assert outcome(WRITTEN) == [True, False, True, True, False]
 
 
 def test_they_work_when_they_are_used():

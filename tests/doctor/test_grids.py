@@ -47,5 +47,5 @@ def test_a_wrong_second_derivative_alone_is_found(monkeypatch):
 
 def test_which_implementation_is_named(monkeypatch):
     assert grids.look_at_grids("cpu")(Settings()).detail.startswith("fused (Numba) on cpu")
-    monkeypatch.setattr(grids, "chosen_implementation", lambda wanted: "torch")
-    assert grids.look_at_grids("cpu")(Settings()).detail.startswith("nerfstudio's code (Numba is not installed)")
+    monkeypatch.setattr(grids, "fused_available", lambda: False)
+    assert grids.look_at_grids("cpu")(Settings()).detail.startswith("nerfstudio's code (Numba cannot be imported)")

@@ -17,6 +17,7 @@ from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.fields import fused_training
 from s3im_methods.fields.fused_training import FusedDensityField, fuse_densities
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
+from s3im_methods.fields.unit_space import UnitSpace
 
 BOX = torch.tensor([[-1.0] * 3, [1.0] * 3])
 
@@ -29,6 +30,9 @@ class Model:
 
 def contraction(contracted: bool) -> SceneContraction | None:
     return SceneContraction(order=float("inf")) if contracted else None
+
+
+SPHERES = [UnitSpace((0.1, -0.2, 0.3), 1.5, bounded) for bounded in (True, False)]
 
 
 def steep(field: Any) -> Any:
@@ -107,11 +111,10 @@ def test_densities_colours_and_gradients_are_those_of_float64(rays, of_ray, cont
 
 
 @pytest.mark.parametrize("shape", [(3, 64), (191,), (193,), (9,)])
-@pytest.mark.parametrize("contracted", [True, False])
-def test_proposals_and_their_gradients_are_those_of_float64(shape, contracted):
+@pytest.mark.parametrize("distortion", [None, contraction(True), *SPHERES], ids=["box", "all", "sphere", "beyond"])
+def test_proposals_and_their_gradients_are_those_of_float64(shape, distortion):
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"num_levels": 3, "base_res": 4, "max_res": 32, "log2_hashmap_size": 8, "hidden_dim": 10}
-    distortion = contraction(contracted)
     plain = steep(HashMLPDensityField(BOX, **sizes, spatial_distortion=distortion, implementation="torch"))
     ours = copy.deepcopy(plain)
     fuse_hash_encodings(ours, point_gradients=False)

@@ -73,8 +73,9 @@ def test_features_are_those_of_nerfstudios_hash_grid(levels, log2_size, count, s
 def a_grid(table, scalings, mask):
     none, one = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
     corner = np.zeros(3, np.float32)
+    scale = np.float32(1)
     return DensityNetwork(
-        table, scalings, mask, none, one, none, one, np.float32(1), True, corner, corner, np.float32(0)
+        table, scalings, mask, none, one, none, one, scale, corner, scale, True, corner, corner, np.float32(0)
     )
 
 

@@ -87,15 +87,25 @@ def covered_texels(corners: NDArray, side: int) -> Iterator[Texels]:
     Yields:
         All texels of the next triangles, which lie next to each other in ``corners``.
     """
-    low = np.clip(np.floor(corners.min(axis=1)), 0, side - 1).astype(np.int64)
-    high = np.clip(np.ceil(corners.max(axis=1)), 1, side).astype(np.int64)
-    size = np.maximum(high - low, 1)
-    # Texels of each triangle's bounding box, of which those in the triangle are kept.
+    # Of its bounding box those in the triangle are kept.
+    low, size = texel_boxes(corners, side)
     batch = np.cumsum(size.prod(axis=1)) // _CANDIDATES_AT_ONCE
     bounds = np.append(np.flatnonzero(np.diff(batch, prepend=-1)), len(corners))
     for start, end in itertools.pairwise(bounds):
         part = slice(start, end)
         yield _texels_in_boxes(corners[part], low[part], size[part], start)
+
+
+def texel_boxes(corners: NDArray, side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First column and row of the texels around triangles, and how many columns and rows there are, ``[F, 2]`` each.
+
+    Args:
+        corners: ``[F, 3, 2]``, in texels.
+        side: Of the image.
+    """
+    low = np.clip(np.floor(corners.min(axis=1)), 0, side - 1).astype(np.int64)
+    high = np.clip(np.ceil(corners.max(axis=1)), 1, side).astype(np.int64)
+    return low, np.maximum(high - low, 1)
 
 
 def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from s3im_methods.exporters.mesh.marching import Triangles
+from s3im_methods.kernel_check import fused_available
 
 _DIRECTIONS = np.concatenate([np.eye(3), -np.eye(3)])
 # What is drawn to the right and upwards of what faces each of them.
@@ -138,15 +139,21 @@ def _areas(triangles: NDArray) -> NDArray:
 
 def _below_others(flat: Unfolded, height: NDArray, side: int) -> NDArray[np.bool_]:
     """Which triangles share a texel with one that is higher along its direction, ``[F]``."""
-    from s3im_methods.exporters.mesh.texture import covered_texels
+    from s3im_methods.exporters.mesh.texture import covered_texels, texel_boxes
 
+    corners, below = flat.uv[flat.faces] * side, np.zeros(len(height), dtype=bool)
+    if fused_available():
+        from s3im_methods.exporters.mesh.unfolding_kernels import mark_below
+
+        highest = np.full(side * side, -1)
+        mark_below(corners, *texel_boxes(corners, side), height, side, _INSIDE, highest, below)
+        return below
     texels, owners = [], []
-    for found in covered_texels(flat.uv[flat.faces] * side, side):
+    for found in covered_texels(corners, side):
         inside = found.weights.min(axis=1) > _INSIDE
         texels.append(found.row[inside] * side + found.column[inside])
         owners.append(found.face[inside])
     texel, owner = np.concatenate(texels), np.concatenate(owners)
     order = np.lexsort((-height[owner], texel))
-    below = np.zeros(len(height), dtype=bool)
     below[owner[order[1:]][np.diff(texel[order]) == 0]] = True
     return below

@@ -10,7 +10,7 @@ from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
 from s3im_methods.data.cut_out import has_transparent_background
-from s3im_methods.encodings import fuse_hash_encodings, fused_available
+from s3im_methods.encodings import fuse_hash_encodings
 from s3im_methods.encodings.hash_grid import FusedHashEncoding
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
@@ -82,8 +82,6 @@ class AnyMethod(S3IMLosses):
             CONSOLE.print("[yellow]These cameras have no times: they see the scene at time 0.")
 
     def _fuse(self) -> None:
-        if not fused_available():
-            raise InputError("--pipeline.model.hash-grids fused needs Numba: install numba, or leave the flag out.")
         for part in self.children():
             # A signed distance's normals are trained: that takes second derivatives, which fused grids have not.
             if not hasattr(part, "get_sdf"):

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 _STEPS_PER_LOOK = 20
@@ -72,6 +71,9 @@ def hidden_points(
     Returns:
         Points ``[1024, 3]``, and how far they are at least from what can be seen, ``[1024]``; None if all can be seen.
     """
+    # Its import takes a tenth of a second, which starts without this loss need not spend.
+    from scipy import ndimage
+
     resolution, cell = _RESOLUTIONS[-1], 2 * radius / _RESOLUTIONS[-1]
     # The look is made between steps, where waiting for the device costs little.
     label: NDArray[np.int32] = ndimage.label(_free_cells(sdf, center, radius).cpu().numpy())[0]  # type: ignore[index]
@@ -96,6 +98,8 @@ def _depth(hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
 
     All outside the grid can be seen.
     """
+    from scipy import ndimage
+
     around = np.pad(hidden, 1)
     depth = np.zeros(around.shape, np.float32)
     for place in ndimage.find_objects(around.astype(np.uint8)):

@@ -98,3 +98,17 @@ def test_no_triangle_grows_in_any_unit(unit):
     shares = areas(flat.uv[flat.faces]) / areas(mesh.vertices[mesh.faces])
     assert shares.max() < 3 * np.median(shares)
     assert covered_twice(flat) == 0
+
+
+@pytest.mark.parametrize("side", [16, 256])
+def test_the_kernel_finds_what_numpy_finds(side, monkeypatch):
+    mesh = stairs(3)
+    # Not cut apart: turns lie over each other. Equal heights and triangles without area are among them.
+    monkeypatch.setattr(unfolding, "_ROUNDS", 0)
+    flat = unfold(mesh, side)
+    flat.uv[flat.faces[5]] = 0.5
+    height = mesh.vertices[mesh.faces][..., 2].mean(axis=1).round(1)
+    found = unfolding._below_others(flat, height, side)
+    monkeypatch.setattr(unfolding, "fused_available", lambda: False)
+    expected = unfolding._below_others(flat, height, side)
+    assert np.array_equal(found, expected) and 0.3 < expected.mean() < 0.9

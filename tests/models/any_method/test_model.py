@@ -10,10 +10,8 @@ from every_method import batch, build, wrapped
 from short_training import losses_of_training
 from torch import nn
 
-from s3im_methods.encodings.hash_grid import FusedHashEncoding, fused_available
+from s3im_methods.encodings.hash_grid import FusedHashEncoding
 from s3im_methods.errors import InputError
-
-needs_numba = pytest.mark.skipif(not fused_available(), reason="Numba is not installed")
 
 
 def with_grids(name: str, grids: str):
@@ -22,7 +20,6 @@ def with_grids(name: str, grids: str):
     return config
 
 
-@needs_numba
 def test_fused_grids_differ_by_rounding_only():
     histories = [losses_of_training(build(with_grids("nerfacto", grids)), batch, 3) for grids in ("base", "fused")]
     for one, other in zip(*histories, strict=True):
@@ -32,14 +29,12 @@ def test_fused_grids_differ_by_rounding_only():
     assert "hash grids: base" in build(with_grids("nerfacto", "base")).hardware_line()
 
 
-@needs_numba
 def test_grids_of_signed_distances_stay_and_those_of_proposals_are_fused():
     model = build(with_grids("neus-facto", "fused"))
     assert not any(isinstance(part, FusedHashEncoding) for part in model.field.modules())
     assert any(isinstance(part, FusedHashEncoding) for part in model.proposal_networks.modules())
 
 
-@needs_numba
 def test_a_method_without_hash_grids_is_refused():
     with pytest.raises(InputError, match="has no hash grid in torch that could be fused"):
         build(with_grids("vanilla-nerf", "fused"))
