@@ -103,7 +103,9 @@ class CheckCommand:
         if not found["accepted"]:
             console.print(f"[red]Training would refuse this scene:[/red] {escape(found['refusal'])}")
             return
-        table = Table(show_header=False, title=f"{found['scene']} ({found['dataparser']})", title_justify="left")
+        table = Table(
+            show_header=False, title=escape(f"{found['scene']} ({found['dataparser']})"), title_justify="left"
+        )
         table.add_column(no_wrap=True)
         table.add_column()
         for subject, finding in found["rows"].items():
