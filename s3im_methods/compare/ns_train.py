@@ -26,14 +26,14 @@ _PARSER = "--pipeline.datamanager.dataparser."
 
 
 def train_arguments(
-    method: str, data: Path, seed: int, steps: int | None, settings: Sequence[Setting], dataparser: str | None
+    method: str, data: Path, seed: int | None, steps: int | None, settings: Sequence[Setting], dataparser: str | None
 ) -> list[str]:
     """What follows ``ns-train`` on the command line.
 
     Args:
         method: The method.
         data: The scene.
-        seed: Seed of the run.
+        seed: Seed of the run; None for the method's own.
         steps: Training steps; None for the method's own number.
         settings: Further flags; those of the data parser are moved behind its name, as ns-train wants it.
         dataparser: Name of the data parser; None for the method's own.
@@ -43,7 +43,9 @@ def train_arguments(
         >>> " ".join(train_arguments("nerfacto", Path("fox"), 1, 500, settings, None))
         'nerfacto --data fox --machine.seed 1 --max-num-iterations 500 nerfstudio-data --eval-mode interval'
     """
-    arguments = [method, "--data", argument(data), "--machine.seed", str(seed)]
+    arguments = [method, "--data", argument(data)]
+    if seed is not None:
+        arguments += ["--machine.seed", str(seed)]
     if steps is not None:
         arguments += ["--max-num-iterations", str(steps)]
     of_parser: list[str] = []

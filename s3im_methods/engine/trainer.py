@@ -263,7 +263,10 @@ class S3IMTrainer(SafeCheckpoints):
         config = self.config
         if config.load_dir is None:
             if config.load_step is not None:
-                raise InputError(f"--load-step is {config.load_step} and --load-dir is not given: give both or none.")
+                raise InputError(
+                    f"--load-step is {config.load_step} and --load-dir is not given: "
+                    "add --load-dir, or leave out --load-step."
+                )
             file = config.load_checkpoint
             if file is not None and not file.is_file():
                 raise InputError(f"No checkpoint at '{file}': give --load-checkpoint a step-*.ckpt file.")
