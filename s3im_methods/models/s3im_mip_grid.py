@@ -20,7 +20,7 @@ class S3IMMipGridModelConfig(S3IMNerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMMipGridModel)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
     """Settings of the S3IM loss."""
     footprint: float = 2.0
     """How wide a sample counts for the hash grids, in standard deviations of its pixel; 0 makes it a point, as in

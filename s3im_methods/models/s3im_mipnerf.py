@@ -32,7 +32,7 @@ class S3IMMipNeRFModelConfig(VanillaModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMMipNeRFModel)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
     """Settings of the S3IM loss."""
     num_coarse_samples: int = 128
     """Samples of the first pass."""
