@@ -165,7 +165,7 @@ def test_pymeshlab_on_a_full_disk(tmp_path, loaded):
 
     def work() -> None:
         (tmp_path / "mesh.obj").touch()
-        raise pymeshlab.PyMeshLabException(
+        raise pymeshlab.PyMeshLabException(  # type: ignore[attr-defined]
             f"Error encountered while exportering file {tmp_path}/mesh.obj:\nOutput Stream Error"
         )
 
