@@ -3,9 +3,9 @@
     python docs/pictures/reflections.py PICTURE MATTE CONFIG [CONFIG ...]
 
 CONFIG are runs on one scene of ``s3im scene object GLOSSY --glossy``; MATTE is the folder of the same scene without
-``--glossy``. Prints of each run PSNR of the object's held-out pixels, PSNR of those whose colour the varnish changes,
-and the mean angle in degrees to the exact normals: of the density's at the median depth, and of predicted ones. The
-picture has the first run of each setting.
+``--glossy``. Prints of each run PSNR of its held-out views, of the object's pixels, and of those whose colour the
+varnish changes, and the mean angle in degrees to the exact normals: of the density's, as the run shows them, and of
+predicted ones. The picture has the first run of each setting.
 """
 
 import sys
@@ -19,8 +19,6 @@ from surface_methods import VIEW, draw
 from torch import Tensor
 
 from s3im_methods.cli.load_run import load_run
-from s3im_methods.encodings.hash_grid import point_gradients
-from s3im_methods.models.density_normals import density_normals
 
 # How much the varnish changes a colour, in the channel that it changes most, of a glossy pixel.
 GLOSSY = 0.1
@@ -61,10 +59,7 @@ class Run:
         name = Path(self.data.image_filenames[view])
         camera = self.data.cameras[view : view + 1]
         found = model.get_outputs_for_camera(camera)
-        rays = camera.generate_rays(camera_indices=0, keep_shape=True)
-        points = rays.origins + rays.directions * found["depth"]
-        with point_gradients(model.field):
-            normals = density_normals(model.field.density_fn, points)
+        normals = found["normals"] * 2 - 1
         exact = torch.from_numpy(np.load(name.parent.parent / "normals" / f"{name.stem}.npy")) @ self.turn.T
         plain = torch.from_numpy(np.array(Image.open(self.matte / "images" / name.name))) / 255
         solid = (image[..., 3] > 0.99) & (exact.norm(dim=-1) > 0)
@@ -80,9 +75,10 @@ class Run:
 
     def figures(self) -> str:
         """A row of figures of all held-out views."""
-        errors: dict[str, list[Tensor]] = {name: [] for name in ("object", "glossy", "normals", "pred_normals")}
+        errors: dict[str, list[Tensor]] = {n: [] for n in ("whole", "object", "glossy", "normals", "pred_normals")}
         for view in self.views:
             squares, solid = (view["rgb"] - view["truth"]).square(), view["object"]
+            errors["whole"].append(squares.flatten())
             for name in ("object", "glossy"):
                 errors[name].append(squares[view[name]].flatten())
             for name in ("normals", "pred_normals"):
@@ -92,7 +88,7 @@ class Run:
         cells = [
             self.reflection,
             str(self.settings.machine.seed),
-            *(f"{psnr(errors[n]):.2f}" for n in ("object", "glossy")),
+            *(f"{psnr(errors[n]):.2f}" for n in ("whole", "object", "glossy")),
         ]
         return " | ".join([*cells, degrees[0], degrees[1] if self.reflection != "none" else "", f"{share:.0%} glossy"])
 
@@ -105,7 +101,7 @@ def as_colours(normals: Tensor, solid: Tensor) -> np.ndarray:
 
 if __name__ == "__main__":
     picture, matte, *configs = map(Path, sys.argv[1:])
-    print("reflection | seed | object, dB | glossy pixels, dB | normals | predicted normals")
+    print("reflection | seed | views, dB | object, dB | glossy pixels, dB | normals | predicted normals")
     shown: dict[str, dict[str, Tensor]] = {}
     for config in configs:
         run = Run(config, matte)

@@ -12,7 +12,7 @@ from nerfstudio.fields.nerfacto_field import NerfactoField
 from torch import Tensor, nn
 
 from s3im_methods.encodings.level_weights import contracted_footprint, footprint
-from s3im_methods.fields.fused_training import fused_densities
+from s3im_methods.fields.fused_training import fused_densities, fused_outputs
 from s3im_methods.fields.level_weighted_mlp import LevelWeightedMLP
 from s3im_methods.fields.per_ray_nerfacto_field import PerRayNerfactoField
 from s3im_methods.rays.sample_proposals import SampleDensity
@@ -33,13 +33,18 @@ class UnitSamples(NamedTuple):
 
 
 def unit_samples(frustums: Frustums, field: Any) -> UnitSamples:
-    """Samples as a field's grids see them.
+    """Samples ``[*batch]`` as a field's grids see them; the field has a ``spread``, see :func:`in_unit_cube`."""
+    return in_unit_cube(frustums.get_positions(), footprint(frustums, field.spread), field)
+
+
+def in_unit_cube(positions: Tensor, deviations: Tensor, field: Any) -> UnitSamples:
+    """Places of some width as a field's grids see them.
 
     Args:
-        frustums: In the world, ``[*batch]``.
-        field: With ``spatial_distortion`` (None, or the contraction in the maximum norm), ``aabb`` and ``spread``.
+        positions: In the world, ``[*batch, 3]``.
+        deviations: How wide they are there, ``[*batch, 1]``.
+        field: With ``spatial_distortion`` (None, or the contraction in the maximum norm) and ``aabb``.
     """
-    positions, deviations = frustums.get_positions(), footprint(frustums, field.spread)
     if field.spatial_distortion is not None:
         points = (field.spatial_distortion(positions) + 2.0) / 4.0
         deviations = contracted_footprint(deviations, positions) / 4.0
@@ -53,8 +58,22 @@ def unit_samples(frustums: Frustums, field: Any) -> UnitSamples:
 class _WithFootprint:
     spread: float
 
+    def density_at(self: Any, positions: Tensor, deviations: Tensor) -> Tensor:
+        """Densities ``[*batch, 1]`` at positions ``[*batch, 3]`` of given widths ``[*batch, 1]``, in the world."""
+        found = fused_densities(self, positions, deviations)
+        if found is not None:
+            return found
+        points, inside, widths = in_unit_cube(positions, deviations, self)
+        before = self.mlp_base(points.view(-1, 3), widths.reshape(-1, 1))[:, :1].view(*points.shape[:-1], 1)
+        return self.average_init_density * trunc_exp(before.to(points)) * inside
+
     def get_density(self: Any, ray_samples: RaySamples) -> tuple[Tensor, Tensor]:
         """Densities ``[*batch, 1]`` and features ``[*batch, geo_feat_dim]`` of samples."""
+        frustums = ray_samples.frustums
+        widths = footprint(frustums, self.spread)
+        found = fused_outputs(self, frustums.get_positions(), widths, self.geo_feat_dim)
+        if found is not None:
+            return found
         samples = unit_samples(ray_samples.frustums, self)
         points = samples.points
         # nerfstudio's normals are the gradient with respect to these.

@@ -32,20 +32,29 @@ class FusedDensityField(HashMLPDensityField):
 
 
 def fused_densities(field: Any, positions: Tensor, deviations: Tensor | None) -> Tensor | None:
-    """Densities ``[*batch, 1]`` by the kernels; None where they do not suit.
+    """Densities ``[*batch, 1]`` by the kernels; None where they do not suit, see :func:`fused_outputs`."""
+    found = fused_outputs(field, positions, deviations, 0)
+    return None if found is None else found[0]
+
+
+def fused_outputs(
+    field: Any, positions: Tensor, deviations: Tensor | None, others: int
+) -> tuple[Tensor, Tensor] | None:
+    """Densities ``[*batch, 1]`` and further outputs ``[*batch, others]`` by the kernels; None where they do not suit.
 
     Args:
-        field: A proposal network of nerfacto.
+        field: nerfacto's, or one of its proposal networks.
         positions: In the world, ``[*batch, 3]``.
         deviations: How wide samples are there, ``[*batch, 1]``; None for fields to which all are points.
+        others: How many outputs of its network are wanted, of those that follow the density's.
     """
     grid, base = grid_and_network(field)
     network = density_network(field) if kernels_suit(positions, grid) else None
     if network is None:
         return None
     widths = _widths(positions, deviations)
-    found = _Densities.apply(positions.reshape(-1, 3), widths, network, *_parameters(grid, base))
-    return found.view(*positions.shape[:-1], 1)
+    density, following = _Densities.apply(positions.reshape(-1, 3), widths, network, others, *_parameters(grid, base))
+    return density.view(*positions.shape[:-1], 1), following.view(*positions.shape[:-1], others)
 
 
 def fuse_densities(model: Any) -> None:
@@ -151,31 +160,34 @@ def _density_weights(network: DensityNetwork, parameters: tuple[Tensor, ...]) ->
 
 class _Densities(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, points: Tensor, widths: Tensor, network: DensityNetwork, *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, points: Tensor, widths: Tensor, network: DensityNetwork, others: int, *parameters: Tensor
+    ) -> tuple[Tensor, Tensor]:
         from s3im_methods.rendering import gradient_kernels as kernels
 
         tiles = _Tiles(network, len(points), _SAMPLES_OF_A_TILE)
-        densities = points.new_empty(len(points))
-        arrays = array(points), array(widths), tiles.per_tile, tiles.units, tiles.features, array(densities)
+        densities, following = points.new_empty(len(points)), points.new_empty(len(points), others)
+        arrays = array(points), array(widths), tiles.per_tile, tiles.units, tiles.features
+        arrays += array(densities), array(following)
         in_ranges(tiles.count, lambda first, last: kernels.density_values(network, *arrays, first, last))
         ctx.network, ctx.tiles = network, tiles
         ctx.save_for_backward(*parameters)
-        return densities
+        return densities, following
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, by_densities: Tensor, by_others: Tensor) -> tuple[Tensor | None, ...]:
         from s3im_methods.rendering import gradient_kernels as kernels
 
         network, tiles, parameters = ctx.network, ctx.tiles, ctx.saved_tensors
         slopes, weights = tiles.slopes(network), _density_weights(network, parameters)
-        given = tiles.per_tile, tiles.units, tiles.features, array(gradient), slopes
+        given = tiles.per_tile, tiles.units, tiles.features, array(by_densities), array(by_others), slopes
 
         def work(sums: Any, first: int, last: int) -> None:
             kernels.density_gradient(network, weights, *given, sums, first, last)
 
         of_network = summed(tiles.count, [tuple(of.shape) for of in parameters[1:]], work)
-        return None, None, None, tiles.table_gradient(network, slopes), *of_network
+        return None, None, None, None, tiles.table_gradient(network, slopes), *of_network
 
 
 class _Radiance(torch.autograd.Function):

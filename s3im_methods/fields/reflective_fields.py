@@ -11,6 +11,7 @@ from s3im_methods.fields.appearance import appearance_vectors
 from s3im_methods.fields.footprint_fields import FootprintNerfactoField
 from s3im_methods.fields.mip_mlp_field import MipDensityField
 from s3im_methods.fields.reflection_head import Reflected, ReflectionHead
+from s3im_methods.fields.smooth_normals import smooth_normals
 
 
 class Seen(NamedTuple):
@@ -53,7 +54,15 @@ class _Reflecting:
 
 
 class ReflectiveGridField(_Reflecting, FootprintNerfactoField):
-    """On hash grids."""
+    """On hash grids, whose density's normals are smooth ones."""
+
+    def forward(self, ray_samples: RaySamples, compute_normals: bool = False) -> dict[FieldHeadNames, Tensor]:
+        """The field's outputs of samples ``[R, S]``."""
+        outputs = super().forward(ray_samples)
+        if compute_normals:
+            # ``seen`` holds the same outputs.
+            outputs[FieldHeadNames.NORMALS] = smooth_normals(self, ray_samples, outputs[FieldHeadNames.DENSITY])
+        return outputs
 
 
 class ReflectiveMipField(_Reflecting, MipDensityField):

@@ -25,9 +25,11 @@ def orientation_loss(weights: Tensor, normals: Tensor, directions: Tensor) -> Te
 def predicted_normal_loss(weights: Tensor, normals: Tensor, predicted: Tensor) -> Tensor:
     """How far predicted normals are from those of the density: the mean over rays of ``sum w (1 - n . n')``.
 
+    Samples whose normal is 0, because nobody knows it, count as nothing.
+
     Args:
         weights: ``[R, S, 1]``.
-        normals: Of the density, of length 1, ``[R, S, 3]``.
+        normals: Of the density, of length 1 or 0, ``[R, S, 3]``.
         predicted: Of length 1, ``[R, S, 3]``.
     """
-    return (weights * (1 - (normals * predicted).sum(dim=-1, keepdim=True))).sum(dim=(1, 2)).mean()
+    return (weights * (normals * (normals - predicted)).sum(dim=-1, keepdim=True)).sum(dim=(1, 2)).mean()

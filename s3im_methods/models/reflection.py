@@ -24,10 +24,12 @@ def reflection_outputs(field: Any, training: bool) -> dict[str, Tensor]:
     field.seen = None
     weights = samples.get_weights(outputs[FieldHeadNames.DENSITY])
     if training:
-        directions = samples.frustums.directions
+        directions, normals = samples.frustums.directions, outputs[FieldHeadNames.NORMALS]
+        # A density whose normals cannot turn would only become thinner where they are hard to predict.
+        of_normals = weights if normals.requires_grad else weights.detach()
         return {
             "orientation": orientation_loss(weights, found.normals, directions),
-            "normal_difference": predicted_normal_loss(weights, outputs[FieldHeadNames.NORMALS], found.normals),
+            "normal_difference": predicted_normal_loss(of_normals, normals, found.normals),
         }
     roughness, diffuse, specular = (
         (weights * part).sum(dim=-2) for part in (found.roughness, found.diffuse, found.specular)

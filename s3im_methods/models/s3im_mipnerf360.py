@@ -143,6 +143,10 @@ class S3IMMipNeRF360Model(S3IMDepthNerfactoModel):
         if config.charbonnier_padding > 0:
             self.rgb_loss = CharbonnierLoss(config.charbonnier_padding)
 
+    def differentiates_density(self) -> bool:
+        """Whether training takes gradients of the field's density with respect to points."""
+        return super().differentiates_density() and self.config.reflection == "none"
+
     def _use_networks(self) -> None:
         config, unbounded = self.config, not self.config.disable_scene_contraction
         table: Embedding | None = self.field.embedding_appearance

@@ -104,9 +104,13 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             share_along_rays(self.field)
             moves_cameras = self.config.camera_optimizer.mode != "off"
             fuse_hash_encodings(self.proposal_networks, point_gradients=moves_cameras)
-            fuse_hash_encodings(self.field, point_gradients=moves_cameras or self.config.predict_normals)
+            fuse_hash_encodings(self.field, point_gradients=moves_cameras or self.differentiates_density())
             fuse_densities(self)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
+
+    def differentiates_density(self) -> bool:
+        """Whether training takes gradients of the field's density with respect to points."""
+        return self.config.predict_normals
 
     def get_outputs(self, ray_bundle: RayBundle) -> dict[str, Any]:
         """Nerfacto's outputs; outside training also ``normals`` of the surface at ``depth``, as colours in [0, 1].

@@ -106,8 +106,11 @@ def hidden_outputs(network, features, hidden, outputs, count):
 
 
 @jit
-def density_values(network, points, deviations, per_tile, units, features, densities, first, last):
-    """Fill ``densities`` (``[n]``), ``units`` and ``features`` of the points (``[n, 3]``) of some tiles."""
+def density_values(network, points, deviations, per_tile, units, features, densities, others, first, last):
+    """Fill ``densities`` (``[n]``), ``units`` and ``features`` of the points (``[n, 3]``) of some tiles.
+
+    ``others`` (``[n, K]``) are the first K of the network's outputs that follow the density's.
+    """
     width = units.shape[2]
     inside, sights = np.zeros(width, np.float32), np.zeros(width, np.float32)
     hidden = np.zeros((network.first.shape[1], width), np.float32)
@@ -120,6 +123,8 @@ def density_values(network, points, deviations, per_tile, units, features, densi
         hidden_outputs(network, features[tile], hidden, outputs, width)
         for i in range(begin, end):
             densities[i] = network.scale * exponential(outputs[0, i - begin]) * inside[i - begin]
+            for k in range(others.shape[1]):
+                others[i, k] = outputs[k + 1, i - begin]
 
 
 @jit
@@ -152,7 +157,9 @@ def through_network(weights, features, hidden, output_slopes, hidden_slopes, fea
 
 
 @jit
-def density_gradient(network, weights, per_tile, units, features, slopes, feature_slopes, sums, first, last):
+def density_gradient(
+    network, weights, per_tile, units, features, slopes, other_slopes, feature_slopes, sums, first, last
+):
     """Fill ``feature_slopes`` of the grids' features, and add the gradients of a density's network to ``sums``.
 
     Args:
@@ -162,6 +169,7 @@ def density_gradient(network, weights, per_tile, units, features, slopes, featur
         units: Points in the unit cube.
         features: Those of the grid.
         slopes: Of the loss by the densities, ``[n]``.
+        other_slopes: By the outputs that follow, ``[n, K]``.
         feature_slopes: By the features.
         sums: By weights and bias of the first layer, and of the second.
         first: The first tile.
@@ -176,6 +184,10 @@ def density_gradient(network, weights, per_tile, units, features, slopes, featur
         end = min(begin + per_tile, len(slopes))
         hidden_outputs(network, features[tile], hidden, outputs, width)
         log_slopes(network, outputs[0], units[tile], slopes, begin, end, output_slopes[0])
+        for k in range(other_slopes.shape[1]):
+            of_row = output_slopes[k + 1]
+            of_row[: end - begin] = other_slopes[begin:end, k]
+            of_row[end - begin :] = _ZERO
         through_network(
             weights, features[tile], hidden, output_slopes, hidden_slopes, feature_slopes[tile], sums, width
         )

@@ -27,3 +27,14 @@ def test_predicted_normals_that_are_right_cost_nothing():
     weights = torch.full((4, 5, 1), 0.2)
     assert predicted_normal_loss(weights, normals, normals).item() == pytest.approx(0, abs=1e-6)
     assert predicted_normal_loss(weights, normals, -normals).item() == pytest.approx(2.0)
+
+
+def test_where_no_normal_is_known_predicted_ones_are_free():
+    normals = functional.normalize(torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    weights, predicted = torch.full((4, 5, 1), 0.2), (-normals).requires_grad_()
+    known = normals.clone()
+    known[:, 2:] = 0
+    loss = predicted_normal_loss(weights, known, predicted)
+    assert loss.item() == pytest.approx(0.8)
+    loss.backward()
+    assert predicted.grad is not None and not predicted.grad[:, 2:].any() and predicted.grad[:, :2].any()

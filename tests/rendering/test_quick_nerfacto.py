@@ -50,7 +50,8 @@ def model(config_class: type = S3IMNerfactoModelConfig, **settings: Any) -> Any:
         for name, parameter in network.named_parameters():
             if "hash_table" in name:
                 parameter.data.normal_().mul_(scale)
-    for layer in getattr(built.field, "mlp_head", MLP(1, 1, 1)).layers:
+    head: Any = getattr(built.field, "mlp_head", MLP(1, 1, 1))
+    for layer in head.layers:
         layer.weight.data.mul_(3.0)
     return built.eval()
 
