@@ -12,6 +12,8 @@ from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
 _LONGEST_NAME = 255
+# More than what such a library or the file system may have kept back when a write failed.
+_ROOM = 1 << 16
 _PLACE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
@@ -115,6 +117,28 @@ def written(path: Path, failures: tuple[type[Exception], ...] = (OSError,)) -> I
             shutil.rmtree(stage, ignore_errors=True)
 
 
+def refuse_cut_off(path: Path) -> None:
+    """See that a file is whole that a library has written which says nothing of a full disk, such as Open3D.
+
+    Args:
+        path: The file, which nobody has changed since.
+
+    Raises:
+        OSError: If it could not be longer, so that its end may be missing.
+    """
+    length = path.stat().st_size
+    with path.open("r+b") as file:
+        try:
+            file.seek(length)
+            file.write(bytes(_ROOM))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        finally:
+            file.truncate(length)
+
+
 def cannot_write(place: Path, error: Exception) -> InputError:
     """The sentence for a write that failed.
 
@@ -141,6 +165,24 @@ def reason(error: Exception) -> str:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]
+
+
+def why_not_written(error: Exception, folder: Path) -> str:
+    """Why a library could not write, in a few words, also where it says something else of a full disk, as torch does.
+
+    Args:
+        error: What it raised.
+        folder: Where it wrote, with what it has left there.
+    """
+    if not isinstance(error, OSError):
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(_ROOM))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as found:
+            return reason(found)
+    return reason(error)
 
 
 def _remedy(error: Exception) -> str:

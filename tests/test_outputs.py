@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from s3im_methods.errors import InputError
-from s3im_methods.outputs import check_output_file, check_output_folder, check_picture_file, written
+from s3im_methods.outputs import (
+    check_output_file,
+    check_output_folder,
+    check_picture_file,
+    refuse_cut_off,
+    why_not_written,
+    written,
+)
 
 
 @pytest.fixture
@@ -146,3 +153,47 @@ def test_a_device_is_written_to(tmp_path):
     with written(Path(os.devnull)) as path:
         path.write_text("x")
     assert not Path(os.devnull).is_file()
+
+
+@pytest.fixture
+def full_at():
+    """A disk on which files cannot grow beyond a number of bytes."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_a_library_cut_off_is_noticed(tmp_path, full_at):
+    path = tmp_path / "a.ply"
+    path.write_bytes(b"x" * 1000)
+    refuse_cut_off(path)
+    assert path.read_bytes() == b"x" * 1000
+    full_at(1000)
+    with pytest.raises(OSError, match="File too large") as error:
+        refuse_cut_off(path)
+    assert error.value.filename == str(path)
+    assert path.read_bytes() == b"x" * 1000
+
+
+def test_open3d_still_says_nothing_of_a_full_disk(tmp_path, full_at):
+    """When this fails, Open3D reports it: ``outputs.refuse_cut_off`` may not be needed."""
+    import open3d as o3d
+
+    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector([[0.0, 0.0, 0.0]] * 1000))
+    full_at(100)
+    assert o3d.io.write_point_cloud(str(tmp_path / "a.ply"), cloud)  # type: ignore[arg-type]
+    assert (tmp_path / "a.ply").stat().st_size <= 100
+
+
+def test_a_library_that_does_not_say_why(tmp_path, full_at):
+    error = RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 11968 vs 11856")
+    assert why_not_written(error, tmp_path).startswith("[enforce fail")
+    assert why_not_written(OSError(30, "Read-only file system"), tmp_path) == "Read-only file system"
+    full_at(1000)
+    assert why_not_written(error, tmp_path) == "File too large"

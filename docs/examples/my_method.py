@@ -26,7 +26,7 @@ class MyModel(S3IMMixin, NerfactoModel):
     config: MyConfig
 
 
-rates = {"fields": 1e-2, "proposal_networks": 1e-2, "camera_opt": 1e-3}  # of your model's parameter groups
+rates = {"fields": 1e-2, "proposal_networks": 1e-2, "camera_opt": 1e-3}  # the keys of your get_param_groups()
 my_method = MethodSpecification(
     config=TrainerConfig(
         _target=S3IMTrainer,

@@ -1,4 +1,4 @@
-"""``s3im attach SCENE --masks FOLDER --depth FOLDER``: masks and depth maps become part of a scene."""
+"""``s3im attach SCENE --masks FOLDER --depth FOLDER``: masks, depth and confidence maps become part of a scene."""
 
 import shlex
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import tyro
 
 @dataclass(frozen=True)
 class AttachCommand:
-    """Add masks or depth maps to a scene of ns-process-data.
+    """Add masks, depth maps or their confidence to a scene of ns-process-data.
 
     The file of images/frame_00001.jpg is frame_00001 with any ending; frame_00001.jpg.png and frame_00001_mask.png
     will do too. They are copied into the scene, also for its downscaled photos, and transforms.json lists them.
@@ -26,6 +26,8 @@ class AttachCommand:
     """The given masks are black on the object: exchange black and white."""
     depth: Path | None = None
     """Folder of depth maps: .png, .tiff or .exr pictures, or .npy arrays, of any size and the photos' aspect."""
+    confidence: Path | None = None
+    """Folder of the depth maps' confidence, such as ARKit's with 0, 1 and 2: .png or .tiff pictures, or .npy arrays."""
     record3d: Path | None = None
     """Take the depth maps of this export of Record3D, from which ns-process-data record3d made the scene."""
     replace: bool = False
@@ -33,19 +35,27 @@ class AttachCommand:
 
     def run(self) -> None:
         """Write the files, then the scene's JSON file."""
-        from s3im_methods.data.attach import SceneFile, attach_depth, attach_masks, files_by_name, record3d_depth
+        from s3im_methods.data.attach import (
+            SceneFile,
+            attach_confidence,
+            attach_depth,
+            attach_masks,
+            files_by_name,
+            record3d_depth,
+        )
         from s3im_methods.errors import InputError
 
-        if self.masks is None and self.depth is None and self.record3d is None:
+        if self.masks is None and self.depth is None and self.confidence is None and self.record3d is None:
             raise InputError(
-                "Give --masks FOLDER, --depth FOLDER or --record3d EXPORT: there is nothing to attach yet."
+                "Give --masks FOLDER, --depth FOLDER, --confidence FOLDER or --record3d EXPORT: there is nothing to "
+                "attach yet."
             )
         if self.depth is not None and self.record3d is not None:
             raise InputError("Give --depth or --record3d, not both: a photo has one depth map.")
         if self.invert and self.masks is None:
             raise InputError("--invert has no effect without --masks: leave it out.")
         scene = SceneFile(self.scene)
-        masks = depths = None
+        masks = depths = confidences = None
         # All is looked for before anything is written.
         if self.masks is not None:
             masks = files_by_name(scene, self.masks, "mask", "--masks")
@@ -56,10 +66,20 @@ class AttachCommand:
             depths = record3d_depth(scene, self.record3d)
         if depths is not None:
             scene.check_free("depths", depths, self.replace)
+        if self.confidence is not None:
+            if depths is None and not scene.has_depth():
+                raise InputError(
+                    f"--confidence has no effect, because {scene.path} lists no depth: give --depth or --record3d too."
+                )
+            confidences = files_by_name(scene, self.confidence, "confidence", "--confidence")
+            scene.check_free("confidences", confidences, self.replace)
         if masks is not None:
             share = attach_masks(scene, masks, self.invert)
             print(f"{len(masks)} masks, white on {share:.0%} of the photos: {scene.folders('masks')}")
         if depths is not None:
             attach_depth(scene, depths)
             print(f"{len(depths)} depth maps: {scene.folders('depths')}")
+        if confidences is not None:
+            attach_confidence(scene, confidences)
+            print(f"{len(confidences)} confidence maps: {scene.folders('confidences')}")
         print(f"{scene.path} lists them. Next: s3im check {shlex.quote(str(self.scene))} --picture check.png")

@@ -33,7 +33,6 @@ class BenchCommand:
 
     def run(self) -> None:
         """Run the benchmarks and print the table."""
-        import signal
         import tempfile
 
         from s3im_methods.bench.machine import describe_machine, machine_line
@@ -64,8 +63,6 @@ class BenchCommand:
         flags += [] if self.repeats is None else ["--repeats", str(self.repeats)]
         rows: list[Row] = []
         failures: list[str] = []
-        # A kill is treated as Ctrl-C, so that no benchmark goes on without us.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with scene_or_room(self.data, chosen) as scene, tempfile.TemporaryDirectory(prefix="s3im-bench-") as logs:
                 for number, benchmark in enumerate(chosen, start=1):

@@ -54,7 +54,7 @@ class CheckCommand:
             found["dataparser"] = parser
             settings = [parse_setting(text) for text in self.set]
             with imports_that_stay():
-                config = read_arguments(train_arguments(self.method, self.scene, 42, None, settings, parser))
+                config = read_arguments(train_arguments(self.method, self.scene, None, None, settings, parser))
             config.pipeline.datamanager.dataparser.data = self.scene
             report = self._report(config)
         except InputError as error:
@@ -65,8 +65,9 @@ class CheckCommand:
         found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
         # A method that was asked for is the one to train.
         method = report.advice.pictures if self.method == type(self).method else self.method
-        command = ["ns-train", method, "--data", str(self.scene)]
-        found["command"] = shlex.join(command if parser == "nerfstudio-data" else [*command, parser])
+        named_parser = None if parser == "nerfstudio-data" else parser
+        arguments = train_arguments(method, self.scene, None, None, settings, named_parser)
+        found["command"] = shlex.join(["ns-train", *arguments])
         if picture is not None:
             with written(picture) as place:
                 report.picture(f"{self.scene.absolute().name}: {report.rows['images']}").save(place)
@@ -102,7 +103,9 @@ class CheckCommand:
         if not found["accepted"]:
             console.print(f"[red]Training would refuse this scene:[/red] {escape(found['refusal'])}")
             return
-        table = Table(show_header=False, title=f"{found['scene']} ({found['dataparser']})", title_justify="left")
+        table = Table(
+            show_header=False, title=escape(f"{found['scene']} ({found['dataparser']})"), title_justify="left"
+        )
         table.add_column(no_wrap=True)
         table.add_column()
         for subject, finding in found["rows"].items():

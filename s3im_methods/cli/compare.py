@@ -73,15 +73,11 @@ class CompareCommand:
     def run(self) -> None:
         """Make the runs that are missing, and the tables and the page of all; also of what is done when interrupted."""
         self._check()
-        import signal
-
         from s3im_methods.compare.results import only_one
         from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place
 
         check_output_folder(self.output_dir, "--output-dir")
         request = self.request()
-        # A kill is treated as Ctrl-C, so that no run goes on without us.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with only_one(self.output_dir):
                 self._compare(request)

@@ -2,12 +2,15 @@
 
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+from s3im_methods.interruptions import INTERRUPTED, answering
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,18 @@ def _checkpoints(step: Step) -> Path:
     return step.result.parent / "nerfstudio_models"
 
 
+def _status(command: list[str]) -> int:
+    """Run a command to its end: at Ctrl-C, which it hears too, a training still writes its checkpoint."""
+    with subprocess.Popen(command) as process:
+
+        def tell(number: int, frame: object) -> None:
+            if number == signal.SIGTERM:
+                process.terminate()
+
+        with answering(tell, signal.SIGINT, signal.SIGTERM):
+            return process.wait()
+
+
 def _run(step: Step) -> None:
     program, *arguments = step.command
     beside_python = Path(sys.executable).parent / program
@@ -127,7 +142,9 @@ def _run(step: Step) -> None:
     _marker(step).unlink(missing_ok=True)
     if program == "ns-train" and any(_checkpoints(step).glob("step-*.ckpt")):
         arguments += ["--load-dir", str(_checkpoints(step))]
-    status = subprocess.run([executable, *arguments], check=False).returncode
+    status = _status([executable, *arguments])
+    if status in (INTERRUPTED, -signal.SIGINT):
+        raise KeyboardInterrupt
     if status != 0:
         raise SystemExit(
             f"'{step.title}' failed with status {status}; run the command above by itself to look into it."

@@ -1,5 +1,7 @@
 """``s3im depth-report SCENE``: what depth a scene offers, per image, before anything is trained."""
 
+import re
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import ClassVar
 import tyro
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.wording import argument
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,7 @@ class DepthReportCommand:
         try:
             self._report()
         except InputError as error:
-            # The sentences name the flags of ns-train.
-            raise InputError(str(error).replace("--pipeline.datamanager.depth.", "--depth.")) from error
+            raise InputError(_for_this_command(str(error), self.scene)) from error
 
     def _report(self) -> None:
         from rich.console import Console
@@ -71,3 +73,16 @@ class DepthReportCommand:
             nearest, farthest = min(row.nearest for row in with_depth), max(row.farthest for row in with_depth)
             summary += f", on {coverage:.1f} % of their pixels, from {nearest:.3g} to {farthest:.3g} metres"
         print(f"{summary}. Wrote {output_path}.")
+
+
+def _for_this_command(sentence: str, scene: Path) -> str:
+    """A sentence that names flags of ns-train, with those of this command."""
+    sentence = sentence.replace("--pipeline.datamanager.depth.", "--depth.")
+    sentence = sentence.replace(
+        "`nerfstudio-data --downscale-factor 1` at the end of the command", "--downscale-factor 1"
+    )
+    parser = re.search(r"add `([\w-]+)` at the end of the command", sentence)
+    if parser is None:
+        return sentence
+    instead = f"s3im check {shlex.quote(argument(scene))} --dataparser {parser[1]}"
+    return sentence.replace(parser[0], f"this command reads transforms.json only, so look at it with `{instead}`")

@@ -10,9 +10,9 @@ from typing import Any
 from s3im_methods.broken_plugin import broken_plugin_named
 from s3im_methods.cli.commands import COMMANDS, command_class, head_of_help, list_of_commands
 from s3im_methods.errors import InputError
+from s3im_methods.interruptions import NO_READER, drop_output, interrupted_in_a_word, output_fails
 from s3im_methods.progress import shown
 
-_STDOUT = 1
 _PIPED_COLUMNS, _MOST_COLUMNS = 100, 120
 
 
@@ -32,20 +32,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (It stays open.)
     try:
         try:
-            with shown(), broken_plugin_named():
+            with interrupted_in_a_word(), shown(), broken_plugin_named():
                 _parse(argv).run()
         finally:
             sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        raise SystemExit(130) from None
     except OSError as error:
-        if error.filename is not None or not _output_fails():
+        if error.filename is not None or not output_fails():
             raise
-        # Python flushes once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        drop_output()
         if isinstance(error, BrokenPipeError):
-            raise SystemExit(141) from None
+            raise SystemExit(NO_READER) from None
         raise InputError(
             f"The output cannot be printed ({error.strerror}): free space there, or give another place."
         ) from None
@@ -119,12 +115,3 @@ def _no_command(name: str) -> InputError:
     near = get_close_matches(name, COMMANDS, 1)
     meant = f"did you mean s3im {near[0]}? " if near else ""
     return InputError(f"s3im has no command '{name}': {meant}s3im alone lists the commands.")
-
-
-def _output_fails() -> bool:
-    try:
-        sys.stdout.flush()
-        os.write(_STDOUT, b"\n")
-    except OSError:
-        return True
-    return False

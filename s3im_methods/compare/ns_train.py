@@ -11,21 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from s3im_methods.compare.axes import Setting
+from s3im_methods.data.wording import argument
 from s3im_methods.errors import InputError
-from s3im_methods.models.any_method.methods import SUFFIX, base_name, check_method, known_methods, refusal
+from s3im_methods.models.any_method.methods import (
+    SUFFIX,
+    base_name,
+    check_method,
+    known_methods,
+    refusal,
+    train_command,
+)
 
 _PARSER = "--pipeline.datamanager.dataparser."
 
 
 def train_arguments(
-    method: str, data: Path, seed: int, steps: int | None, settings: Sequence[Setting], dataparser: str | None
+    method: str, data: Path, seed: int | None, steps: int | None, settings: Sequence[Setting], dataparser: str | None
 ) -> list[str]:
     """What follows ``ns-train`` on the command line.
 
     Args:
         method: The method.
         data: The scene.
-        seed: Seed of the run.
+        seed: Seed of the run; None for the method's own.
         steps: Training steps; None for the method's own number.
         settings: Further flags; those of the data parser are moved behind its name, as ns-train wants it.
         dataparser: Name of the data parser; None for the method's own.
@@ -35,7 +43,9 @@ def train_arguments(
         >>> " ".join(train_arguments("nerfacto", Path("fox"), 1, 500, settings, None))
         'nerfacto --data fox --machine.seed 1 --max-num-iterations 500 nerfstudio-data --eval-mode interval'
     """
-    arguments = [method, "--data", str(data), "--machine.seed", str(seed)]
+    arguments = [method, "--data", argument(data)]
+    if seed is not None:
+        arguments += ["--machine.seed", str(seed)]
     if steps is not None:
         arguments += ["--max-num-iterations", str(steps)]
     of_parser: list[str] = []
@@ -58,16 +68,6 @@ def _own_parser(method: str) -> str:
     pipeline: Any = getattr(all_methods.get(base_name(method)), "pipeline", None)
     own = type(pipeline.datamanager.dataparser) if pipeline is not None else None
     return next((name for name, parser in all_dataparsers.items() if type(parser) is own), "nerfstudio-data")
-
-
-def train_command(method: str) -> list[str]:
-    """What trains a method, and its name there.
-
-    Example:
-        >>> train_command("nerfacto"), train_command("nerfacto+s3im")
-        (['ns-train', 'nerfacto'], ['s3im', 'train', 'nerfacto'])
-    """
-    return ["s3im", "train", base_name(method)] if method.endswith(SUFFIX) else ["ns-train", method]
 
 
 def read_arguments(arguments: Sequence[str]) -> Any:

@@ -13,8 +13,8 @@ from typing import Any
 
 from s3im_methods.bench.machine import installed_versions, peak_memory_mb
 from s3im_methods.compare.job import Job
-from s3im_methods.compare.ns_train import train_command
 from s3im_methods.errors import NoSurfaceError
+from s3im_methods.models.any_method.methods import train_command
 
 
 def make_run(job: Job) -> dict[str, Any]:

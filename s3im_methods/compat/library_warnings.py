@@ -31,6 +31,7 @@ USER_WARNINGS = {
     "torch.cuda.amp.GradScaler is enabled, but CUDA is not available": r"torch\.",
     "The parameter 'pretrained' is deprecated": r"torchvision\.",
     "Arguments other than a weight enum or `None` for 'weights' are deprecated": r"torchvision\.",
+    "Converting a tensor with requires_grad=True to a scalar": r"nerfstudio\.utils\.",
     "pkg_resources is deprecated": "",
 }
 """How a UserWarning begins that nobody who trains a scene can do anything about, and the modules that it is about."""
@@ -44,6 +45,8 @@ def leave_out_library_warnings() -> None:
         warnings.filterwarnings("ignore", category=category, module=_MODULES)
     for beginning, module in USER_WARNINGS.items():
         warnings.filterwarnings("ignore", re.escape(beginning), UserWarning, module)
+    # From 89 million pixels on, as of a panorama, Pillow takes a user's own photos for an attack.
+    warnings.filterwarnings("ignore", r"Image size \(\d+ pixels\) exceeds limit", RuntimeWarning, r"PIL\.")
     # Python compiles a library's modules at their first import, and names them by their place.
     warnings.filterwarnings("ignore", category=SyntaxWarning, module=r".*(site|dist)-packages[/\\]")
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)

@@ -1,8 +1,8 @@
 """ns-eval, ns-render and ns-export check where their output goes before they load and render anything.
 
 nerfstudio checks the name's ending after it has loaded the run, makes folders after the rendering, and leaves a
-half-written file if the disk is full. For point clouds and meshes it does so silently, because Open3D reports a failure
-by its return value alone.
+half-written file if the disk is full. For point clouds and meshes it does so silently, because Open3D reports a full
+disk not at all, and other failures by its return value. After Ctrl-C it prints a traceback.
 """
 
 import functools
@@ -16,7 +16,16 @@ from types import ModuleType
 from typing import Any
 
 from s3im_methods.compat.on_import import when_imported
-from s3im_methods.outputs import cannot_write, check_output_file, check_output_folder, is_about_the_place
+from s3im_methods.interruptions import interrupted_in_a_word
+from s3im_methods.outputs import (
+    cannot_write,
+    check_output_file,
+    check_output_folder,
+    is_about_the_place,
+    refuse_cut_off,
+)
+
+_TICK = 20_000_000
 
 # What ffmpeg puts the H.264 stream of ns-render into.
 _VIDEOS = (".mp4", ".mov", ".mkv", ".m4v", ".avi", ".ts", ".flv", ".mpg")
@@ -76,7 +85,7 @@ def _check_first(command: type, check: Callable[[Any], Path]) -> None:
     @functools.wraps(main)
     def main_after_check(self: Any) -> None:
         place = check(self)
-        with _nothing_half_written(place), _open3d_that_says_so():
+        with interrupted_in_a_word(), _nothing_half_written(place), _open3d_that_says_so():
             main(self)
 
     command.main = main_after_check  # type: ignore[attr-defined]
@@ -85,7 +94,8 @@ def _check_first(command: type, check: Callable[[Any], Path]) -> None:
 @contextmanager
 def _nothing_half_written(place: Path) -> Iterator[None]:
     """Where a write fails, take away the file that was being written: the last one that changed."""
-    began = time.time_ns()
+    # Files have their times by a clock that ticks every few milliseconds.
+    began = time.time_ns() - _TICK
     try:
         yield
     except BaseException as error:
@@ -105,8 +115,10 @@ def _is_failed_write(error: BaseException, place: Path) -> bool:
         if error.filename is not None:
             return Path(os.fsdecode(error.filename)).absolute().is_relative_to(place.absolute())
         return is_about_the_place(error) or isinstance(error, BrokenPipeError)
-    # mediapy says so of a video.
-    return isinstance(error, RuntimeError) and "Error writing" in str(error)
+    # As mediapy says of a video, and pymeshlab of a mesh.
+    return type(error).__name__ in ("RuntimeError", "PyMeshLabException") and any(
+        sign in str(error) for sign in ("Error writing", "Output Stream Error")
+    )
 
 
 def _files(place: Path) -> list[Path]:
@@ -117,7 +129,7 @@ def _files(place: Path) -> list[Path]:
 
 @contextmanager
 def _open3d_that_says_so() -> Iterator[None]:
-    """Let Open3D's writers raise where they return false."""
+    """Let Open3D's writers raise where they return false, and where the disk is full, of which they say nothing."""
     o3d = sys.modules.get("open3d")
     if o3d is None:
         yield
@@ -131,6 +143,7 @@ def _open3d_that_says_so() -> Iterator[None]:
         def write_or_raise(path: Any, *args: Any, **kwargs: Any) -> bool:
             if not write(path, *args, **kwargs):
                 raise OSError(None, "Open3D could not write it, as on a full disk", str(path))
+            refuse_cut_off(Path(path))
             return True
 
         return write_or_raise

@@ -3,7 +3,9 @@
 nerfstudio takes the checkpoint from the place that is recorded in config.yml. A copied run thus loads the original's
 checkpoint, and a moved one finds none. Anything but a config.yml ends in a traceback, and so does a checkpoint that
 does not fit. ``ns-train --load-config`` starts again from scratch, over the checkpoints of the recorded run, and drops
-all other flags. What we do instead: :mod:`s3im_methods.engine.run_config`, :mod:`s3im_methods.engine.run_place`.
+all other flags. What we do instead: :mod:`s3im_methods.engine.run_config`, :mod:`s3im_methods.engine.run_place`. Two
+trainings share a folder, and Ctrl-C prints a traceback: :mod:`s3im_methods.engine.run_folder`,
+:mod:`s3im_methods.engine.interruption`.
 """
 
 import functools
@@ -52,21 +54,59 @@ def _repair_evaluation(module: ModuleType) -> None:
 
     @functools.wraps(load)
     def load_or_explain(config: Any, pipeline: Any) -> Any:
+        _if_replaced(config)
         with explained_load(config.load_dir / f"step-{config.load_step or 0:09d}.ckpt"):
             return load(config, pipeline)
 
     module.eval_setup, module.eval_load_checkpoint = setup_of_the_given_run, load_or_explain  # type: ignore[attr-defined]
 
 
+def _if_replaced(config: Any) -> None:
+    """A training may have written a newer checkpoint, and removed this one, while the model was built."""
+    from nerfstudio.utils.rich_utils import CONSOLE
+
+    from s3im_methods.engine.run_place import steps_in
+
+    steps = steps_in(config.load_dir)
+    if steps and config.load_step is not None and config.load_step not in steps:
+        CONSOLE.print(
+            f"[yellow]The checkpoint of step {config.load_step} has been replaced meanwhile, as a training does: step "
+            f"{steps[-1]} is loaded."
+        )
+        config.load_step = steps[-1]
+
+
 def _repair_training(module: ModuleType) -> None:
-    main = module.main
+    main, loop = module.main, module.train_loop
 
     @functools.wraps(main)
     def main_with_places(config: Any) -> None:
+        from s3im_methods.engine.run_folder import claim, name_run
         from s3im_methods.engine.training_start import prepare, save_config
 
         # nerfstudio empties config.yml before it writes it.
         module.TrainerConfig.save_config = save_config
-        main(prepare(config))
+        config = prepare(config)
+        name_run(config)
+        if config.machine.machine_rank == 0:
+            claim(config)
+        main(config)
 
-    module.main = main_with_places  # type: ignore[attr-defined]
+    @functools.wraps(loop)
+    def loop_that_ends_in_order(local_rank: int, world_size: int, config: Any, global_rank: int = 0) -> None:
+        if world_size > 1:
+            # Processes that wait for each other cannot end one by one.
+            loop(local_rank, world_size, config, global_rank)
+            return
+        from s3im_methods.engine.interruption import trainings_end_in_order, what_is_left
+        from s3im_methods.interruptions import INTERRUPTED
+
+        try:
+            with trainings_end_in_order():
+                loop(local_rank, world_size, config, global_rank)
+        except KeyboardInterrupt:
+            # nerfstudio would print a traceback, and end as if all were well.
+            print(f"\n{what_is_left(config)}", flush=True)
+            raise SystemExit(INTERRUPTED) from None
+
+    module.main, module.train_loop = main_with_places, loop_that_ends_in_order  # type: ignore[attr-defined]

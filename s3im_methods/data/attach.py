@@ -1,22 +1,23 @@
-"""Masks and depth maps become part of a scene: found by the photos' names, copied into it, listed in its JSON file.
+"""Masks, depth and its confidence become part of a scene: found by the photos' names, copied into it, and listed.
 
 files_by_name(scene, folder, ...)     which file belongs to which photo, by name
 record3d_depth(scene, export)         the same for an export of Record3D, by the frames that nerfstudio took
 attach_masks(scene, files, invert)    writes masks/ and the smaller copies, then the JSON file
 attach_depth(scene, files)            the same for depths/
+attach_confidence(scene, files)       the same for confidences/, of which there are no smaller copies
 """
 
 import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from s3im_methods.data.checks.depth import depth_fault
+from s3im_methods.data.checks.depth import depth_fault, map_fault
 from s3im_methods.data.checks.files import Picture, read_picture
 from s3im_methods.data.checks.folder import find_transforms
 from s3im_methods.data.checks.transforms import read_frames, read_transforms
@@ -26,7 +27,7 @@ from s3im_methods.errors import InputError
 from s3im_methods.outputs import written
 from s3im_methods.progress import track
 
-KEYS = {"masks": "mask_path", "depths": "depth_file_path"}
+KEYS = {"masks": "mask_path", "depths": "depth_file_path", "confidences": "confidence_file_path"}
 """Under which key a frame lists a file, by the folder that nerfstudio wants it in."""
 
 
@@ -63,7 +64,7 @@ class SceneFile:
         """Refuse what would take the place of what is there, unless the user wants that.
 
         Args:
-            kind: "masks" or "depths".
+            kind: One of :data:`KEYS`.
             files: The file of each photo.
             replace: Whether it may.
         """
@@ -81,7 +82,12 @@ class SceneFile:
 
     def folders(self, kind: str) -> str:
         """Where the files of a kind are, for the reader."""
-        return ", ".join([str(self.folder / kind), *(f"{kind}_{factor}" for factor in self.factors)])
+        factors = [] if kind == "confidences" else self.factors
+        return ", ".join([str(self.folder / kind), *(f"{kind}_{factor}" for factor in factors)])
+
+    def has_depth(self) -> bool:
+        """Whether a frame lists a depth map."""
+        return any(KEYS["depths"] in frame for frame in self._frames)
 
     def place(self, kind: str, index: int, file: Path, factor: int = 1) -> Path:
         """Where nerfstudio looks for what becomes of a photo's file; masks become PNG files."""
@@ -238,16 +244,40 @@ def attach_depth(scene: SceneFile, files: Sequence[Path]) -> None:
     Raises:
         InputError: If one cannot be read. Nothing is listed then.
     """
+    _copy(scene, "depths", "depth map", files, depth_fault, (1, *scene.factors))
+
+
+def attach_confidence(scene: SceneFile, files: Sequence[Path]) -> None:
+    """Copy the confidence maps of a sensor's depth, such as ARKit's with 0, 1 and 2, and list them.
+
+    Args:
+        scene: The scene, changed in place; its depth maps are listed already.
+        files: The confidence map of each photo.
+
+    Raises:
+        InputError: If one cannot be read. Nothing is listed then.
+    """
+    _copy(scene, "confidences", "confidence map", files, map_fault, (1,))
+
+
+def _copy(
+    scene: SceneFile,
+    kind: str,
+    noun: str,
+    files: Sequence[Path],
+    fault_of: Callable[[Path], str | None],
+    factors: Sequence[int],
+) -> None:
     places = []
-    for index, file in enumerate(track(files, "Copying depth maps")):
-        fault = depth_fault(file)
+    for index, file in enumerate(track(files, f"Copying {noun}s")):
+        fault = fault_of(file)
         if fault is not None:
-            raise InputError(f"The depth map {quote(file)} cannot be used, {fault}: write it again.")
-        places.append(scene.place("depths", index, file))
-        for factor in (1, *scene.factors):
-            target = scene.place("depths", index, file, factor)
+            raise InputError(f"The {noun} {quote(file)} cannot be used, {fault}: write it again.")
+        places.append(scene.place(kind, index, file))
+        for factor in factors:
+            target = scene.place(kind, index, file, factor)
             if target.exists() and target.samefile(file):
                 continue
             with written(target) as place:
                 shutil.copyfile(file, place)
-    scene.save("depths", places)
+    scene.save(kind, places)

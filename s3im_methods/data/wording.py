@@ -28,6 +28,19 @@ def quote(value: object) -> str:
     return f"'{text}'" if text.isprintable() else repr(text)
 
 
+def argument(path: Path) -> str:
+    """A path as it is typed after a flag: a name that begins with a dash would be taken for another flag.
+
+    Args:
+        path: Any.
+
+    Example:
+        >>> argument(Path("fox")), argument(Path("./-fox"))
+        ('fox', './-fox')
+    """
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
 def some(count: int, total: int, noun: str) -> str:
     """How many of how many things.
 

@@ -9,6 +9,7 @@ from s3im_methods.data.wording import quote
 from s3im_methods.engine.leaves import equal, flag, leaves
 from s3im_methods.engine.run_config import read_config
 from s3im_methods.errors import InputError
+from s3im_methods.models.any_method.methods import base_name
 
 # What may differ from one part of a run to the next, and what a trainer writes into its configuration.
 _FREE = ("eval_num_", "eval_image_indices", "_target", "seed", "num_processes", "queue_size", "max_thread_workers")
@@ -34,6 +35,12 @@ def changed_settings(config: Any, pipeline: Any, checkpoint: Path) -> list[str]:
     except InputError:
         # The run goes on without it.
         return []
+    if base_name(str(before.method_name)) != base_name(str(config.method_name)):
+        return [
+            f"The checkpoint is of {before.method_name}, and the run is of {config.method_name}, in which "
+            f"its numbers may mean something else: train {before.method_name}, or begin with its weights by "
+            f"--warm-start {quote(checkpoint)}."
+        ]
     settings = copy.copy(config.pipeline)
     if pipeline.model.decides_by_data:
         settings.model = pipeline.model.kept_config

@@ -2,24 +2,22 @@
 
 What it adds: every random number of a step is a function of (seed, rank, step), so that a resumed run repeats the run
 that was never stopped; a resumed run ends at ``max_num_iterations`` (nerfstudio 1.1.5 runs that many steps more:
-issue 3096, fixed on its main branch); a checkpoint is written beside the old one and put in its place when it is
-whole; a loss that is not finite stops the run before it reaches a checkpoint; a checkpoint that cannot be read gets
-one sentence; several of the latest checkpoints can be kept, each judged on the held-out views; a training can begin
-with another run's weights.
+issue 3096, fixed on its main branch); checkpoints are whole (:mod:`s3im_methods.engine.safe_checkpoints`); a training
+that is interrupted ends between two steps (:mod:`s3im_methods.engine.interruption`); a loss that is not finite stops
+the run before it reaches a checkpoint; a checkpoint that cannot be read gets one sentence; several of the latest
+checkpoints can be kept, each judged on the held-out views; a training can begin with another run's weights.
 """
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from nerfstudio.engine.trainer import TRAIN_INTERATION_OUTPUT, Trainer, TrainerConfig
-from nerfstudio.utils import comms
+from nerfstudio.engine.trainer import TRAIN_INTERATION_OUTPUT, TrainerConfig
+from nerfstudio.utils import comms, writer
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.utils.rich_utils import CONSOLE
 from nerfstudio.viewer.viewer import Viewer
@@ -28,12 +26,15 @@ from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.compat.viewer_turns import PacedViewer, TurnLock
 from s3im_methods.engine.adam import arrange_moments
 from s3im_methods.engine.finite_losses import FiniteLossWatch
+from s3im_methods.engine.interruption import Interruption, what_is_left
 from s3im_methods.engine.resumed_settings import changed_settings
 from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
+from s3im_methods.engine.safe_checkpoints import SafeCheckpoints
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
 from s3im_methods.errors import InputError
-from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason
+from s3im_methods.interruptions import NO_READER, drop_output, output_fails
+from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place
 from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
@@ -61,7 +62,7 @@ class S3IMTrainerConfig(TrainerConfig):
     resume a run give load-dir in its place."""
 
 
-class S3IMTrainer(Trainer):
+class S3IMTrainer(SafeCheckpoints):
     """See the module's docstring; everything else is nerfstudio's.
 
     Args:
@@ -71,6 +72,8 @@ class S3IMTrainer(Trainer):
     """
 
     _losses_seen: FiniteLossWatch
+    _interruption: Interruption
+    _last_made: int | None = None
 
     def __init__(self, config: TrainerConfig, local_rank: int = 0, world_size: int = 1) -> None:
         # A config.yml may come from a machine with a GPU.
@@ -134,14 +137,58 @@ class S3IMTrainer(Trainer):
         # nerfstudio's loop runs this many steps from where it starts.
         self.config.max_num_iterations = total - self._start_step
         try:
-            super().train()
+            with Interruption(self._stop) as self._interruption:
+                super().train()
         except OSError as error:
-            if not is_about_the_place(error):
+            # The terminal is closed, or nobody reads on, as in ns-train ... | head.
+            is_unheard = error.filename is None and output_fails()
+            if is_unheard:
+                drop_output()
+            elif not (is_about_the_place(error) or self._is_gone(error)):
                 raise
+            if self._last_made == self.step:
+                self.save_checkpoint(self.step)
+            if is_unheard:
+                raise SystemExit(NO_READER) from None
             # dataparser_transforms.json, or the events for tensorboard.
-            raise cannot_write(self.base_dir, error) from error
+            raise InputError(f"{cannot_write(self.base_dir, error)} {what_is_left(self.config)}") from error
         finally:
             self.config.max_num_iterations = total
+
+    def _is_gone(self, error: OSError) -> bool:
+        """Whether somebody has removed or renamed the run's folder, as the writer of tensorboard's events finds."""
+        return isinstance(error, FileNotFoundError) and Path(os.fsdecode(error.filename or "")).is_relative_to(
+            self.base_dir
+        )
+
+    def _stop(self) -> None:
+        # nerfstudio's loop looks at it before each step.
+        self.stop_training = True
+
+    def _after_train(self) -> None:
+        """Write the last checkpoint; nerfstudio numbers that of a training that was stopped by the step not made.
+
+        Raises:
+            SystemExit: If the training was interrupted.
+        """
+        self._interruption.close()
+        number = self._interruption.signal
+        if number is None or self._last_made == self._start_step + self.config.max_num_iterations - 1:
+            super()._after_train()
+            return
+        if self._last_made is not None:
+            self.save_checkpoint(self._last_made)
+        writer.write_out_storage()
+        with suppress(OSError):
+            CONSOLE.print(f"\n{what_is_left(self.config)}", soft_wrap=True, markup=False, highlight=False)
+        raise SystemExit(128 + number)
+
+    def _train_complete_viewer(self) -> None:
+        """Show the result until Ctrl-C, which is how this ends."""
+        try:
+            super()._train_complete_viewer()
+        except KeyboardInterrupt:
+            CONSOLE.print("The viewer is closed.")
 
     def train_iteration(self, step: int) -> TRAIN_INTERATION_OUTPUT:
         """One optimisation step, with its random numbers seeded by the step.
@@ -152,6 +199,7 @@ class S3IMTrainer(Trainer):
         self._seed_step(step)
         output = super().train_iteration(step)
         self._losses_seen.update(step, output[1])
+        self._last_made = step
         return output
 
     def _seed_step(self, step: int) -> None:
@@ -165,45 +213,15 @@ class S3IMTrainer(Trainer):
 
     @check_main_thread
     def save_checkpoint(self, step: int) -> None:
-        """Write a checkpoint such that an interruption at any moment leaves a loadable one.
+        """Write a checkpoint, after which an interruption leaves one that can be loaded, and evaluate it where wanted.
 
         Raises:
-            InputError: If a loss or a parameter is not finite, or the disk is full; the last checkpoint stays then.
+            InputError: If a loss or a parameter is not finite, or the disk is full.
         """
         self._losses_seen.check()
-        self._check_parameters(step)
-        final_dir = self.checkpoint_dir
-        # Beside the folder, not in it: nerfstudio's loaders take every name in the folder for a checkpoint.
-        staging_dir = final_dir.with_name(final_dir.name + "-writing")
-        shutil.rmtree(staging_dir, ignore_errors=True)
-        self.checkpoint_dir = staging_dir
-        try:
-            # torch's writer raises a RuntimeError where the disk is full.
-            super().save_checkpoint(step)
-            final_dir.mkdir(parents=True, exist_ok=True)
-            for file in staging_dir.glob("*.ckpt"):
-                _flush_to_disk(file)
-                os.replace(file, final_dir / file.name)
-                self._drop_old_checkpoints(final_dir, file.name)
-        except (OSError, RuntimeError) as error:
-            last = steps_in(final_dir)
-            kept = f"the one of step {last[-1]} stays" if last else "there is no earlier one"
-            raise InputError(
-                f"The checkpoint of step {step} cannot be written to '{final_dir}' ({reason(error)}), and {kept}: free "
-                "space there and resume with --load-dir, or give another --output-dir."
-            ) from error
-        finally:
-            self.checkpoint_dir = final_dir
-            shutil.rmtree(staging_dir, ignore_errors=True)
+        super().save_checkpoint(step)
         if self._setting("eval_at_save"):
             self._evaluate_checkpoint(step)
-
-    def _drop_old_checkpoints(self, folder: Path, latest: str) -> None:
-        """Keep as many as the settings want; the one just written stays, also where a longer run lay there before."""
-        keep = self._setting("keep_checkpoints") or (1 if self.config.save_only_latest_checkpoint else None)
-        others = sorted(path for path in folder.glob("*.ckpt") if path.name != latest)
-        for old in others[: max(0, len(others) + 1 - keep)] if keep is not None else []:
-            old.unlink()
 
     def _evaluate_checkpoint(self, step: int) -> None:
         metrics = {
@@ -218,14 +236,6 @@ class S3IMTrainer(Trainer):
             raise cannot_write(self.base_dir, error) from error
         shown = ", ".join(f"{name} {metrics[name]:.4g}" for name in ("psnr", "ssim", "lpips") if name in metrics)
         CONSOLE.print(f"Held-out views after step {step}: {shown}.")
-
-    def _check_parameters(self, step: int) -> None:
-        for name, parameter in self.pipeline.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise InputError(
-                    f"Parameter {name} is not finite after step {step}: training stops without saving it, and the last "
-                    "good checkpoint stays. Lower that group's learning rate."
-                )
 
     def _load_checkpoint(self) -> None:
         config = self.config
@@ -253,7 +263,10 @@ class S3IMTrainer(Trainer):
         config = self.config
         if config.load_dir is None:
             if config.load_step is not None:
-                raise InputError(f"--load-step is {config.load_step} and --load-dir is not given: give both or none.")
+                raise InputError(
+                    f"--load-step is {config.load_step} and --load-dir is not given: "
+                    "add --load-dir, or leave out --load-step."
+                )
             file = config.load_checkpoint
             if file is not None and not file.is_file():
                 raise InputError(f"No checkpoint at '{file}': give --load-checkpoint a step-*.ckpt file.")
@@ -290,8 +303,3 @@ def _scaler_of_another_device(scaler: Any) -> Iterator[None]:
         yield
     finally:
         del scaler.load_state_dict
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -43,8 +43,9 @@ class S3IMSDFFieldConfig(SDFFieldConfig):
     use_grid_feature: bool = True
     """Whether the hash grid's features are an input of the geometry network."""
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"
-    """Which code computes the hash grid. tcnn: tinycudann. torch: plain torch. fused: ours for CPUs, plain torch
-    elsewhere. auto: tinycudann if it can be imported, else fused."""
+    """Which code computes the hash grid. tcnn: tinycudann. torch: plain torch. fused: ours for CPUs, which also
+    computes lite methods' geometry networks, and plain torch elsewhere. auto: tinycudann if it can be imported, else
+    fused."""
     position_frequencies: int = 6
     """Octaves of the points' frequency encoding beside the grid's features; 0 leaves it out."""
     inside_outside: bool | None = None  # type: ignore[assignment]

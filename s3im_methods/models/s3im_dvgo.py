@@ -10,12 +10,12 @@ from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.models.base_model import ModelConfig
 
 from s3im_methods.data.scene_facts import SceneFacts
-from s3im_methods.data.wording import are, some
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.dvgo import DVGOModel
 from s3im_methods.models.dvgo_presets import with_preset
+from s3im_methods.models.grids.cameras_in_box import cameras_in_box
 from s3im_methods.models.grids.memory import check_memory_of_values, grid_bytes
 from s3im_methods.models.s3im_losses import STEPS_PER_SHOW
 from s3im_methods.models.s3im_mixin import S3IMMixin
@@ -176,14 +176,10 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
     def data_warnings(self, dataset: InputDataset) -> list[str]:
         """That other methods are better where cameras look outwards and nothing tells how far, boxes that hold cameras
         which should look at them from outside, and another weight of S3IM than that of whom style original repeats."""
-        low, high = self.field.aabb.detach().cpu()
-        origins = dataset.cameras.camera_to_worlds[:, :3, 3].cpu()
-        inside = int(((origins > low) & (origins < high)).all(dim=-1).sum())
-        if inside and self.config.scene_kind == "object" and self.config.space == "box":
-            return [
-                f"{some(inside, len(origins), 'training camera')} {are(inside)} inside the box in which the object is "
-                "looked for: lower --pipeline.model.box-scale, or set --pipeline.model.scene-kind room."
-            ]
+        if self.config.scene_kind == "object" and self.config.space == "box":
+            inside = cameras_in_box(self.field.aabb, dataset.cameras.camera_to_worlds[:, :3, 3])
+            if inside:
+                return inside
         warnings = []
         if self.config.space == "contraction" and self.config.depth.weight() == 0:
             warnings.append(

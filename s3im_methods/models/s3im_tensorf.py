@@ -31,6 +31,7 @@ from s3im_methods.encodings.tensor_grids import make_grid
 from s3im_methods.errors import InputError
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
 from s3im_methods.models.density_normals import difference_normals
+from s3im_methods.models.grids.cameras_in_box import cameras_in_box
 from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
 from s3im_methods.models.grids.occupied import node_window, update_mask
 from s3im_methods.models.grids.regularisers import only_counting, regularisers
@@ -150,8 +151,11 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
         return self.field.density_encoding.axis_resolution()  # type: ignore[operator]
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
-        """That a room will stay fog, with the original's settings and without S3IM at its authors' weight."""
+        """That a room will stay fog, with the original's settings and without S3IM at its authors' weight, and an
+        object's box that holds cameras which should look at it from outside."""
         config = self.config
+        if config.scene_kind == "object" and config.space == "box":
+            return cameras_in_box(self.field.aabb, dataset.cameras.camera_to_worlds[:, :3, 3])
         if config.style != "original" or config.scene_kind != "room" or config.s3im.loss_mult >= 1:
             return []
         return [

@@ -86,8 +86,7 @@ def room_poses(
             target = position + around + (0, 0, 0.45 * np.sin(5 * angle) - 0.1)
         return look_at(_stepped_back(position, clearance), target)
 
-    between = [_gap(k, train, test) for k in range(test)]
-    return [pose(k) for k in range(train)], [pose(k + 0.5) for k in between]
+    return [pose(k) for k in range(train)], [pose(place) for place in between(train, test)]
 
 
 def dome_poses(
@@ -112,12 +111,24 @@ def dome_poses(
         position = np.asarray(centre) + radius * np.array([flat * np.cos(angle), flat * np.sin(angle), z])
         return look_at(position, centre)
 
-    return [pose(k) for k in range(train)], [pose(_gap(k, train, test) + 0.5) for k in range(test)]
+    return [pose(k) for k in range(train)], [pose(place) for place in between(train, test)]
 
 
-def _gap(k: int, train: int, test: int) -> int:
-    """Which gap between neighbouring training views the k-th test view uses: spread evenly, never past the last."""
-    return int((k + 0.5) * (train - 1) / test)
+def between(train: int, test: int) -> list[float]:
+    """Where test views stand on a path on which training views stand at 0, 1 and so on.
+
+    They are spread evenly over the gaps, half-way where there is one in a gap, and never past the last.
+
+    Args:
+        train: Number of training views, 2 or more.
+        test: Number of test views.
+
+    Example:
+        >>> between(9, 2), between(2, 3)
+        ([2.5, 6.5], [0.25, 0.5, 0.75])
+    """
+    gaps = [int((k + 0.5) * (train - 1) / test) for k in range(test)]
+    return [gap + (1 + gaps[:k].count(gap)) / (1 + gaps.count(gap)) for k, gap in enumerate(gaps)]
 
 
 def _stepped_back(position: NDArray, clearance: Callable[[NDArray], float], wanted: float = 0.45) -> NDArray:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s3im_methods.outputs import refuse_cut_off
 from s3im_methods.scenes.config import ObjectConfig, SceneConfig
 from s3im_methods.scenes.staging import GENERATOR, MARKER, staged_folder
 
@@ -212,6 +213,7 @@ def _write_mesh(path: Path, scene: "BuiltScene", units_per_metre: float = 1.0) -
 
 
 def _checked(written: bool, path: Path) -> None:
-    # Open3D reports a full disk by its return value alone.
+    # Open3D reports a missing folder by its return value, and a full disk not at all.
     if not written:
         raise OSError(f"Open3D could not write {path.name}")
+    refuse_cut_off(path)

@@ -13,7 +13,7 @@ from s3im_methods.scenes import RoomConfig, write_scene
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ([], "Give --masks FOLDER, --depth FOLDER or --record3d EXPORT"),
+        ([], "Give --masks FOLDER, --depth FOLDER, --confidence FOLDER or --record3d EXPORT"),
         (["--depth", "a", "--record3d", "b"], "Give --depth or --record3d, not both"),
         (["--depth", "a", "--invert"], "--invert has no effect without --masks"),
         (["--masks", "a"], "'gone' "),
@@ -52,3 +52,31 @@ def test_a_scene_has_its_masks_and_depth_afterwards(tmp_path, capsys):
     with pytest.raises(SystemExit, match=r"12 of 12 frames in .* have a mask_path already"):
         main(["attach", str(scene), *flags])
     main(["attach", str(scene), *flags, "--replace"])
+
+
+def test_depth_that_is_not_trusted_counts_as_none(tmp_path, capsys):
+    """ARKit's confidence is 0, 1 or 2, in maps of the depth's own size."""
+    config = RoomConfig(width=24, height=18, train_views=8, test_views=2, supersampling=1, light_samples=2)
+    scene = write_scene(config, tmp_path / "room")
+    meta = json.loads((scene / "transforms.json").read_text())
+    (tmp_path / "maps").mkdir()
+    for number, frame in enumerate(meta["frames"]):
+        doubtful = np.full((18, 24), 2, np.uint8)
+        doubtful[:9] = number % 2
+        Image.fromarray(doubtful).save(tmp_path / "maps" / f"{frame['file_path'].split('/')[-1][:-4]}.png")
+    main(["attach", str(scene), "--confidence", str(tmp_path / "maps")])
+    assert "10 confidence maps: " in capsys.readouterr().out
+    command = ["depth-report", str(scene), "--output-path", str(tmp_path / "a.png")]
+    main([*command, "--depth.confidence-threshold", "0.6"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "so 2 counts as full confidence" in said
+    assert "10 of 10 images have depth, on 50.0 % of their pixels" in said
+    with pytest.raises(SystemExit) as refusal:
+        main(["attach", str(scene), "--confidence", str(tmp_path / "maps")])
+    assert "a confidence_file_path already: add --replace" in str(refusal.value)
+    for frame in meta["frames"]:
+        del frame["depth_file_path"]
+    (scene / "transforms.json").write_text(json.dumps(meta))
+    with pytest.raises(SystemExit) as refusal:
+        main(["attach", str(scene), "--confidence", str(tmp_path / "maps")])
+    assert "--confidence has no effect, because" in str(refusal.value)

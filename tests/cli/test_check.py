@@ -34,6 +34,13 @@ def test_a_method_that_is_asked_for_is_the_next_to_train(scene, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == f"Next: ns-train s3im-neus-facto-lite --data {scene}"
 
 
+def test_the_next_command_repeats_the_settings(scene, capsys):
+    settings = ["pipeline.datamanager.dataparser.downscale-factor=1", "pipeline.model.s3im.loss-mult=0.3"]
+    main(["check", str(scene), "--method", "s3im-nerfacto-lite", "--set", *settings])
+    command = f"ns-train s3im-nerfacto-lite --data {scene} --pipeline.model.s3im.loss-mult 0.3"
+    assert capsys.readouterr().out.splitlines()[-1] == f"Next: {command} nerfstudio-data --downscale-factor 1"
+
+
 def test_json(scene, capsys):
     main(["check", str(scene), "--json"])
     found = json.loads(capsys.readouterr().out)

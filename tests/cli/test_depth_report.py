@@ -70,6 +70,17 @@ def test_sentences_name_the_flags_of_this_command(room, tmp_path, capsys):
     assert str(refusal.value) == "--max-views is 0: give 1 or more."
 
 
+def test_a_scene_of_another_parser_is_for_another_command(tmp_path, capsys):
+    (tmp_path / "my scan").mkdir()
+    (tmp_path / "my scan" / "cameras_sphere.npz").touch()
+    with pytest.raises(SystemExit) as refusal:
+        report(tmp_path / "my scan", tmp_path, capsys)
+    assert str(refusal.value).endswith(
+        "this command reads transforms.json only, so look at it with `s3im check "
+        f"'{tmp_path}/my scan' --dataparser idr-data`."
+    )
+
+
 def test_no_depth_is_grey_and_near_differs_from_far():
     colours = colour_depth(np.array([[0.0, 1.0, 2.0]]), 1.0, 2.0)
     assert colours[0, 0].tolist() == [205, 205, 205]

@@ -113,3 +113,8 @@ def test_without_the_suffix_it_says_how_to_get_s3im():
         read_arguments(train_arguments("splatfacto+s3im", Path("scene"), 0, None, (), None))
     with pytest.raises(InputError, match="s3im train tensorf would not take the flags"):
         read_arguments(["tensorf+s3im", "--no-such-flag", "1"])
+
+
+def test_a_scene_whose_name_begins_with_a_dash():
+    arguments = train_arguments(METHOD, Path("./-scene"), 3, 70, [], None)
+    assert read_arguments(arguments).pipeline.datamanager.data == Path("-scene")

@@ -40,6 +40,8 @@ def shown(monkeypatch, *cases: tuple[str, type[Warning], str], options: tuple[st
         ("To copy construct from a tensor, it is recommended to use", UserWarning, "nerfstudio.cameras.camera_utils"),
         ("This DataLoader will create 4 worker processes in total.", UserWarning, "torch.utils.data.dataloader"),
         ("torch.cuda.amp.GradScaler is enabled, but CUDA is not available.", UserWarning, "torch.cuda.amp.grad_scaler"),
+        ("Converting a tensor with requires_grad=True to a scalar may lead", UserWarning, "nerfstudio.utils.writer"),
+        ("Image size (100000000 pixels) exceeds limit of 89478485 pixels, could", RuntimeWarning, "PIL.Image"),
         ("invalid escape sequence '\\s'", SyntaxWarning, "anything.at_all"),
     ],
 )

@@ -1,6 +1,8 @@
 """nerfstudio's commands refuse a place before they load anything, and leave nothing half-written."""
 
 import errno
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +93,31 @@ def test_a_full_disk_names_the_place_and_leaves_what_was_there(tmp_path, loaded,
     assert [path.name for path in tmp_path.iterdir()] == ["old.ply"]
 
 
-def test_an_interrupted_video_goes(tmp_path, loaded):
+def test_an_interrupted_video_goes(tmp_path, loaded, capsys):
     def work() -> None:
         (tmp_path / "v.mp4").write_text("half")
         raise KeyboardInterrupt
 
     loaded(render, work)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit) as ended:
         render.SpiralRender(load_config=CONFIG, output_path=tmp_path / "v.mp4").main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.endswith("Interrupted.\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_acts_like_ctrl_c(tmp_path, loaded):
+    def work() -> None:
+        (tmp_path / "v.mp4").write_text("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    loaded(render, work)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        render.SpiralRender(load_config=CONFIG, output_path=tmp_path / "v.mp4").main()
+    assert ended.value.code == 130
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_what_cannot_be_read_is_not_said_to_be_unwritable(tmp_path, loaded):
@@ -120,6 +138,40 @@ def test_open3d_that_fails_silently(tmp_path, loaded):
 
     loaded(exporter, work)
     assert "Open3D could not write it" in refusal(exporter.ExportCameraPoses(CONFIG, tmp_path))
+
+
+def test_open3d_on_a_full_disk(tmp_path, loaded):
+    """It returns true and leaves a file that is cut off."""
+    import resource
+
+    import open3d as o3d
+
+    def work() -> None:
+        cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector([[0.0, 0.0, 0.0]] * 1000))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            o3d.io.write_point_cloud(str(tmp_path / "a.ply"), cloud)  # type: ignore[arg-type]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    loaded(exporter, work)
+    assert "cannot be written (File too large)" in refusal(exporter.ExportCameraPoses(CONFIG, tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pymeshlab_on_a_full_disk(tmp_path, loaded):
+    import pymeshlab
+
+    def work() -> None:
+        (tmp_path / "mesh.obj").touch()
+        raise pymeshlab.PyMeshLabException(
+            f"Error encountered while exportering file {tmp_path}/mesh.obj:\nOutput Stream Error"
+        )
+
+    loaded(exporter, work)
+    assert "cannot be written (Error encountered" in refusal(exporter.ExportCameraPoses(CONFIG, tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_upstream_still_looks_at_the_ending_after_loading():

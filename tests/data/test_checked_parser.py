@@ -16,6 +16,7 @@ from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGPDataPar
 from PIL import Image
 
 from s3im_methods.data.checked_parser import checked_parser, read_again, read_splits
+from s3im_methods.data.checks.outputs import check_cameras
 from s3im_methods.data.checks.scene import check_scene
 from s3im_methods.data.few_views import keep_views
 from s3im_methods.data.read_scene import read_scene
@@ -396,3 +397,12 @@ def test_a_split_that_the_files_lists_decide_is_said(scene):
     ]
     scene.unsplit()
     assert lines_of(eval_mode="interval", eval_interval=4) == []
+
+
+@pytest.mark.parametrize("applied_scale", [1e-3, 1.0, 1e3])
+def test_an_applied_scale_does_not_put_cameras_far_away(scene, applied_scale):
+    """nerfstudio's own way back has the shift in other units than the scale."""
+    scene.meta["applied_scale"] = applied_scale
+    shifted(scene, np.array([3.0, 0.0, 0.0]))
+    outputs = checked_parser(scene.config(), say=lambda line: None).setup().get_dataparser_outputs("train")
+    assert not [line for line in check_cameras(outputs, "train", scene.folder) if "far from the origin" in line]

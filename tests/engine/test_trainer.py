@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import types
 from pathlib import Path
 
@@ -170,7 +171,7 @@ def test_upstream_still_overruns_when_resuming():
 
 
 def test_upstream_still_writes_checkpoints_in_place(tmp_path, monkeypatch):
-    """When this fails, nerfstudio keeps the last good one while it writes: drop ``S3IMTrainer.save_checkpoint``."""
+    """When this fails, nerfstudio keeps the last good one while it writes: drop ``SafeCheckpoints``."""
     from nerfstudio.engine.trainer import Trainer
 
     written: list[Path] = []
@@ -192,10 +193,37 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_gets_a_sentence(tmp_path, mon
         raise error
 
     monkeypatch.setattr(torch, "save", half)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with pytest.raises(InputError, match=r"of step 2 cannot be written to '.*models' .*, and the one of step 1 stays"):
         trainer(folder).save_checkpoint(2)
     assert names(folder) == ["step-000000001.ckpt"]
-    assert names(tmp_path) == ["models"]
+    with pytest.raises(InputError, match=r"and there is no earlier one: free space there, .* and start again\.$"):
+        trainer(tmp_path / "others").save_checkpoint(2)
+    assert names(tmp_path) == ["models", "tmp"] and names(temporary) == []
+
+
+def test_what_does_not_fit_is_saved_among_the_temporary_files(tmp_path, monkeypatch):
+    folder, temporary, save = tmp_path / "models", tmp_path / "tmp", torch.save
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    def full(state, path, **kwargs) -> None:
+        if temporary not in Path(path).parents:
+            raise RuntimeError("[enforce fail at inline_container.cc:603]")
+        save(state, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"so it was written to '(.*)': move it to the former") as said:
+        trainer(folder, 3.0).save_checkpoint(2)
+    (place,) = temporary.iterdir()
+    assert f"'{place}'" in str(said.value)
+    later = trainer(folder)
+    later.config.load_dir = place
+    later._load_checkpoint()
+    assert (later.pipeline.weight == 3.0).all()
+    assert names(tmp_path) == ["tmp"]
 
 
 def test_a_runs_folder_stands_for_its_checkpoints(tmp_path):
@@ -292,3 +320,24 @@ def test_methods_say_when_their_schedules_end():
         model = config.setup(scene_box=box, num_train_data=2, metadata=facts)
         assert model.schedule_ends() == ends
         assert max(ends.values()) <= method.config.max_num_iterations
+
+
+def test_a_folder_that_was_removed_gets_its_config_again(tmp_path, monkeypatch):
+    """Without it no run is loaded."""
+    from s3im_methods.engine import safe_checkpoints
+
+    written: list[Path] = []
+
+    def save_config(config) -> None:
+        written.append(tmp_path / "run" / "config.yml")
+        written[-1].touch()
+
+    monkeypatch.setattr(safe_checkpoints, "save_config", save_config)
+    run = trainer(tmp_path / "run" / "models")
+    run.base_dir = tmp_path / "run"
+    run.pipeline.datamanager = types.SimpleNamespace()
+    run._began_with_config = True
+    run.save_checkpoint(1)
+    assert names(tmp_path / "run") == ["config.yml", "models"]
+    run.save_checkpoint(2)
+    assert len(written) == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
@@ -350,7 +351,21 @@ def test_the_line_of_a_run_names_grids_and_preset():
 )
 def test_it_warns_of_fog_where_the_original_needs_s3im(style, kind, weight, warned):
     model = build(style=style, scene_kind=kind, s3im=S3IMConfig(loss_mult=weight))
-    sentences = model.data_warnings(SimpleNamespace())
+    sentences = model.data_warnings(views(9.0))
     assert bool(sentences) == warned
     if warned:
         assert "--pipeline.model.s3im.loss-mult 1" in sentences[0]
+
+
+def views(distance: float) -> Any:
+    """A camera that is so far away from the middle."""
+    return SimpleNamespace(
+        cameras=Cameras(torch.eye(4)[None, :3] + torch.tensor([0, 0, 0, distance]), 1.0, 1.0, 1.0, 1.0)
+    )
+
+
+def test_cameras_in_an_objects_box_are_told():
+    (sentence,) = build(scene_kind="object").data_warnings(views(0.1))
+    assert sentence.startswith("1 of 1 training camera is inside the box in which the object is looked for: lower")
+    assert not build(scene_kind="object").data_warnings(views(9.0))
+    assert not build(scene_kind="room").data_warnings(views(0.1))

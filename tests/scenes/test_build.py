@@ -5,6 +5,7 @@ import pytest
 
 from s3im_methods.errors import InputError
 from s3im_methods.scenes.build import build_scene
+from s3im_methods.scenes.cameras import dome_poses
 from s3im_methods.scenes.config import ObjectConfig, RoomConfig
 
 
@@ -38,3 +39,12 @@ def test_object_lies_inside_every_view():
 def test_a_bad_config_is_refused_before_any_work():
     with pytest.raises(InputError, match=r"--width is 0"):
         build_scene(RoomConfig(width=0))
+
+
+@pytest.mark.parametrize(("train", "test"), [(8, 8), (8, 7), (3, 20), (2, 2), (40, 8)])
+def test_no_two_views_of_a_dome_are_one(train, test):
+    """More test views than gaps between training views used to share places."""
+    first, second = dome_poses(train, test, 0, 2.0, [0, 0, 1])
+    poses = np.array([*first, *second])[:, :3, 3]
+    apart = np.linalg.norm(poses[:, None] - poses[None], axis=-1) + 9 * np.eye(len(poses))
+    assert apart.min() > 0.01

@@ -1,6 +1,7 @@
 """Are the listed images, masks and depth maps there, whole and readable?"""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import BinaryIO, NoReturn
 
 from PIL import Image, UnidentifiedImageError
 
+from s3im_methods.data.checks.file_kinds import kind_of
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
@@ -167,13 +169,21 @@ def read_picture(path: Path) -> Picture | str:
                 picture.load()
             return found
     except UnidentifiedImageError:
-        return UNKNOWN_FORMAT
+        kind = kind_of(path)
+        return UNKNOWN_FORMAT if kind is None else f"it is {kind}"
     except Image.DecompressionBombError as error:
-        return str(error)
+        found_size = re.search(r"\((\d+) pixels\)", str(error))
+        size = f"{int(found_size[1]) / 1e6:.0f} million pixels" if found_size else "more pixels"
+        return f"it has {size}, and Pillow reads at most {_most_pixels() / 1e6:.0f} million: make it smaller"
     except PermissionError as error:
         return str(error.strerror)
     except Exception:  # Decoders raise errors of any kind on bytes that are no image.
         return "it is cut off or damaged"
+
+
+def _most_pixels() -> int:
+    # Above half of them Pillow only warns.
+    return 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
 
 def _ends_well(file: BinaryIO, ending: bytes | None) -> bool:

@@ -1,15 +1,15 @@
 """Is there a scene where the user says there is one?"""
 
 import os
+import re
 from pathlib import Path
 
 from s3im_methods.data.checks.colmap_model import find_model
-from s3im_methods.data.wording import quote
+from s3im_methods.data.checks.file_kinds import ARCHIVES, HEIC, PHOTOS, RAW, VIDEOS, is_hidden
+from s3im_methods.data.wording import are, quote
 from s3im_methods.errors import InputError
 
 _MAKE_ONE = "or make a scene with `s3im scene room OUT`"
-_PHOTOS = {".jpg", ".jpeg", ".png", ".heic", ".webp", ".tif", ".tiff"}
-_VIDEOS = {".mp4", ".mov", ".avi", ".mkv"}
 
 
 def check_exists(data: Path) -> None:
@@ -27,6 +27,11 @@ def check_exists(data: Path) -> None:
             raise InputError(
                 f"There is no scene at {quote(data)}, because the shell did not expand ~: give --data "
                 f"{quote(written_out)}."
+            )
+        if address := re.match(r"(https?|ftp|s3|gs):/+(.*)", str(data)):
+            raise InputError(
+                f"'{address[1]}://{address[2]}' is an address, from which nothing is downloaded: download the scene, "
+                "unpack it, and give --data its folder."
             )
         seen_from = "" if data.is_absolute() else f" (seen from {quote(Path.cwd())})"
         raise InputError(
@@ -56,7 +61,7 @@ def find_transforms(data: Path) -> Path:
             raise InputError(f"{quote(data)} is a folder although its name ends in .json: rename it.")
         return data
     if not os.path.isdir(data):
-        raise InputError(f"{quote(data)} is neither a folder nor a .json file: give --data the scene's folder.")
+        raise InputError(f"{quote(data)} is {_kind_of_file(data)}.")
     path = data / "transforms.json"
     if not os.path.isfile(path):
         raise InputError(f"The scene folder {quote(data)} holds no transforms.json{_what_instead(data)}.")
@@ -85,14 +90,44 @@ def _what_instead(folder: Path) -> str:
     others = [name for name in others if os.path.isfile(folder / name)]
     if others:
         return f" but a {quote(others[0])}: give --data {quote(folder / others[0])}"
-    video = next((name for name in names if Path(name).suffix.lower() in _VIDEOS), None)
-    if video:
-        return f" but the video {quote(video)}: {_process('video', folder / video)}"
-    for place in (folder, folder / "images"):
-        photos = [name for name in _names(place) if Path(name).suffix.lower() in _PHOTOS] if place.is_dir() else []
-        if photos:
-            return f" but {len(photos)} photo{'' if len(photos) == 1 else 's'}: {_process('images', place)}"
+    if found := _what_was_filmed(folder, names):
+        return found
     return f": give --data the folder that ns-process-data wrote, {_MAKE_ONE}"
+
+
+def _what_was_filmed(folder: Path, names: list[str]) -> str | None:
+    """Photos or a video without poses."""
+    videos = _of_kind(names, VIDEOS)
+    for place in (folder, folder / "images"):
+        here = _names(place) if place.is_dir() else []
+        photos = _of_kind(here, PHOTOS | HEIC | RAW)
+        # Beside its photos a phone leaves short films, Live Photos.
+        if not photos or (videos and (len(photos) < 2 or len(photos) < len(videos))):
+            continue
+        count = f"{len(photos)} photo{'' if len(photos) == 1 else 's'}"
+        left_out = len(_of_kind(photos, HEIC | RAW))
+        if left_out:
+            return (
+                f" but {count}, of which {left_out} {are(left_out)} HEIC or raw, and ns-process-data leaves these out: "
+                f"convert them to JPEG, then {_process('images', place)}"
+            )
+        return f" but {count}: {_process('images', place)}"
+    return f" but the video {quote(videos[0])}: {_process('video', folder / videos[0])}" if videos else None
+
+
+def _of_kind(names: list[str], endings: set[str]) -> list[str]:
+    return [name for name in names if Path(name).suffix.lower() in endings and not is_hidden(name)]
+
+
+def _kind_of_file(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in VIDEOS:
+        return f"a video without camera poses: {_process('video', path)}"
+    if suffix in ARCHIVES:
+        return "an archive: unpack it, and give --data the folder"
+    if suffix in PHOTOS | HEIC | RAW:
+        return "one photo: give --data the scene's folder"
+    return "neither a folder nor a .json file: give --data the scene's folder"
 
 
 def _process(kind: str, source: Path) -> str:

@@ -1,6 +1,7 @@
 """Is what a data parser made fit for training? The same questions to every parser, ours or not."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from s3im_methods.data.checks.odd_cameras import odd_lenses, odd_places
 from s3im_methods.data.checks.orientation import turned_hint
 from s3im_methods.data.checks.rotations import rotation_fault, to_rotations
 from s3im_methods.data.checks.splits import FEWEST_TRAINING_VIEWS
+from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.data.image_sizes import are_near
 from s3im_methods.data.masks import load_mask
 from s3im_methods.data.wording import are, has, quote, some, which
@@ -186,6 +188,10 @@ def _in_the_world(outputs: DataparserOutputs, origins: NDArray) -> NDArray[np.fl
         # Of a parser that has kept the way back.
         return origins
     scale = float(outputs.dataparser_scale)
+    frames: Any = outputs.metadata.get(METADATA_KEY)
+    if frames is not None:
+        # Where nerfstudio's own numbers lead, before applied_transform and applied_scale, nobody has read positions.
+        transform, scale = frames.points_to_scene, scale / float(frames.header.get("applied_scale", 1.0))
     if not np.isfinite(transform).all() or not scale > 0 or abs(np.linalg.det(transform[:, :3])) < 1e-12:
         return origins
     return (origins / scale - transform[:, 3]) @ np.linalg.inv(transform[:, :3]).T

@@ -20,6 +20,16 @@ def base_name(name: str) -> str:
     return name.removesuffix(SUFFIX)
 
 
+def train_command(method: str) -> list[str]:
+    """What trains a method, and its name there.
+
+    Example:
+        >>> train_command("nerfacto"), train_command("nerfacto+s3im")
+        (['ns-train', 'nerfacto'], ['s3im', 'train', 'nerfacto'])
+    """
+    return ["s3im", "train", base_name(method)] if method.endswith(SUFFIX) else ["ns-train", method]
+
+
 def known_methods() -> dict[str, Any]:
     """All methods that nerfstudio knows, by name, with the plugins that are installed and those that are not.
 

@@ -346,7 +346,7 @@ IN_FILES = {
         " such files again, or drop their frames from {t}.",
     ),
     "image is text": (
-        lambda s: s.path("images/3.png").write_text("version https://git-lfs"),
+        lambda s: s.path("images/3.png").write_text("no picture"),
         {},
         "1 of 6 images is unreadable, namely '{s}/images/3.png' (it is in no image format that Pillow "
         "knows): copy or write such files again, or drop their frames from {t}.",

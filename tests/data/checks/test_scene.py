@@ -202,6 +202,28 @@ WITHOUT_A_SCENE = {
         "poses with `ns-process-data video --data '{s}/walk.mov' --output-dir OUT`, then give --data "
         "OUT.",
     ),
+    "photos with the short films of a phone": (
+        lambda p: touch(p / "1.JPG", p / "1.MOV", p / "2.JPG", p / "2.MOV"),
+        "The scene folder '{s}' holds no transforms.json but 2 photos: find the camera poses with "
+        "`ns-process-data images --data '{s}' --output-dir OUT`, then give --data OUT.",
+    ),
+    "what macOS and Windows leave beside photos": (
+        lambda p: touch(p / "._1.JPG", p / "1.JPG", p / ".DS_Store", p / "Thumbs.db", p / "desktop.ini"),
+        "The scene folder '{s}' holds no transforms.json but 1 photo: find the camera poses with "
+        "`ns-process-data images --data '{s}' --output-dir OUT`, then give --data OUT.",
+    ),
+    "HEIC photos": (
+        lambda p: touch(p / "1.HEIC", p / "2.heif", p / "3.jpg"),
+        "The scene folder '{s}' holds no transforms.json but 3 photos, of which 2 are HEIC or raw, and ns-process-data "
+        "leaves these out: convert them to JPEG, then find the camera poses with `ns-process-data images --data '{s}' "
+        "--output-dir OUT`, then give --data OUT.",
+    ),
+    "raw photos": (
+        lambda p: touch(p / "images" / "1.DNG"),
+        "The scene folder '{s}' holds no transforms.json but 1 photo, of which 1 is HEIC or raw, and ns-process-data "
+        "leaves these out: convert them to JPEG, then find the camera poses with `ns-process-data images --data "
+        "'{s}/images' --output-dir OUT`, then give --data OUT.",
+    ),
     "a folder named as a file": (
         lambda p: touch(p / "transforms.json" / "x"),
         "The scene folder '{s}' holds no transforms.json: give --data the folder that ns-process-data "
@@ -228,6 +250,63 @@ def test_missing_relative_path_says_from_where(tmp_path, refusal, monkeypatch):
     monkeypatch.chdir(tmp_path / "fox")
     sentence = refusal(NerfstudioDataParserConfig(data=Path("scene")))
     assert sentence.startswith("There is no scene at 'scene' (seen from '{s}'): give --data ")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "film.MP4",
+            "'{s}/film.MP4' is a video without camera poses: find the camera poses with `ns-process-data video --data "
+            "'{s}/film.MP4' --output-dir OUT`, then give --data OUT.",
+        ),
+        ("scene.zip", "'{s}/scene.zip' is an archive: unpack it, and give --data the folder."),
+        ("scan.r3d", "'{s}/scan.r3d' is an archive: unpack it, and give --data the folder."),
+        ("1.heic", "'{s}/1.heic' is one photo: give --data the scene's folder."),
+        ("a.txt", "'{s}/a.txt' is neither a folder nor a .json file: give --data the scene's folder."),
+    ],
+)
+def test_a_file_in_place_of_a_scene(tmp_path, refusal, name, sentence):
+    touch(tmp_path / "fox" / name)
+    assert refusal(NerfstudioDataParserConfig(data=tmp_path / "fox" / name)) == sentence
+
+
+def test_an_address_in_place_of_a_scene(refusal):
+    assert refusal(NerfstudioDataParserConfig(data=Path("https://example.com/scene.zip"))) == (
+        "'https://example.com/scene.zip' is an address, from which nothing is downloaded: download the scene, unpack "
+        "it, and give --data its folder."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("1.heic", b"\0\0\0\x18ftypheic" + bytes(80), "a HEIC photo: convert it to JPEG"),
+        ("1.jpg", b"\0\0\0\x18ftypmif1" + bytes(80), "a HEIC photo: convert it to JPEG"),
+        ("1.CR3", b"\0\0\0\x18ftypcrx " + bytes(80), "a raw photo: develop it to JPEG or PNG"),
+        ("1.jpg", b"\0\0\0\x14ftypqt  " + bytes(80), "a video"),
+        (
+            "x.png",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "a pointer of Git LFS, in place of the file: get it ",
+        ),
+        ("x.png", b"<!DOCTYPE html><html></html>", "a web page, as a failed download leaves it: download the file"),
+        ("._1.jpg", b"\0\5\x16\7" + bytes(80), "what macOS keeps beside a file on other disks: take the file without"),
+        ("x.png", b"PK\3\4" + bytes(80), "an archive: unpack it"),
+    ],
+    ids=["heic", "mif1", "cr3", "mov", "lfs", "html", "macos", "zip"],
+)
+def test_what_an_image_is_instead(scene, refusal, name, content, kind):
+    scene.path(f"images/{name}").write_bytes(content)
+    old = scene.meta["frames"][0]["file_path"]
+    text = json.dumps(scene.meta).replace(json.dumps(old), json.dumps(f"images/{name}"))
+    scene.path("transforms.json").write_text(text)
+    assert f"is unreadable, namely '{{s}}/images/{name}' (it is {kind}" in refusal(scene.config())
+
+
+def test_more_pixels_than_pillow_reads(scene, refusal, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    assert "(it has 0 million pixels, and Pillow reads at most 0 million: make it smaller)" in refusal(scene.config())
 
 
 def test_folder_named_json(tmp_path, refusal):
