@@ -10,6 +10,7 @@ Directions are those of an icosahedron's corners. With those of the axes, normal
 surface is sharper than a step.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ def smooth_normals(field: Any, samples: RaySamples, density: Tensor) -> Tensor:
     visible = samples.get_weights(density).topk(min(_SAMPLES, density.shape[1]), dim=1).indices
     points = frustums.get_positions().gather(1, visible.expand(-1, -1, 3))
     step = _REACH * footprint(frustums, max(field.spread, 1.0)).gather(1, visible)
-    directions = _corners(points)
+    directions = _corners(points.dtype, points.device)
     around = points[:, :, None] + step[:, :, None] * directions
     step = step[:, :, None].expand(*around.shape[:-1], 1)
     opacity = -torch.expm1(-_STEPS * step * field.density_at(around, step))
@@ -51,9 +52,10 @@ def smooth_normals(field: Any, samples: RaySamples, density: Tensor) -> Tensor:
     return torch.zeros_like(density).expand(-1, -1, 3).scatter(1, visible.expand(-1, -1, 3), found)
 
 
-def _corners(like: Tensor) -> Tensor:
-    """An icosahedron's twelve corners, at distance 1 from its middle."""
+@cache
+def _corners(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """An icosahedron's twelve corners, at distance 1 from its middle; kept, because a copy would wait for a GPU."""
     golden = (1 + 5**0.5) / 2
     pairs = [(one, other * golden) for one in (-1.0, 1.0) for other in (-1.0, 1.0)]
-    found = like.new_tensor([turned for a, b in pairs for turned in ((0.0, a, b), (a, b, 0.0), (b, 0.0, a))])
-    return functional.normalize(found, dim=-1)
+    found = [turned for a, b in pairs for turned in ((0.0, a, b), (a, b, 0.0), (b, 0.0, a))]
+    return functional.normalize(torch.tensor(found, dtype=dtype, device=device), dim=-1)
