@@ -77,12 +77,14 @@ def report_scene(config: TrainerConfig) -> SceneReport:
         check_batch(pipeline)
     depth = manager.depth if isinstance(manager, DepthDataManagerConfig) else None
     surface = isinstance(manager, SurfaceDataManagerConfig)
-    factor, ignores_masks = manager.camera_res_scale_factor, bool(manager.pixel_sampler.ignore_mask)
+    # Methods that render whole images, such as splatfacto, have no pixel sampler.
+    pixels = getattr(manager, "pixel_sampler", None)
+    factor, ignores_masks = manager.camera_res_scale_factor, bool(getattr(pixels, "ignore_mask", False))
     read = read_scene(manager.dataparser, depth, manager.use_masks if surface else False, factor, ignores_masks)
     if depth is not None:
         read.depth.check(getattr(pipeline.model, "far_plane", None))
-    if isinstance(manager.pixel_sampler, PatchAwarePixelSamplerConfig):
-        sampler = manager.pixel_sampler.setup(num_rays_per_batch=manager.train_num_rays_per_batch)
+    if isinstance(pixels, PatchAwarePixelSamplerConfig):
+        sampler = pixels.setup(num_rays_per_batch=manager.train_num_rays_per_batch)
         of_training = getattr(manager, "scales", (1,))
         of_evaluation = getattr(manager, "eval_scales", None) or of_training
         for dataset, scales in ((read.train, of_training), (read.evaluation, of_evaluation)):
@@ -125,7 +127,10 @@ def _without_spheres(read: ReadScene) -> dict[str, Any]:
 
 
 def _built(pipeline: Any, read: ReadScene, metadata: dict[str, Any]) -> Any:
-    pipeline.model._target.adapt_to_data(pipeline.model, pipeline.datamanager.dataparser)
+    target = pipeline.model._target
+    # That of a method of s3im train is a function: it does not go by the data.
+    if isinstance(target, type):
+        target.adapt_to_data(pipeline.model, pipeline.datamanager.dataparser)
     train = read.train
     return pipeline.model.setup(
         scene_box=train.scene_box,

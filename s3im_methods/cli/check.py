@@ -45,6 +45,7 @@ class CheckCommand:
         from s3im_methods.compare.ns_train import read_arguments, train_arguments
         from s3im_methods.data.checks.which_parser import which_parser
         from s3im_methods.errors import InputError
+        from s3im_methods.models.any_method.methods import train_command
         from s3im_methods.outputs import check_picture_file, written
 
         picture = None if self.picture is None else check_picture_file(self.picture, "--picture")
@@ -67,7 +68,7 @@ class CheckCommand:
         method = report.advice.pictures if self.method == type(self).method else self.method
         named_parser = None if parser == "nerfstudio-data" else parser
         arguments = train_arguments(method, self.scene, None, None, settings, named_parser)
-        found["command"] = shlex.join(["ns-train", *arguments])
+        found["command"] = shlex.join([*train_command(method), *arguments[1:]])
         if picture is not None:
             with written(picture) as place:
                 report.picture(f"{self.scene.absolute().name}: {report.rows['images']}").save(place)

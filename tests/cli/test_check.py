@@ -29,6 +29,19 @@ def test_a_good_scene(scene, tmp_path, capsys):
     assert Image.open(tmp_path / "scene.png").size[0] > 800
 
 
+@pytest.mark.parametrize(
+    ("method", "command"),
+    [
+        ("nerfacto", "ns-train nerfacto"),
+        ("splatfacto", "ns-train splatfacto"),
+        ("nerfacto+s3im", "s3im train nerfacto"),
+    ],
+)
+def test_methods_of_nerfstudio_and_those_with_s3im(scene, capsys, method, command):
+    main(["check", str(scene), "--method", method])
+    assert capsys.readouterr().out.splitlines()[-1] == f"Next: {command} --data {scene}"
+
+
 def test_a_method_that_is_asked_for_is_the_next_to_train(scene, capsys):
     main(["check", str(scene), "--method", "s3im-neus-facto-lite"])
     assert capsys.readouterr().out.splitlines()[-1] == f"Next: ns-train s3im-neus-facto-lite --data {scene}"
