@@ -85,6 +85,6 @@ def claim(config: "TrainerConfig") -> None:
     steps = steps_in(config.get_checkpoint_dir())
     if steps and config.load_dir is None and config.load_checkpoint is None:
         CONSOLE.print(
-            f"[yellow]{quote(folder)} holds a run of {steps[-1]} steps, whose checkpoints this training replaces. To "
+            f"[yellow]{quote(folder)} holds a run up to step {steps[-1]}, whose checkpoints this training replaces. To "
             "keep them, press Ctrl-C and give another --timestamp."
         )

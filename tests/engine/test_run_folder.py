@@ -91,7 +91,7 @@ def test_a_run_that_will_be_replaced_is_named(tmp_path):
     (run.get_checkpoint_dir() / "step-000002999.ckpt").touch()
     with CONSOLE.capture() as said:
         claim(run)
-    assert "holds a run of 2999 steps, whose checkpoints this training replaces" in " ".join(said.get().split())
+    assert "holds a run up to step 2999, whose checkpoints this training replaces" in " ".join(said.get().split())
     run.load_dir = run.get_checkpoint_dir()
     with CONSOLE.capture() as said:
         claim(run)

@@ -105,7 +105,8 @@ def _what_was_filmed(folder: Path, names: list[str]) -> str | None:
         if not photos or (videos and (len(photos) < 2 or len(photos) < len(videos))):
             continue
         count = f"{len(photos)} photo{'' if len(photos) == 1 else 's'}"
-        left_out = len(_of_kind(photos, HEIC | RAW))
+        # nerfstudio develops Canon's CR2.
+        left_out = len(_of_kind(photos, (HEIC | RAW) - {".cr2"}))
         if left_out:
             return (
                 f" but {count}, of which {left_out} {are(left_out)} HEIC or raw, and ns-process-data leaves these out: "
