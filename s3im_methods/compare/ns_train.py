@@ -139,7 +139,8 @@ def _reason(box: str) -> str:
         text = line.strip("│| ")
         if text.strip("─-+╭╮╰╯"):
             sentences.append(text)
-        elif sentences:
+        # Before version 1 tyro left a line free before the options that it did not know.
+        elif sentences and not sentences[-1].endswith(":"):
             break
     # The method, which our sentence names.
     reason = re.sub(r" \(applied to [^()]*\)", "", " ".join(sentences))
