@@ -26,6 +26,7 @@ from s3im_methods.rendering.tile_kernels import (
     layer,
     place,
     scale,
+    sight,
     to_colours,
 )
 
@@ -87,12 +88,13 @@ def through_layer(weights, slopes, outputs, input_slopes, count):
 def place_tile(network, points, deviations, begin, end, units, inside, sights):
     """Put points ``begin`` to ``end`` of ``[n, 3]`` into a tile, and nothing into its other columns.
 
-    ``deviations`` (``[n]``) are how wide they are, of which one is enough where no level has a weight.
+    ``deviations`` (``[n]``) are how wide they are, of any number where no level has a weight.
     """
-    last = len(deviations) - 1
     for i in range(begin, end):
-        deviation = deviations[min(i, last)]
-        place(network, points[i, 0], points[i, 1], points[i, 2], deviation, units, inside, sights, i - begin)
+        place(network, points[i, 0], points[i, 1], points[i, 2], units, inside, i - begin)
+    if network.sight > _ZERO:
+        for i in range(begin, end):
+            sights[i - begin] = sight(network, points[i, 0], points[i, 1], points[i, 2], deviations[i])
     for axis in range(3):
         units[axis, end - begin :] = _ZERO
     inside[end - begin :] = _ZERO

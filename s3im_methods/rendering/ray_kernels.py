@@ -25,6 +25,8 @@ TILE = 192
 """Samples of a tile, about: with 32 numbers each they fill a cache of 32 KB."""
 
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+# The sight of a point without width.
+_ALL_LEVELS = np.float32(np.inf)
 _SMALLEST_SUM = np.float32(1e-5)
 # Of samples that weigh less, a ray's all together change no pixel of an 8-bit image by 1.
 _LEAST_WEIGHT = np.float32(1e-4)
@@ -220,14 +222,14 @@ def feature_slopes(network, first_transposed, points, units, slopes, first, last
     ``units`` (``[n, 3]``) become the points in the unit cube; slopes are 0 outside of it. All levels count in full.
     """
     width = columns(TILE)
-    tile, inside, sights = np.zeros((3, width), np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32)
+    tile, inside, sights = np.zeros((3, width), np.float32), np.zeros(width, np.float32), np.full(width, _ALL_LEVELS)
     features = np.zeros((network.first.shape[0], width), np.float32)
     hidden = np.zeros((network.first.shape[1], width), np.float32)
     found = np.zeros((2 * len(network.scalings), width), np.float32)
     for begin in range(first, last, TILE):
         end = min(begin + TILE, last)
         for i in range(begin, end):
-            place(network, points[i, 0], points[i, 1], points[i, 2], _ZERO, tile, inside, sights, i - begin)
+            place(network, points[i, 0], points[i, 1], points[i, 2], tile, inside, i - begin)
         count = columns(end - begin)
         encode(network, tile, sights, features, count)
         layer(network.first, network.first_bias, features, hidden, count, RECTIFIED)

@@ -141,10 +141,13 @@ def in_box(space, x, y, z):
 
 @inlined
 def sight(network, x, y, z, deviation):
-    """``1 / (sqrt(8) sigma)`` of a point in the network's units, where sigma is its ``deviation`` in the unit cube.
+    """``1 / (sqrt(8) sigma)`` of a point of the world that is ``deviation`` wide, where sigma is that in the unit cube.
 
     The error function of this times a cell's side is how much a level counts.
     """
+    center, per_radius = network.center, network.per_radius
+    x, y, z = (x - center[0]) * per_radius, (y - center[1]) * per_radius, (z - center[2]) * per_radius
+    deviation *= per_radius
     if network.contracted:
         norm = max(abs(x), abs(y), abs(z))
         if norm > _ONE:
@@ -153,15 +156,10 @@ def sight(network, x, y, z, deviation):
 
 
 @inlined
-def place(network, x, y, z, deviation, points, inside, sights, column):
-    """Put a point of the world into a tile of points in the unit cube; what lies outside counts as 0.
-
-    ``deviation`` counts where levels have weights: how wide the point is in the world.
-    """
+def place(network, x, y, z, points, inside, column):
+    """Put a point of the world into a tile of points in the unit cube; what lies outside counts as 0."""
     center, per_radius = network.center, network.per_radius
     x, y, z = (x - center[0]) * per_radius, (y - center[1]) * per_radius, (z - center[2]) * per_radius
-    if network.sight > _ZERO:
-        sights[column] = sight(network, x, y, z, deviation * per_radius)
     x, y, z = in_box(network, x, y, z)
     within = x > _ZERO and x < _ONE and y > _ZERO and y < _ONE and z > _ZERO and z < _ONE
     points[0, column] = x if within else _ZERO
@@ -174,7 +172,7 @@ def place(network, x, y, z, deviation, points, inside, sights, column):
 def place_ray(network, origin, direction, radius, edges, points, inside, sights, lengths, column):
     """Put a ray's samples, which lie amid ``edges`` (``[S + 1]``), into a tile from a column on.
 
-    ``radius`` is how wide the ray is at distance 1.
+    ``radius`` is how wide the ray is at distance 1; ``sights`` are filled where levels have weights.
     """
     for sample in range(len(edges) - 1):
         middle = (edges[sample] + edges[sample + 1]) * _HALF
@@ -183,13 +181,22 @@ def place_ray(network, origin, direction, radius, edges, points, inside, sights,
             origin[0] + direction[0] * middle,
             origin[1] + direction[1] * middle,
             origin[2] + direction[2] * middle,
-            radius * middle,
             points,
             inside,
-            sights,
             column + sample,
         )
         lengths[column + sample] = edges[sample + 1] - edges[sample]
+    # A loop of its own: beside it the one above would not become vectors, also where no level has a weight.
+    if network.sight > _ZERO:
+        for sample in range(len(edges) - 1):
+            middle = (edges[sample] + edges[sample + 1]) * _HALF
+            sights[column + sample] = sight(
+                network,
+                origin[0] + direction[0] * middle,
+                origin[1] + direction[1] * middle,
+                origin[2] + direction[2] * middle,
+                radius * middle,
+            )
 
 
 @jit
