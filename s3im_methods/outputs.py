@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
@@ -130,9 +131,7 @@ def refuse_cut_off(path: Path) -> None:
     with path.open("r+b") as file:
         try:
             file.seek(length)
-            file.write(bytes(_ROOM))
-            file.flush()
-            os.fsync(file.fileno())
+            _take_room(file)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
@@ -177,12 +176,17 @@ def why_not_written(error: Exception, folder: Path) -> str:
     if not isinstance(error, OSError):
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
-                file.write(bytes(_ROOM))
-                file.flush()
-                os.fsync(file.fileno())
+                _take_room(file)
         except OSError as found:
             return reason(found)
     return reason(error)
+
+
+def _take_room(file: BinaryIO) -> None:
+    """Write so much to a disk that a full one says so."""
+    file.write(bytes(_ROOM))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _remedy(error: Exception) -> str:
