@@ -11,7 +11,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from s3im_methods.rendering import LANES
-from s3im_methods.rendering.vector_code import FLOAT, FLOATS, INT, INTS, PAIR, Code, look_up, same
+from s3im_methods.rendering.vector_code import FLOAT, FLOATS, INT, PAIR, Code, look_up, same
 
 _REORDERED = ("contract", "nsz", "reassoc")
 
@@ -73,11 +73,7 @@ def _scatter(_: Any, level: Any, points: Any, scaling: Any, mask: Any, slopes: A
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
         code = Code(context, builder)
-        table, _ = code.array(signature.args[0], values[0])
-        p, (_, p_width) = code.array(signature.args[1], values[1])
-        y, (_, y_width) = code.array(signature.args[4], values[4])
-        scaling, mask = code.spread(values[2], FLOATS), code.spread(values[3], INTS)
-        first, count = values[5:]
+        table, p, p_width, scaling, mask, y, y_width, first, count = code.level(signature.args, values)
         with code.groups(count) as (column, _):
             slots, shares = look_up(code, p, p_width, column, scaling, mask)
             rows = [code.at(y, builder.add(first, code.number(feature)), y_width, column) for feature in range(2)]

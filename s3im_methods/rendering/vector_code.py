@@ -46,6 +46,19 @@ class Code:
         """Pointer into a matrix."""
         return self.builder.gep(base, [self.builder.add(self.builder.mul(row, width), column)])
 
+    def level(self, kinds: Any, values: Any) -> tuple[Any, ...]:
+        """A kernel's arguments from a level of a hash grid on: the level, points, scaling, mask, a tile and its rows.
+
+        Returns:
+            Pointer to the level's slots; to the points, and their number of columns; scaling and mask in all lanes; to
+            the tile's numbers, and its number of columns; its first row, and how many columns count.
+        """
+        table, _ = self.array(kinds[0], values[0])
+        points, (_, points_width) = self.array(kinds[1], values[1])
+        tile, (_, tile_width) = self.array(kinds[4], values[4])
+        scaling, mask = self.spread(values[2], FLOATS), self.spread(values[3], INTS)
+        return table, points, points_width, scaling, mask, tile, tile_width, values[5], values[6]
+
     def load(self, place: Any, kind: ir.VectorType = FLOATS) -> Any:
         return self.builder.load(self.builder.bitcast(place, kind.as_pointer()), align=4)
 
