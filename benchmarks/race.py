@@ -3,9 +3,10 @@
     python benchmarks/race.py --data SCENE --methods s3im-nerfacto-lite s3im-dvgo-lite --psnr 22 24
 
 Each training is a process of its own, by nerfstudio's own trainer and with the method's defaults. All methods have each
-seed, one after the other. Every so many steps the mean PSNR of a fixed few held-out views is looked at; the looks do
-not count, and change nothing of the training. Between the last look below a quality and the first above it PSNR is
-taken for a straight line. CPU time is that of all threads, so that other work on the machine changes it little.
+seed, one after the other. The mean PSNR of a fixed few held-out views is looked at each time the training has taken a
+sixth longer; the looks do not count, and change nothing of the training. Between the last look below a quality and the
+first above it PSNR is taken for a straight line. CPU time is that of all threads, so that other work on the machine
+changes it little.
 """
 
 import contextlib
@@ -39,12 +40,14 @@ class Arguments:
     """Mean PSNRs of the views to reach, in dB, in rising order. A training ends at the last."""
     views: int = 4
     """How many held-out views to look at, evenly spread."""
-    every: int = 20
-    """Steps between two looks."""
     steps: int = 1500
     """The most steps of a training. Its learning rates are those of the method's own number all the same."""
     repeats: int = 3
     """Trainings of each method, with the seeds 0, 1 and so on."""
+
+
+_FIRST, _LONGER = 1.5, 7 / 6
+"""Seconds before the first look, and by what the time grows from one look to the next."""
 
 
 class _Reached(Exception):
@@ -61,6 +64,8 @@ def train(arguments: Arguments, method: str, seed: int) -> list[Look]:
     judges: list[HeldOutViews] = []
 
     def look(pipeline: Any, clock: Clock) -> None:
+        if clock.seconds < (looks[-1][1] * _LONGER if looks else _FIRST):
+            return
         judge = judges[0] if judges else HeldOutViews(pipeline, arguments.views)
         judges[:] = [judge]
         psnr = statistics.fmean(judge.judge(index).metrics["psnr"] for index in judge.indices)
@@ -75,7 +80,7 @@ def train(arguments: Arguments, method: str, seed: int) -> list[Look]:
         config.pipeline.datamanager.data = arguments.data
         config.max_num_iterations = arguments.steps
         with contextlib.suppress(_Reached):
-            train(config, None, arguments.steps // arguments.every - 1, look, timer=time.process_time)
+            train(config, None, arguments.steps - 1, look, timer=time.process_time)
     return looks
 
 
