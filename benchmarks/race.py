@@ -95,6 +95,10 @@ def reached(psnr: float, looks: Sequence[Look]) -> float | None:
     return seconds_until(psnr, looks[: above[0] + 1]) if above else None
 
 
+def _text(seconds: float | None) -> str:
+    return "not reached" if seconds is None else f"{seconds:.1f} s"
+
+
 def main(arguments: Arguments) -> None:
     """Make all trainings and print the table."""
     taken: dict[tuple[str, float], list[float | None]] = {}
@@ -105,16 +109,12 @@ def main(arguments: Arguments) -> None:
             times = {psnr: reached(psnr, looks) for psnr in arguments.psnr}
             for psnr, seconds in times.items():
                 taken.setdefault((method, psnr), []).append(seconds)
-            steps, seconds, psnr = looks[-1]
-            print(
-                f"{method}, seed {seed}: {psnr:.2f} dB after {steps} steps and {seconds:.1f} s of CPU time.", flush=True
-            )
-    print("\n| method | PSNR, dB | CPU time, s | share of the first method's, per seed |\n|---|---|---|---|")
+            shown = "; ".join(f"{psnr:g} dB: {_text(seconds)}" for psnr, seconds in times.items())
+            print(f"{method}, seed {seed}: {shown}; {looks[-1][2]:.2f} dB after {looks[-1][0]} steps.", flush=True)
+    print("\n| method | PSNR, dB | CPU time | share of the first method's, per seed |\n|---|---|---|---|")
     for (method, psnr), found in taken.items():
         first = taken[arguments.methods[0], psnr]
-        missing = sum(seconds is None for seconds in found)
-        known = [seconds for seconds in found if seconds is not None]
-        times = ", ".join(f"{seconds:.1f}" for seconds in known) + (f", {missing} not reached" if missing else "")
+        times = ", ".join(map(_text, found))
         shares = [f"{one / other:.2f}" for one, other in zip(found, first, strict=True) if one and other]
         print(f"| {method} | {psnr:g} | {times} | {', '.join(shares)} |")
 
