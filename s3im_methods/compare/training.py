@@ -23,6 +23,7 @@ class Clock:
         seconds: How long they may take together; None for any time.
         looks: How often to look, evenly spread over the training; its end is no look.
         look: Takes this clock.
+        timer: Tells the time in seconds.
 
     Attributes:
         steps: Steps made.
@@ -30,9 +31,15 @@ class Clock:
     """
 
     def __init__(
-        self, trainer: Any, steps: int, seconds: float | None, looks: int, look: Callable[["Clock"], None]
+        self,
+        trainer: Any,
+        steps: int,
+        seconds: float | None,
+        looks: int,
+        look: Callable[["Clock"], None],
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.steps, self.seconds = 0, 0.0
+        self.steps, self.seconds, self._timer = 0, 0.0, timer
         self._trainer, self._last_step, self._limit = trainer, steps, seconds
         self._looks, self._look, self._looked = looks, look, 0
         self._began = 0.0
@@ -48,12 +55,12 @@ class Clock:
         return min(1.0, by_steps if self._limit is None else max(by_steps, self.seconds / self._limit))
 
     def _begin(self, step: int) -> None:
-        self._began = time.perf_counter()
+        self._began = self._timer()
 
     def _end(self, step: int) -> None:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        self.seconds += time.perf_counter() - self._began
+        self.seconds += self._timer() - self._began
         self.steps = step + 1
         if self.progress >= 1:
             self._trainer.stop_training = True
@@ -87,7 +94,13 @@ def undisturbed(pipeline: Any) -> Iterator[None]:
             sampler._steps_since_update = count
 
 
-def train(config: Any, seconds: float | None, looks: int, look: Callable[[Any, Clock], None]) -> tuple[Any, Clock]:
+def train(
+    config: Any,
+    seconds: float | None,
+    looks: int,
+    look: Callable[[Any, Clock], None],
+    timer: Callable[[], float] = time.perf_counter,
+) -> tuple[Any, Clock]:
     """Train as ``ns-train`` does, without viewer and event files, and with one checkpoint, at the end.
 
     Args:
@@ -95,6 +108,7 @@ def train(config: Any, seconds: float | None, looks: int, look: Callable[[Any, C
         seconds: Training ends after this many seconds of training steps; None for no such end.
         looks: How often to look at it before its end.
         look: Takes the pipeline, in evaluation mode, and the clock.
+        timer: Tells the time in seconds; on a machine that has other work, that of the process is steadier.
 
     Returns:
         The pipeline, in evaluation mode, and the clock at the end.
@@ -112,7 +126,9 @@ def train(config: Any, seconds: float | None, looks: int, look: Callable[[Any, C
     trainer = config.setup(local_rank=0, world_size=1)
     with lpips_without_download():
         trainer.setup()
-    clock = Clock(trainer, config.max_num_iterations, seconds, looks, lambda clock: look(trainer.pipeline, clock))
+    clock = Clock(
+        trainer, config.max_num_iterations, seconds, looks, lambda clock: look(trainer.pipeline, clock), timer
+    )
     trainer.train()
     config.vis, config.max_num_iterations = shown, clock.steps
     config.save_config()

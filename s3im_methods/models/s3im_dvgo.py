@@ -183,8 +183,8 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
         warnings = []
         if self.config.space == "contraction" and self.config.depth.weight() == 0:
             warnings.append(
-                "DVGO is made for objects: in rooms and open scenes without depth maps s3im-nerfacto gives better "
-                "pictures in the same time."
+                "DVGO is made for objects: in rooms and open scenes where it learns no depth, s3im-nerfacto gives "
+                "better pictures in the same time."
             )
         s3im = self.config.s3im
         if self.config.style == "original" and s3im.loss_mult > 0 and (s3im.loss_mult != 1 or s3im.balance != "add"):

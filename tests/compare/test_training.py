@@ -10,7 +10,6 @@ import torch
 from nerfstudio.engine.callbacks import TrainingCallbackLocation
 from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler
 
-from s3im_methods.compare import training
 from s3im_methods.compare.training import Clock, undisturbed
 
 
@@ -22,10 +21,9 @@ class Pipeline(torch.nn.Module):
         self.sampler = ProposalNetworkSampler()
 
 
-def run(monkeypatch, steps: int, seconds: float | None, looks: int, of_step: float = 1.0) -> tuple[Clock, list[int]]:
+def run(steps: int, seconds: float | None, looks: int, of_step: float = 1.0) -> tuple[Clock, list[int]]:
     """Make a training of steps that take ``of_step`` seconds each, between which looks take 100 seconds each."""
     now = 0.0
-    monkeypatch.setattr(training.time, "perf_counter", lambda: now)
     seen: list[int] = []
     trainer: Any = SimpleNamespace(callbacks=[], pipeline=Pipeline(), stop_training=False)
 
@@ -35,7 +33,7 @@ def run(monkeypatch, steps: int, seconds: float | None, looks: int, of_step: flo
         seen.append(clock.steps)
         now += 100.0
 
-    clock = Clock(trainer, steps, seconds, looks, look)
+    clock = Clock(trainer, steps, seconds, looks, look, timer=lambda: now)
     for step in range(steps):
         if trainer.stop_training:
             break
@@ -52,23 +50,23 @@ def run(monkeypatch, steps: int, seconds: float | None, looks: int, of_step: flo
 
 
 def test_time_is_that_of_the_steps(monkeypatch):
-    clock, seen = run(monkeypatch, 10, None, 3, of_step=2.0)
+    clock, seen = run(10, None, 3, of_step=2.0)
     assert (clock.steps, clock.seconds) == (10, 10.0)
     assert seen == [3, 5, 8]
 
 
 def test_looks_are_spread_evenly_whatever_ends_the_training(monkeypatch):
-    assert run(monkeypatch, 40, None, 3)[1] == [10, 20, 30]
+    assert run(40, None, 3)[1] == [10, 20, 30]
     # Steps of half a second within the clock, 20 of which fit.
-    clock, seen = run(monkeypatch, 1000, 10.0, 3)
+    clock, seen = run(1000, 10.0, 3)
     assert (clock.steps, clock.seconds) == (20, 10.0)
     assert seen == [5, 10, 15]
-    assert run(monkeypatch, 8, None, 0)[1] == []
+    assert run(8, None, 0)[1] == []
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7, 30])
 def test_a_step_is_looked_at_once_at_most(monkeypatch, steps):
-    seen = run(monkeypatch, steps, None, 9)[1]
+    seen = run(steps, None, 9)[1]
     assert seen == sorted(set(seen)) and len(seen) == min(9, steps - 1)
 
 
