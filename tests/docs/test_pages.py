@@ -50,8 +50,8 @@ def test_links_and_pictures_lead_somewhere(page):
 
 
 def test_a_page_links_to_places_that_mkdocs_and_github_both_know():
-    assert {"tensorf-collapse", "photographs"} <= anchors(DOCS / "results.md")
-    assert "all-4000-steps" in anchors(DOCS / "results" / "nerfacto.md")
+    assert {"tensorf-collapse", "all-tables"} <= anchors(DOCS / "results.md")
+    assert "all-4000-steps-of-nerfacto" in anchors(DOCS / "results" / "paper-sum.md")
 
 
 def test_a_link_to_a_file_of_the_root_leads_to_its_page_on_the_site():

@@ -120,7 +120,7 @@ def test_every_depth_loss_has_finite_gradients(kind):
 def test_depth_background_and_rays_follow_the_data():
     assert build().config.depth.kind == "none" and build(SENSOR).config.depth.kind == "bounded"
     assert build(SceneFacts(depth_source="sparse")).config.depth.kind == "none"
-    assert build(SENSOR).config.depth.weight() == 5.0
+    assert build(SENSOR).config.depth.weight() == 1.0
     with pytest.raises(InputError, match="no depth to train on"):
         build(SceneFacts(depth_source="none"), depth=DepthLossConfig(kind="l2")).get_training_callbacks(None)
     assert build().config.opaque_background is True
