@@ -17,6 +17,7 @@
 | `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
 | `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
 | `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
+| `brackets`         | of a path with [brackets] only the rest is printed                        | none filed |
 | `output_places`    | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
 | `camera_optimizer` | under autocast, learned poses move rays off their pixels by float16       | none filed |
 | `camera_paths`     | ns-render camera-path opens its file when the run is loaded: a traceback  | none filed |
@@ -48,6 +49,7 @@ def apply() -> None:
     ``s3im_methods.method_configs`` is early enough, and cures nerfstudio's own methods too.
     """
     # Here, because torch imports this package for ``early``, in every program.
+    from s3im_methods.compat.brackets import print_brackets_in_names
     from s3im_methods.compat.camera_paths import check_camera_paths_first
     from s3im_methods.compat.checkpoints import allow_numpy_scalars
     from s3im_methods.compat.early import start
@@ -68,6 +70,7 @@ def apply() -> None:
     read_scenes_without_priors()
     check_camera_paths_first()
     check_outputs_first()
+    when_imported("nerfstudio.utils.rich_utils", print_brackets_in_names)
     when_imported("nerfstudio.viewer.render_state_machine", _keep_rays_of_pictures)
     when_imported("nerfstudio.viewer.viewer", _take_turns)
 

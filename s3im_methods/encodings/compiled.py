@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from nerfstudio.utils.rich_utils import CONSOLE
+
+from s3im_methods.console import warn
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -65,7 +66,7 @@ def _stamp(source: Path, module: str) -> str:
 
 @functools.cache
 def _say_that_nothing_is_kept() -> None:
-    CONSOLE.print(
-        "[yellow]Compiled kernels cannot be kept: each start takes seconds longer. Set NUMBA_CACHE_DIR to a folder "
-        "that can be written.[/yellow]"
+    warn(
+        "Compiled kernels cannot be kept: each start takes seconds longer. Set NUMBA_CACHE_DIR to a folder "
+        "that can be written."
     )

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from s3im_methods.console import say
 from s3im_methods.engine.run_place import steps_in
 from s3im_methods.interruptions import answering
 from s3im_methods.models.any_method.methods import train_command
@@ -61,14 +62,13 @@ class Interruption:
         self.close()
 
     def _note(self, number: int, frame: object) -> None:
-        from nerfstudio.utils.rich_utils import CONSOLE
 
         self.close()
         self.signal = number
         self._stop()
         # The terminal may be gone.
         with suppress(OSError):
-            CONSOLE.print("\nTraining ends after this step, with a checkpoint. Ctrl-C again ends it at once.")
+            say("\nTraining ends after this step, with a checkpoint. Ctrl-C again ends it at once.")
 
 
 def what_is_left(config: "TrainerConfig") -> str:
