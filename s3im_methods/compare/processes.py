@@ -37,9 +37,11 @@ def start(job: Job, threads: int) -> BaseProcess:
     job.log.touch()
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
     with _defaults(**counts, PYTHONWARNINGS="ignore"), _deaf_to_interrupts():
-        process = _new_processes().Process(target=work, args=(job.to_json(),), name=_NAME)
-        process.start()
-    return process
+        try:
+            return _started(job)
+        except EOFError:
+            # The system has killed the process that runs are copied from: there is another one now.
+            return _started(job)
 
 
 def end(process: BaseProcess) -> None:
@@ -61,6 +63,12 @@ def end_all() -> None:
     for process in multiprocessing.active_children():
         if process.name == _NAME:
             end(process)
+
+
+def _started(job: Job) -> BaseProcess:
+    process = _new_processes().Process(target=work, args=(job.to_json(),), name=_NAME)
+    process.start()
+    return process
 
 
 def _new_processes() -> Any:

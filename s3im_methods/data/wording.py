@@ -2,7 +2,8 @@
 
 import json
 import reprlib
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _LONGEST = 500
@@ -39,6 +40,19 @@ def argument(path: Path) -> str:
         ('fox', './-fox')
     """
     return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def command_line(words: Iterable[str | Path]) -> str:
+    """A command that can be pasted into a shell.
+
+    Args:
+        words: The command and its arguments; those that are paths may have any name.
+
+    Example:
+        >>> command_line(["s3im", "check", Path("runs [v2]/my fox")])
+        "s3im check 'runs [v2]/my fox'"
+    """
+    return shlex.join(argument(word) if isinstance(word, Path) else word for word in words)
 
 
 def some(count: int, total: int, noun: str) -> str:
