@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -22,6 +23,7 @@ from s3im_methods.compare.worker import work
 
 _LOADED = "s3im_methods.compare.libraries"
 _NAME = "a run of s3im compare"
+_ATTEMPTS, _PAUSE_SECONDS = 3, 0.5
 
 
 def start(job: Job, threads: int) -> BaseProcess:
@@ -37,11 +39,13 @@ def start(job: Job, threads: int) -> BaseProcess:
     job.log.touch()
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
     with _defaults(**counts, PYTHONWARNINGS="ignore"), _deaf_to_interrupts():
-        try:
-            return _started(job)
-        except EOFError:
-            # The system has killed the process that runs are copied from: there is another one now.
-            return _started(job)
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return _started(job)
+            except (EOFError, ConnectionError):
+                # The system has killed the process that runs are copied from; Python begins another when it notices.
+                time.sleep(_PAUSE_SECONDS)
+        return _started(job)
 
 
 def end(process: BaseProcess) -> None:
