@@ -25,12 +25,13 @@
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
 | `lazy_imports`     | every ns-* command imports libraries that few runs use: half of its start | none filed |
 | `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
+| `viewer_address`   | where its port is taken the viewer prints the address of another one      | none filed |
 | `viewer_rays`      | the viewer computes a picture's rays twice: an eighth of its time         | none filed |
 | `viewer_turns`     | training stops while somebody moves in the viewer; its slider is not read | none filed |
 | `library_warnings` | warnings about nerfstudio's own code come before what users must read     | none filed |
 
-``early`` puts the last seven in place before nerfstudio is imported, all but `viewer_rays` and `viewer_turns`, with
-``on_import`` and ``deferred``.
+``early`` puts the last eight in place before nerfstudio is imported, all but `viewer_address`, `viewer_rays` and
+`viewer_turns`, with ``on_import`` and ``deferred``.
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
@@ -60,6 +61,7 @@ def apply() -> None:
     from s3im_methods.compat.paths import read_paths_of_other_systems
     from s3im_methods.compat.runs import load_what_is_given
     from s3im_methods.compat.sdf_dataset import read_scenes_without_priors
+    from s3im_methods.compat.viewer_address import say_where_the_viewer_is
 
     start()
     allow_numpy_scalars()
@@ -73,6 +75,7 @@ def apply() -> None:
     when_imported("nerfstudio.utils.rich_utils", print_brackets_in_names)
     when_imported("nerfstudio.viewer.render_state_machine", _keep_rays_of_pictures)
     when_imported("nerfstudio.viewer.viewer", _take_turns)
+    when_imported("nerfstudio.viewer.viewer", say_where_the_viewer_is)
 
 
 def _keep_rays_of_pictures(module: Any) -> None:
