@@ -53,8 +53,14 @@ def _repair_evaluation(module: ModuleType) -> None:
 
     @functools.wraps(load)
     def load_or_explain(config: Any, pipeline: Any) -> Any:
+        from s3im_methods.engine.changed_scene import moved_cameras
+        from s3im_methods.engine.run_place import checkpoint_name
+
         _if_replaced(config)
-        with explained_load(config.load_dir / f"step-{config.load_step or 0:09d}.ckpt"):
+        moved = moved_cameras(pipeline, config.get_base_dir())
+        if moved is not None:
+            warn(moved)
+        with explained_load(config.load_dir / checkpoint_name(config.load_step or 0)):
             return load(config, pipeline)
 
     module.eval_setup, module.eval_load_checkpoint = setup_of_the_given_run, load_or_explain  # type: ignore[attr-defined]

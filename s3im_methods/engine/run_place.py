@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from s3im_methods.console import say, warn
 from s3im_methods.data.wording import quote
+from s3im_methods.engine.resumed_settings import other_run
 from s3im_methods.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,16 @@ def steps_in(folder: Path) -> list[int]:
     """
     found = [(path, re.fullmatch(r"step-(\d{9,})\.ckpt", path.name)) for path in folder.glob("step-*.ckpt")]
     return sorted(int(match[1]) for path, match in found if match and path.is_file())
+
+
+def checkpoint_name(step: int) -> str:
+    """The file of a step.
+
+    Example:
+        >>> checkpoint_name(499)
+        'step-000000499.ckpt'
+    """
+    return f"step-{step:09d}.ckpt"
 
 
 def choose_step(folder: Path, wanted: int | None, source: str, strict: bool) -> int:
@@ -82,7 +93,7 @@ def place_run(config: "TrainerConfig", path: Path) -> None:
         path: The file that the user gave.
 
     Raises:
-        InputError: If neither checkpoint nor scene is found.
+        InputError: If neither checkpoint nor scene is found, or the checkpoint is of another method.
     """
     recorded, folder = config.get_checkpoint_dir(), path.absolute().parent
     beside = checkpoints_beside(config, folder)
@@ -105,9 +116,11 @@ def place_run(config: "TrainerConfig", path: Path) -> None:
             f"No checkpoint (step-*.ckpt) in {quote(folder / config.relative_model_dir)}, nor in {quote(recorded)}, "
             "which config.yml names: put the run's nerfstudio_models folder beside its config.yml."
         )
-    config.load_step = choose_step(
-        config.get_checkpoint_dir(), config.load_step, f"load_step in {quote(path)}", strict=False
-    )
+    checkpoints = config.get_checkpoint_dir()
+    config.load_step = choose_step(checkpoints, config.load_step, f"load_step in {quote(path)}", strict=False)
+    sentence = other_run(config, path, checkpoints / checkpoint_name(config.load_step))
+    if sentence is not None:
+        warn(sentence)
     place_scene(config, path)
 
 

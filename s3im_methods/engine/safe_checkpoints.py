@@ -14,7 +14,8 @@ from nerfstudio.engine.trainer import Trainer
 from nerfstudio.utils.decorators import check_main_thread
 
 from s3im_methods.console import warn
-from s3im_methods.engine.run_place import steps_in
+from s3im_methods.engine.checkpoint_notes import notes_of, write_notes
+from s3im_methods.engine.run_place import checkpoint_name, steps_in
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.errors import InputError
 from s3im_methods.outputs import why_not_written
@@ -63,6 +64,7 @@ class SafeCheckpoints(Trainer):
         try:
             # torch's writer raises a RuntimeError where the disk is full.
             super().save_checkpoint(step)
+            write_notes(folder / checkpoint_name(step), notes_of(self.config))
         finally:
             self.checkpoint_dir = final_dir
 

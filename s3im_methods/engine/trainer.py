@@ -25,10 +25,11 @@ from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.compat.viewer_turns import PacedViewer, TurnLock
 from s3im_methods.console import say, warn
 from s3im_methods.engine.adam import arrange_moments
+from s3im_methods.engine.changed_scene import moved_cameras
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.engine.interruption import Interruption, what_is_left
 from s3im_methods.engine.resumed_settings import changed_settings
-from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
+from s3im_methods.engine.run_place import checkpoint_name, choose_step, fit_hardware, steps_in
 from s3im_methods.engine.safe_checkpoints import SafeCheckpoints
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
@@ -244,15 +245,16 @@ class S3IMTrainer(SafeCheckpoints):
             say("The run is resumed, so --warm-start has no effect.")
         asked = config.load_dir, config.load_step, config.load_checkpoint
         source = self._find_checkpoint()
+        if source is not None and comms.is_main_process():
+            moved = moved_cameras(self.pipeline, source.absolute().parent.parent)
+            for line in (*changed_settings(config, self.pipeline, source), *([moved] if moved else [])):
+                warn(line)
         try:
             with explained_load(source), _scaler_of_another_device(self.grad_scaler):
                 super()._load_checkpoint()
         finally:
             # The next one to resume this run shall not be told to begin here again.
             config.load_dir, config.load_step, config.load_checkpoint = asked
-        if source is not None and comms.is_main_process():
-            for line in changed_settings(config, self.pipeline, source):
-                warn(line)
         for optimizer in self.optimizers.optimizers.values():
             arrange_moments(optimizer)
 
@@ -282,7 +284,7 @@ class S3IMTrainer(SafeCheckpoints):
                 f"No checkpoint (step-*.ckpt) in '{folder}': give --load-dir the nerfstudio_models folder of a run."
             )
         config.load_dir, config.load_step = folder, choose_step(folder, config.load_step, "--load-step", strict=True)
-        return folder / f"step-{config.load_step:09d}.ckpt"
+        return folder / checkpoint_name(config.load_step)
 
 
 @contextmanager

@@ -32,10 +32,18 @@ def trainer(folder: Path, value: float = 1.0) -> S3IMTrainer:
     result = object.__new__(S3IMTrainer)
     layer = Layer(200, 200)
     torch.nn.init.constant_(layer.weight, value)
+    layer.datamanager = types.SimpleNamespace()  # type: ignore[assignment]
+    layer.model = types.SimpleNamespace(decides_by_data=False)  # type: ignore[assignment]
     result.pipeline = layer  # type: ignore[assignment]
     result.checkpoint_dir = folder
     result.config = types.SimpleNamespace(  # type: ignore[assignment]
-        save_only_latest_checkpoint=True, load_dir=None, load_checkpoint=None, load_step=None, load_scheduler=True
+        method_name="layer",
+        pipeline=types.SimpleNamespace(model=types.SimpleNamespace(_target=Layer)),
+        save_only_latest_checkpoint=True,
+        load_dir=None,
+        load_checkpoint=None,
+        load_step=None,
+        load_scheduler=True,
     )
     result.optimizers = types.SimpleNamespace(
         optimizers={}, schedulers={}, load_optimizers=lambda _: None, load_schedulers=lambda _: None
