@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-_LONGEST = 500
+_LONGEST, _LONGEST_VALUE = 500, 100
 
 
 def quote(value: object) -> str:
@@ -22,7 +22,8 @@ def quote(value: object) -> str:
     if value is None or isinstance(value, bool | float):
         return json.dumps(value)
     if not isinstance(value, str | Path):
-        return reprlib.repr(value)
+        text = reprlib.repr(value)
+        return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
     text = str(value)
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."

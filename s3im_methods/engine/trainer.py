@@ -10,6 +10,7 @@ checkpoints can be kept, each judged on the held-out views; a training can begin
 
 import json
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
 from s3im_methods.errors import InputError
 from s3im_methods.interruptions import NO_READER, drop_output, output_fails
-from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place
+from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason
 from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
@@ -95,7 +96,15 @@ class S3IMTrainer(SafeCheckpoints):
         if isinstance(sampler, PatchAwarePixelSamplerConfig):
             # For what is drawn where no step seeds the sampler: in evaluation, and in other processes.
             sampler.seed = self.config.machine.seed
-        super().setup(test_mode)
+        try:
+            super().setup(test_mode)
+        except Exception as error:
+            if not any(frame.name == "setup_event_writer" for frame in traceback.extract_tb(error.__traceback__)):
+                raise
+            raise InputError(
+                f"--vis {self.config.vis} cannot begin ({reason(error).rstrip('.')}): log in there, or give --vis "
+                "tensorboard."
+            ) from error
         self._keep_what_the_data_decided()
         self._say_what_is_not_reached()
         self._losses_seen = FiniteLossWatch()
@@ -131,7 +140,8 @@ class S3IMTrainer(SafeCheckpoints):
         """Train up to ``max_num_iterations``, counted from the run's first step, also when resumed."""
         total = self.config.max_num_iterations
         if self._start_step >= total:
-            say(f"Nothing to train: the checkpoint has {self._start_step} steps and --max-num-iterations is {total}.")
+            there = f"the checkpoint has {self._start_step} steps and " if self._start_step else ""
+            say(f"Nothing to train: {there}--max-num-iterations is {total}.")
             return
         # nerfstudio's loop runs this many steps from where it starts.
         self.config.max_num_iterations = total - self._start_step

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.engine.trainer import Trainer
 
 from s3im_methods.data.scene_facts import add_facts
 from s3im_methods.data.scene_sphere import SceneSphere
@@ -292,6 +293,24 @@ def test_a_scalers_state_is_loaded(tmp_path):
     resumed.config.load_dir = tmp_path / "models"
     resumed._load_checkpoint()
     assert resumed.grad_scaler.state_dict()["scale"] == 8.0
+
+
+def test_a_service_for_curves_that_cannot_be_reached_gets_a_sentence(tmp_path, monkeypatch):
+    """wandb and Comet raise errors of their own where nobody is logged in."""
+
+    def setup_event_writer() -> None:
+        raise RuntimeError("No API key configured. Use `wandb login` to log in.\nMore.")
+
+    run = trainer(tmp_path)
+    run.config.vis, run.config.keep_checkpoints = "wandb", None
+    run.config.pipeline.datamanager = types.SimpleNamespace()
+    monkeypatch.setattr(Trainer, "setup", lambda self, mode: setup_event_writer())
+    sentence = r"^--vis wandb cannot begin \(No API key configured\. Use `wandb login` to log in\): log in there, or "
+    with pytest.raises(InputError, match=sentence):
+        run.setup()
+    monkeypatch.setattr(Trainer, "setup", lambda self, mode: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.setup()
 
 
 class Scheduled(torch.nn.Linear):
