@@ -40,6 +40,8 @@ _ABOVE_ZERO = re.compile(
 )
 _WEIGHT = re.compile(r"pipeline\.model\.(\w+_loss_mult|loss_coefficients\.\w+)")
 _SHARE_OF_IMAGES = re.compile(r"pipeline\.datamanager\.(train|eval)_num_images_to_sample_from")
+# numpy's; each process adds its rank.
+_LAST_SEED = 2**32 - 1000
 # Of a table with 2 to this power of rows.
 _MOST_LOG2 = 30
 _MODEL, _DATA = "pipeline.model.", "pipeline.datamanager."
@@ -73,6 +75,7 @@ def check_numbers(config: "TrainerConfig") -> None:
             if isinstance(number, int | float) and not isinstance(number, bool) and (wanted := _wanted(name, number)):
                 raise InputError(f"{flag(name)} is {number:g}: give {wanted}.")
     _check_groups(config)
+    _check_machines(config)
     for small, large in (("base_res", "max_res"), ("num_proposal_iterations", "num_proposal_samples_per_ray")):
         least, most = found.get(f"{_MODEL}{small}"), found.get(f"{_MODEL}{large}")
         # Of the samples there is a number for each round.
@@ -97,6 +100,17 @@ def _check_groups(config: "TrainerConfig") -> None:
                 f"--gradient-accumulation-steps names {quote(name)}, which no optimizer has: give one of "
                 f"{', '.join(groups)}."
             )
+
+
+def _check_machines(config: "TrainerConfig") -> None:
+    machine = config.machine
+    if not 0 <= machine.seed <= _LAST_SEED:
+        raise InputError(f"--machine.seed is {machine.seed}: give 0 to {_LAST_SEED}.")
+    if machine.num_machines > 1 and machine.dist_url == "auto":
+        raise InputError(
+            f"--machine.num-machines is {machine.num_machines}: give --machine.dist-url the address at which the first "
+            "machine can be reached, tcp://HOST:PORT."
+        )
 
 
 def _wanted(name: str, number: float) -> str | None:

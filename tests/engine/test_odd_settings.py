@@ -38,6 +38,19 @@ def test_numbers_that_are_too_small(name, method):
         check_numbers(given)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999])
+def test_a_seed_that_numpy_does_not_take(seed):
+    check_numbers(config("s3im-nerfacto", machine__seed=0))
+    with pytest.raises(InputError, match=rf"--machine.seed is {seed}: give 0 to 4294966296\."):
+        check_numbers(config("s3im-nerfacto", machine__seed=seed))
+
+
+def test_several_machines_need_an_address():
+    with pytest.raises(InputError, match=r"--machine.num-machines is 2: give --machine.dist-url the address at which"):
+        check_numbers(config("s3im-nerfacto", machine__num_machines=2))
+    check_numbers(config("s3im-nerfacto", machine__num_machines=2, machine__dist_url="tcp://10.0.0.1:2345"))
+
+
 def test_a_group_that_no_optimizer_has():
     check_numbers(config("s3im-nerfacto", gradient_accumulation_steps={"fields": 2}))
     sentence = "--gradient-accumulation-steps names 'nosuch', which no optimizer has: give one of proposal_networks, fi"
