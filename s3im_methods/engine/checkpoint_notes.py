@@ -22,12 +22,12 @@ _MOST_NAMED = 6
 
 @dataclass(frozen=True)
 class Notes:
-    """What a run's configuration says of its data and model.
+    """What a run's configuration says of its data, its model and how that learns.
 
     Args:
         method: The method's name.
         model: Its model's class.
-        settings: Of the pipeline, by their paths; those that are numbers, words, paths or lists of them.
+        settings: Of pipeline and optimizers, by their paths; those that are numbers, words, paths or lists of them.
     """
 
     method: str
@@ -41,8 +41,8 @@ def notes_of(config: Any) -> Notes:
     Args:
         config: The run's.
     """
-    settings = {f"pipeline.{name}": value for name, value in leaves(config.pipeline)}
-    plain = {name: _plain(value) for name, value in settings.items() if _is_plain(value)}
+    settings = (*leaves(config.pipeline, "pipeline"), *leaves(config.optimizers, "optimizers"))
+    plain = {name: _plain(value) for name, value in settings if _is_plain(value)}
     return Notes(str(config.method_name), config.pipeline.model._target.__qualname__, plain)
 
 
@@ -65,17 +65,18 @@ def read_notes(checkpoint: Path) -> Notes | None:
         return None
 
 
-def differences(then: Notes, now: Notes) -> str | None:
+def differences(then: Notes, now: Notes, part: str = "") -> str | None:
     """The settings that differ, for a sentence; None where all are equal.
 
     Args:
         then: With which a checkpoint was trained.
         now: With which it is loaded.
+        part: The beginning of the paths that count.
     """
     found = sorted(
         f"{flag(name)} (was {quote(then.settings[name])}, is {quote(now.settings[name])})"
         for name in then.settings.keys() & now.settings.keys()
-        if not _is_free(name) and not _is_same(name, then.settings[name], now.settings[name])
+        if name.startswith(part) and not _is_free(name) and not _is_same(name, then.settings[name], now.settings[name])
     )
     more = f", and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     return f"{', '.join(found[:_MOST_NAMED])}{more}" if found else None

@@ -39,6 +39,8 @@ def changed_settings(config: Any, pipeline: Any, checkpoint: Path) -> list[str]:
     changed = differences(before, notes_of(now))
     if changed is None:
         return []
+    if ".optimizer.lr (" in changed:
+        changed += ", of which lr has no effect, because the checkpoint holds the learning rates"
     same = f" Give --load-config {quote(path)} to go on with the same." if path.is_file() else ""
     return [f"The run is resumed with other settings than those of its checkpoint: {changed}.{same}"]
 
@@ -66,7 +68,7 @@ def other_run(config: Any, path: Path, checkpoint: Path) -> str | None:
             f"The checkpoint {quote(checkpoint)} was trained with {before.method}, and {quote(path)} is of "
             f"{now.method}: give the config.yml of the run that wrote it."
         )
-    changed = differences(before, now)
+    changed = differences(before, now, "pipeline.")
     if changed is None:
         return None
     return f"The checkpoint {quote(checkpoint)} was trained with other settings than {quote(path)} has: {changed}."

@@ -81,6 +81,14 @@ def test_what_is_resumed_is_told_by_the_checkpoint_without_its_config(tmp_path):
         "The run is resumed with other settings than those of its checkpoint: --pipeline.model.max-res (was 256, is "
         "512)."
     )
+    resumed.pipeline.model.max_res = 256
+    resumed.optimizers["fields"]["optimizer"].lr = 1e-5
+    (said,) = changed_settings(resumed, pipeline, path)
+    assert said.endswith(
+        "--optimizers.fields.optimizer.lr (was 0.02, is 1e-05), of which lr has no effect, because the checkpoint "
+        "holds the learning rates."
+    )
+    assert other_run(resumed, tmp_path / "config.yml", path) is None
     (said,) = changed_settings(config(s3im_volsdf_lite), pipeline, path)
     assert said.startswith("The checkpoint is of s3im-nerfacto-lite, and the run is of s3im-volsdf-lite")
 

@@ -39,6 +39,7 @@ def trainer(folder: Path, value: float = 1.0) -> S3IMTrainer:
     result.checkpoint_dir = folder
     result.config = types.SimpleNamespace(  # type: ignore[assignment]
         method_name="layer",
+        optimizers={},
         pipeline=types.SimpleNamespace(model=types.SimpleNamespace(_target=Layer)),
         save_only_latest_checkpoint=True,
         load_dir=None,
