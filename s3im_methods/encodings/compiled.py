@@ -41,7 +41,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
             return numba.njit(**options)(kernel)
         stamp = _stamp(Path(kernel.__code__.co_filename), kernel.__module__)
         dispatcher._cache._cache_file._source_stamp = stamp  # type: ignore[attr-defined]
-        _keep_what_can_be_kept(dispatcher._cache)
+        _keep_what_can_be_kept(dispatcher._cache)  # type: ignore[attr-defined]
         return dispatcher
 
     return decorate

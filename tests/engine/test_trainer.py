@@ -7,6 +7,7 @@ import sys
 import tempfile
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -303,8 +304,8 @@ def test_a_service_for_curves_that_cannot_be_reached_gets_a_sentence(tmp_path, m
         raise RuntimeError("No API key configured. Use `wandb login` to log in.\nMore.")
 
     run = trainer(tmp_path)
-    run.config.vis, run.config.keep_checkpoints = "wandb", None
-    run.config.pipeline.datamanager = types.SimpleNamespace()
+    config: Any = run.config
+    config.vis, config.keep_checkpoints, config.pipeline.datamanager = "wandb", None, types.SimpleNamespace()
     monkeypatch.setattr(Trainer, "setup", lambda self, mode: setup_event_writer())
     sentence = r"^--vis wandb cannot begin \(No API key configured\. Use `wandb login` to log in\): log in there, or "
     with pytest.raises(InputError, match=sentence):
