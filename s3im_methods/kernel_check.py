@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import torch
-from nerfstudio.utils.rich_utils import CONSOLE
-from rich.markup import escape
 from torch import Tensor
+
+from s3im_methods.console import say, warn
 
 _TOLERANCE = 1e-4
 """Of a check whose numbers are around 1, so that float32's rounding passes and a wrong weight or slot does not."""
@@ -25,9 +25,9 @@ def fused_available() -> bool:
         import numba  # noqa: F401
     # Numba also refuses versions of numpy that it does not know, and LLVM's library may not load.
     except (ImportError, OSError) as error:
-        CONSOLE.print(
-            "[yellow]torch computes on this CPU, several times slower than our kernels, because Numba cannot be "
-            f"imported: {escape(str(error))}[/yellow]"
+        warn(
+            "torch computes on this CPU, several times slower than our kernels, because Numba cannot be "
+            f"imported: {error}"
         )
         return False
     return True
@@ -64,7 +64,7 @@ def agreeing_kernels(
         except Exception as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             reason = f"{type(error).__name__}: {lines[0]}"
-        CONSOLE.print(f"{without} on {device}, not the faster Triton kernels: {escape(reason)}.")
+        say(f"{without} on {device}, not the faster Triton kernels: {reason}.")
         return None
 
     return kernels_for

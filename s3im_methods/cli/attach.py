@@ -1,6 +1,5 @@
 """``s3im attach SCENE --masks FOLDER --depth FOLDER``: masks, depth and confidence maps become part of a scene."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -82,4 +81,7 @@ class AttachCommand:
         if confidences is not None:
             attach_confidence(scene, confidences)
             print(f"{len(confidences)} confidence maps: {scene.folders('confidences')}")
-        print(f"{scene.path} lists them. Next: s3im check {shlex.quote(str(self.scene))} --picture check.png")
+        from s3im_methods.data.wording import command_line
+
+        check = command_line(["s3im", "check", self.scene, "--picture", "check.png"])
+        print(f"{scene.path} lists them. Next: {check}")

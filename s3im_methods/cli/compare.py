@@ -136,7 +136,7 @@ class CompareCommand:
             raise
         self._show()
         for failure in failures:
-            print(f"{failure.job.title} failed: {failure.reason} See {failure.job.folder / 'log.txt'}.")
+            print(f"{failure.job.title} failed: {failure.reason.rstrip('.')}. See {failure.job.folder / 'log.txt'}.")
         if failures:
             raise SystemExit(1)
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from s3im_methods.interruptions import INTERRUPTED, answering
+from s3im_methods.data.wording import command_line
+from s3im_methods.interruptions import answering
+
+Words = list[str | Path]
+
+# A training that is told to end writes its checkpoint, and then says that it was told so.
+_INTERRUPTIONS = {
+    status for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) for status in (128 + number, -number)
+}
 
 
 @dataclass(frozen=True)
@@ -24,13 +32,13 @@ class Step:
     """
 
     title: str
-    command: list[str]
+    command: Words
     result: Path
 
     @property
     def line(self) -> str:
         """The command as one line for a shell."""
-        return shlex.join(self.command)
+        return command_line(self.command)
 
 
 @dataclass(frozen=True)
@@ -76,28 +84,28 @@ class DemoCommand:
         """The demo's commands, in order."""
         room, out = self.output_dir / "room", self.output_dir / self.method
         run = self.output_dir / "runs" / "room" / self.method / "demo"
-        config = ["--load-config", str(run / "config.yml")]
-        train = ["ns-train", self.method, "--data", str(room), "--output-dir", str(self.output_dir / "runs")]
+        config: Words = ["--load-config", run / "config.yml"]
+        train: Words = ["ns-train", self.method, "--data", room, "--output-dir", self.output_dir / "runs"]
         train += ["--experiment-name", "room", "--timestamp", "demo"]
         train += ["--max-num-iterations", str(self.max_num_iterations), "--viewer.quit-on-train-completion", "True"]
-        flight = ["ns-render", "interpolate", *config, "--pose-source", "eval", "--interpolation-steps", "4"]
-        flight += ["--order-poses", "True", "--frame-rate", "8", "--output-path", str(out / "flight.mp4")]
-        cloud = ["ns-export", "pointcloud", *config, "--output-dir", str(out), "--num-points", "100000"]
+        flight: Words = ["ns-render", "interpolate", *config, "--pose-source", "eval", "--interpolation-steps", "4"]
+        flight += ["--order-poses", "True", "--frame-rate", "8", "--output-path", out / "flight.mp4"]
+        cloud: Words = ["ns-export", "pointcloud", *config, "--output-dir", out, "--num-points", "100000"]
         cloud += ["--normal-method", "open3d", "--num-rays-per-batch", "8192"]
         # nerfstudio scales the scene so that the cameras fit into a cube of side 2; the walls are further out.
-        mesh = ["ns-export", "tsdf", *config, "--output-dir", str(out), "--texture-method", "tsdf"]
+        mesh: Words = ["ns-export", "tsdf", *config, "--output-dir", out, "--texture-method", "tsdf"]
         mesh += ["--resolution", "144", "--bounding-box-min", "-1.5", "-1.5", "-1.5"]
         mesh += ["--bounding-box-max", "1.5", "1.5", "1.5"]
         return [
-            Step("Make a procedural room", ["s3im", "scene", "room", str(room), "--overwrite"], room),
+            Step("Make a procedural room", ["s3im", "scene", "room", room, "--overwrite"], room),
             Step("Train", train, run / "config.yml"),
-            Step("Evaluate", ["ns-eval", *config, "--output-path", str(out / "metrics.json")], out / "metrics.json"),
+            Step("Evaluate", ["ns-eval", *config, "--output-path", out / "metrics.json"], out / "metrics.json"),
             Step("Render a camera path", flight, out / "flight.mp4"),
             Step("Export a point cloud", cloud, out / "point_cloud.ply"),
             Step("Export a mesh", mesh, out / "tsdf_mesh.ply"),
             Step(
                 "Draw an overview",
-                ["s3im", "overview", *config, "--output-path", str(out / "overview.png"), "--max-views", "4"],
+                ["s3im", "overview", *config, "--output-path", out / "overview.png", "--max-views", "4"],
                 out / "overview.png",
             ),
         ]
@@ -136,14 +144,14 @@ def _status(command: list[str]) -> int:
 
 
 def _run(step: Step) -> None:
-    program, *arguments = step.command
+    program, *arguments = shlex.split(step.line)
     beside_python = Path(sys.executable).parent / program
     executable = str(beside_python) if beside_python.exists() else shutil.which(program) or program
     _marker(step).unlink(missing_ok=True)
     if program == "ns-train" and any(_checkpoints(step).glob("step-*.ckpt")):
         arguments += ["--load-dir", str(_checkpoints(step))]
     status = _status([executable, *arguments])
-    if status in (INTERRUPTED, -signal.SIGINT):
+    if status in _INTERRUPTIONS:
         raise KeyboardInterrupt
     if status != 0:
         raise SystemExit(

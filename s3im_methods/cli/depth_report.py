@@ -1,7 +1,6 @@
 """``s3im depth-report SCENE``: what depth a scene offers, per image, before anything is trained."""
 
 import re
-import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import ClassVar
 import tyro
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig
-from s3im_methods.data.wording import argument
+from s3im_methods.data.wording import command_line
 
 
 @dataclass(frozen=True)
@@ -84,5 +83,5 @@ def _for_this_command(sentence: str, scene: Path) -> str:
     parser = re.search(r"add `([\w-]+)` at the end of the command", sentence)
     if parser is None:
         return sentence
-    instead = f"s3im check {shlex.quote(argument(scene))} --dataparser {parser[1]}"
+    instead = command_line(["s3im", "check", scene, "--dataparser", parser[1]])
     return sentence.replace(parser[0], f"this command reads transforms.json only, so look at it with `{instead}`")

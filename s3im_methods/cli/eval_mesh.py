@@ -91,9 +91,10 @@ class EvalMeshCommand:
             raise InputError(f"--seed is {self.seed}: give 0 or more.")
 
     def _print(self, report: "MeshReport") -> None:
-        from nerfstudio.utils.rich_utils import CONSOLE
         from rich.console import Console
         from rich.table import Table
+
+        from s3im_methods.console import warn
 
         scores, unit = report.scores, self.unit
         both = Table("", "predicted to reference", "reference to predicted", "both")
@@ -135,4 +136,4 @@ class EvalMeshCommand:
                 f"are {report.move.residual:.4g} {unit} apart after it."
             )
         for hint in report.hints:
-            CONSOLE.print(f"[yellow]{hint}")
+            warn(hint)

@@ -1,6 +1,5 @@
 """``s3im export-mesh``: the surface of a trained run as a mesh in the coordinates of its data."""
 
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import tyro
 
 from s3im_methods.cli.load_run import load_run
+from s3im_methods.data.wording import command_line
 
 if TYPE_CHECKING:
     from s3im_methods.exporters.mesh.extraction import ColouredMesh
@@ -97,7 +97,7 @@ class ExportMeshCommand:
 
         output_dir = check_output_folder(self.output_dir, "--output-dir")
         _, pipeline, _ = load_run(self.load_config, test_mode="inference")
-        film = shlex.join(["s3im", "turntable", "--mesh", str(self.export(pipeline, output_dir))])
+        film = command_line(["s3im", "turntable", "--mesh", self.export(pipeline, output_dir)])
         print(f"Next: open it in Blender or MeshLab, or film it: {film}")
 
     def export(self, pipeline: Any, output_dir: Path) -> Path:

@@ -1,6 +1,5 @@
 """``s3im overview``: one picture of how well a run shows views that it was not trained on."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +28,7 @@ class OverviewCommand:
         import numpy as np
 
         from s3im_methods.data.views_at_scale import view_names
+        from s3im_methods.data.wording import command_line
         from s3im_methods.engine.run_config import find_config
         from s3im_methods.errors import InputError
         from s3im_methods.metrics.overview import ViewResult, draw_overview
@@ -70,4 +70,4 @@ class OverviewCommand:
         with written(output_path) as path:
             save_with_note(draw_overview(title, views), path, note)
         print(f"Wrote {output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")
-        print(f"Next: {shlex.join(['s3im', 'turntable', '--load-config', str(config_path)])}")
+        print(f"Next: {command_line(['s3im', 'turntable', '--load-config', config_path])}")

@@ -1,7 +1,6 @@
 """``s3im results RUN_OR_FOLDER``: a table of trained runs, from their files alone."""
 
 import os
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ class ResultsCommand:
         from rich.markup import escape
         from rich.table import Table
 
+        from s3im_methods.data.wording import command_line
         from s3im_methods.outputs import check_output_file
         from s3im_methods.runs.listing import list_runs
         from s3im_methods.runs.table import COLUMNS, cells
@@ -55,8 +55,8 @@ class ResultsCommand:
         if without is not None:
             config = without.folder / "config.yml"
             metrics = config.with_name("metrics.json")
-            command = ["ns-eval", "--load-config", str(config), "--output-path", str(metrics)]
-            print(f"Next: {shlex.join(command)}")
+            command = ["ns-eval", "--load-config", config, "--output-path", metrics]
+            print(f"Next: {command_line(command)}")
         if self.open:
             page = self.folder.expanduser()
             page = check_output_file((page.parent if page.name == "config.yml" else page) / "results.html", "--open")

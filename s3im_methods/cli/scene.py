@@ -1,13 +1,13 @@
 """``s3im scene room OUT`` and ``s3im scene object OUT``: procedural scenes with exact ground truth."""
 
 import dataclasses
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Union
 
 import tyro
 
+from s3im_methods.data.wording import command_line
 from s3im_methods.scenes.config import ObjectConfig, RoomConfig, SceneConfig
 
 
@@ -16,10 +16,9 @@ def _write(config: SceneConfig, out: Path, overwrite: bool) -> None:
 
     write_scene(config, out, overwrite=overwrite, progress=True)
     views = f"{config.train_views} training and {config.test_views} test views of {config.width} x {config.height}"
-    parser = " idr-data" if config.layout == "idr" else ""
-    method = "s3im train dnerf" if getattr(config, "moving", False) else "ns-train s3im-nerfacto-lite"
-    command = f"{method} --data {shlex.quote(str(out))}{parser}"
-    print(f"Wrote {views} to {out}. Train on it with: {command}")
+    method = ["s3im", "train", "dnerf"] if getattr(config, "moving", False) else ["ns-train", "s3im-nerfacto-lite"]
+    command = [*method, "--data", out, *(["idr-data"] if config.layout == "idr" else [])]
+    print(f"Wrote {views} to {out}. Train on it with: {command_line(command)}")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -22,6 +23,7 @@ from s3im_methods.compare.worker import work
 
 _LOADED = "s3im_methods.compare.libraries"
 _NAME = "a run of s3im compare"
+_ATTEMPTS, _PAUSE_SECONDS = 3, 0.5
 
 
 def start(job: Job, threads: int) -> BaseProcess:
@@ -37,9 +39,13 @@ def start(job: Job, threads: int) -> BaseProcess:
     job.log.touch()
     counts = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
     with _defaults(**counts, PYTHONWARNINGS="ignore"), _deaf_to_interrupts():
-        process = _new_processes().Process(target=work, args=(job.to_json(),), name=_NAME)
-        process.start()
-    return process
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return _started(job)
+            except (EOFError, ConnectionError):
+                # The system has killed the process that runs are copied from; Python begins another when it notices.
+                time.sleep(_PAUSE_SECONDS)
+        return _started(job)
 
 
 def end(process: BaseProcess) -> None:
@@ -61,6 +67,12 @@ def end_all() -> None:
     for process in multiprocessing.active_children():
         if process.name == _NAME:
             end(process)
+
+
+def _started(job: Job) -> BaseProcess:
+    process = _new_processes().Process(target=work, args=(job.to_json(),), name=_NAME)
+    process.start()
+    return process
 
 
 def _new_processes() -> Any:

@@ -17,6 +17,7 @@
 | `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
 | `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
 | `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
+| `brackets`         | of a path with [brackets] only the rest is printed                        | none filed |
 | `output_places`    | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
 | `camera_optimizer` | under autocast, learned poses move rays off their pixels by float16       | none filed |
 | `camera_paths`     | ns-render camera-path opens its file when the run is loaded: a traceback  | none filed |
@@ -24,12 +25,13 @@
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
 | `lazy_imports`     | every ns-* command imports libraries that few runs use: half of its start | none filed |
 | `viewer_icons`     | the viewer lists an archive of thousands of icons, 17 times               | none filed |
+| `viewer_address`   | where its port is taken the viewer prints the address of another one      | none filed |
 | `viewer_rays`      | the viewer computes a picture's rays twice: an eighth of its time         | none filed |
 | `viewer_turns`     | training stops while somebody moves in the viewer; its slider is not read | none filed |
 | `library_warnings` | warnings about nerfstudio's own code come before what users must read     | none filed |
 
-``early`` puts the last seven in place before nerfstudio is imported, all but `viewer_rays` and `viewer_turns`, with
-``on_import`` and ``deferred``.
+``early`` puts the last eight in place before nerfstudio is imported, all but `viewer_address`, `viewer_rays` and
+`viewer_turns`, with ``on_import`` and ``deferred``.
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
@@ -48,6 +50,7 @@ def apply() -> None:
     ``s3im_methods.method_configs`` is early enough, and cures nerfstudio's own methods too.
     """
     # Here, because torch imports this package for ``early``, in every program.
+    from s3im_methods.compat.brackets import print_brackets_in_names
     from s3im_methods.compat.camera_paths import check_camera_paths_first
     from s3im_methods.compat.checkpoints import allow_numpy_scalars
     from s3im_methods.compat.early import start
@@ -58,6 +61,7 @@ def apply() -> None:
     from s3im_methods.compat.paths import read_paths_of_other_systems
     from s3im_methods.compat.runs import load_what_is_given
     from s3im_methods.compat.sdf_dataset import read_scenes_without_priors
+    from s3im_methods.compat.viewer_address import say_where_the_viewer_is
 
     start()
     allow_numpy_scalars()
@@ -68,8 +72,10 @@ def apply() -> None:
     read_scenes_without_priors()
     check_camera_paths_first()
     check_outputs_first()
+    when_imported("nerfstudio.utils.rich_utils", print_brackets_in_names)
     when_imported("nerfstudio.viewer.render_state_machine", _keep_rays_of_pictures)
     when_imported("nerfstudio.viewer.viewer", _take_turns)
+    when_imported("nerfstudio.viewer.viewer", say_where_the_viewer_is)
 
 
 def _keep_rays_of_pictures(module: Any) -> None:

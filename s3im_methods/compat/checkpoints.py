@@ -63,5 +63,8 @@ def explained_load(source: object) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Error(s) in loading"):
+        # torch's list of what does not fit.
+        lines = lines[1:]
     return (lines[0] if lines else type(error).__name__)[:200]

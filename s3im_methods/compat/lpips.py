@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from s3im_methods.console import warn
+
 # Of a smaller image nothing is left before the backbone's last layer, and torch raises an error.
 _SMALLEST_SIDE = 32
 
@@ -95,8 +97,6 @@ def announce(line: str) -> None:
     Args:
         line: A sentence.
     """
-    from nerfstudio.utils.rich_utils import CONSOLE
-
     if line not in _announced:
         _announced.add(line)
-        CONSOLE.print(f"[yellow]{line}[/yellow]")
+        warn(line)

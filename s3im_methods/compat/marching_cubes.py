@@ -17,9 +17,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
+from s3im_methods.console import say
 from s3im_methods.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def _surface(pipeline: Any, threshold: float) -> "tuple[ScalarField, float]":
     field, command = scalar_field(pipeline.model), running_export()
     if threshold != 0 or (command is not None and is_given(command, "isosurface_threshold")):
         return field, threshold
-    level = surface_level(pipeline, _THRESHOLD, CONSOLE.print)
+    level = surface_level(pipeline, _THRESHOLD, say)
     assert level is not None
     if field.kind == "occupancy":
-        CONSOLE.print(f"This method has an occupancy: the mesh is its level of {level}.")
+        say(f"This method has an occupancy: the mesh is its level of {level}.")
     return field, level
 
 

@@ -23,6 +23,7 @@ from s3im_methods.outputs import (
     check_output_folder,
     is_about_the_place,
     refuse_cut_off,
+    written,
 )
 
 _TICK = 20_000_000
@@ -85,7 +86,7 @@ def _check_first(command: type, check: Callable[[Any], Path]) -> None:
     @functools.wraps(main)
     def main_after_check(self: Any) -> None:
         place = check(self)
-        with interrupted_in_a_word(), _nothing_half_written(place), _open3d_that_says_so():
+        with interrupted_in_a_word(), _nothing_half_written(place), _open3d_that_says_so(), _whole_videos():
             main(self)
 
     command.main = main_after_check  # type: ignore[attr-defined]
@@ -100,8 +101,7 @@ def _nothing_half_written(place: Path) -> Iterator[None]:
         yield
     except BaseException as error:
         is_failed_write = _is_failed_write(error, place)
-        if is_failed_write or place.suffix in _VIDEOS:
-            # A video that somebody interrupted is none either.
+        if is_failed_write:
             changed = [path for path in _files(place) if path.stat().st_mtime_ns >= began]
             if changed:
                 max(changed, key=lambda path: path.stat().st_mtime_ns).unlink()
@@ -155,3 +155,39 @@ def _open3d_that_says_so() -> Iterator[None]:
     finally:
         for (module, name), write in zip(places, originals, strict=True):
             setattr(module, name, write)
+
+
+@contextmanager
+def _whole_videos() -> Iterator[None]:
+    """Let a video appear when it is complete: after a kill ffmpeg ends half a one such that it plays."""
+    media = sys.modules.get("mediapy")
+    if media is None:
+        yield
+        return
+    original: Any = media.VideoWriter
+
+    class WholeVideo(original):
+        def __enter__(self) -> Any:
+            self._whole = written(Path(self.path))
+            self.path = self._whole.__enter__()
+            with self._nothing_of_it_if_that_fails():
+                return super().__enter__()
+
+        def __exit__(self, *error: Any) -> None:
+            with self._nothing_of_it_if_that_fails():
+                super().__exit__(*error)
+            self._whole.__exit__(*error)
+
+        @contextmanager
+        def _nothing_of_it_if_that_fails(self) -> Iterator[None]:
+            try:
+                yield
+            except BaseException as error:
+                self._whole.__exit__(type(error), error, error.__traceback__)
+                raise
+
+    media.VideoWriter = WholeVideo  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        media.VideoWriter = original  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.compat.on_import import when_imported
+from s3im_methods.console import say, warn
 
 
 def load_what_is_given() -> None:
@@ -34,15 +35,13 @@ def _repair_evaluation(module: ModuleType) -> None:
         test_mode: Literal["test", "val", "inference"] = "test",
         update_config_callback: Callable[[Any], Any] | None = None,
     ) -> Any:
-        from nerfstudio.utils.rich_utils import CONSOLE
-
         from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
         from s3im_methods.engine.run_place import place_run
 
         path = find_config(config_path)
         unknown = unknown_settings(read_config(path))
         if unknown:
-            CONSOLE.print(f"{path} has settings that are not known here and have no effect: {', '.join(unknown[:8])}.")
+            say(f"{path} has settings that are not known here and have no effect: {', '.join(unknown[:8])}.")
 
         def place(config: Any) -> Any:
             if update_config_callback is not None:
@@ -54,8 +53,14 @@ def _repair_evaluation(module: ModuleType) -> None:
 
     @functools.wraps(load)
     def load_or_explain(config: Any, pipeline: Any) -> Any:
+        from s3im_methods.engine.changed_scene import moved_cameras
+        from s3im_methods.engine.run_place import checkpoint_name
+
         _if_replaced(config)
-        with explained_load(config.load_dir / f"step-{config.load_step or 0:09d}.ckpt"):
+        moved = moved_cameras(pipeline, config.get_base_dir())
+        if moved is not None:
+            warn(moved)
+        with explained_load(config.load_dir / checkpoint_name(config.load_step or 0)):
             return load(config, pipeline)
 
     module.eval_setup, module.eval_load_checkpoint = setup_of_the_given_run, load_or_explain  # type: ignore[attr-defined]
@@ -63,14 +68,13 @@ def _repair_evaluation(module: ModuleType) -> None:
 
 def _if_replaced(config: Any) -> None:
     """A training may have written a newer checkpoint, and removed this one, while the model was built."""
-    from nerfstudio.utils.rich_utils import CONSOLE
 
     from s3im_methods.engine.run_place import steps_in
 
     steps = steps_in(config.load_dir)
     if steps and config.load_step is not None and config.load_step not in steps:
-        CONSOLE.print(
-            f"[yellow]The checkpoint of step {config.load_step} has been replaced meanwhile, as a training does: step "
+        warn(
+            f"The checkpoint of step {config.load_step} has been replaced meanwhile, as a training does: step "
             f"{steps[-1]} is loaded."
         )
         config.load_step = steps[-1]

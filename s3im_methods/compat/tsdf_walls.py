@@ -12,9 +12,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
+from s3im_methods.console import say
 from s3im_methods.errors import NoSurfaceError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def leave_out_walls() -> None:
         places = (mesh.vertices - self.origin) / self.voxel_size
         kept = between_seen(places, self.weights > 0)[mesh.faces.long()].all(dim=1)
         if not kept.any():
-            CONSOLE.print(
+            say(
                 "The training cameras see no surface in the box of the export, so its mesh is only the outline of "
                 "what they see: give another --bounding-box-min and --bounding-box-max, or train longer."
             )

@@ -14,10 +14,10 @@ import torch
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch.utils.data import Dataset
 
-from s3im_methods.data.checked_parser import be_silent, checked_parser, warn
+from s3im_methods.console import say, warn
+from s3im_methods.data.checked_parser import be_silent, checked_parser
 from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.data.image_sizes import check_factor, whole_downscale_factor
@@ -127,8 +127,10 @@ class ByteImageDataManager(ScaledDataManager):
             ignores_masks = bool(self.config.pixel_sampler.ignore_mask)
             info, warnings = look_at_files(self.train_dataset, evaluation, ignores_masks)
             if self.local_rank == 0:
-                for line in (*info, *(f"[yellow]{warning}" for warning in warnings)):
-                    CONSOLE.print(line)
+                for line in info:
+                    say(line)
+                for line in warnings:
+                    warn(line)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict[str, Any]]:
         """Rays and pixels of a training step, all on the device.

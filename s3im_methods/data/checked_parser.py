@@ -15,9 +15,9 @@ from nerfstudio.data.dataparsers.dnerf_dataparser import DNeRF
 from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGP
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
 from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudio
-from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.compat.pca_poses import turn_all_poses
+from s3im_methods.console import warn
 from s3im_methods.data.checks.outputs import check_cameras, check_files
 from s3im_methods.data.checks.parser_errors import explain
 from s3im_methods.data.checks.transforms import read_transforms
@@ -99,15 +99,6 @@ class CheckedParser:
 
 # How many of how many things, which of them, the verb that fits, and other numbers.
 _COUNTS = re.compile(r"\d+ of \d+ \w+|'[^']*'|\b(?:is|are|has|have|namely|first)\b|[\d.]+")
-
-
-def warn(line: str) -> None:
-    """Show a line as a warning.
-
-    Args:
-        line: A sentence.
-    """
-    CONSOLE.print(f"[yellow]{line}")
 
 
 def be_silent(line: str) -> None:

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import torch
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
-from nerfstudio.utils.rich_utils import CONSOLE
 
+from s3im_methods.console import say, warn
 from s3im_methods.data.byte_images import ByteImageDataManager, ByteImageDataManagerConfig
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import DepthSurvey, survey
@@ -82,9 +82,9 @@ class DepthDataManager(ByteImageDataManager):
             self.depth_survey.check()
             if self.local_rank == 0:
                 first, *warnings = self.depth_survey.lines()
-                CONSOLE.print(first)
+                say(first)
                 for line in warnings:
-                    CONSOLE.print(f"[yellow]{line}")
+                    warn(line)
         return dataset
 
     def create_eval_dataset(self) -> DepthDataset:

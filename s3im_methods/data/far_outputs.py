@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
+
+from s3im_methods.console import warn
 
 
 class FarOutputs(DataparserOutputs):
@@ -33,8 +34,8 @@ class FarOutputs(DataparserOutputs):
         if world.numel():
             step = float(np.spacing(np.float32(world[..., 3].abs().max().item())))
             # ns-export's point clouds are the only ones that ask, and open3d writes them so.
-            CONSOLE.print(
-                f"[yellow]The world is far from the origin: a file of float32 rounds its coordinates to {step:.2g}. "
+            warn(
+                f"The world is far from the origin: a file of float32 rounds its coordinates to {step:.2g}. "
                 "For exact ones export without the world frame, and apply the inverse of dataparser_transforms.json."
             )
         return world

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, replace
 
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
-from nerfstudio.utils.rich_utils import CONSOLE
 
+from s3im_methods.console import warn
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth_datamanager import DepthDataManager, DepthDataManagerConfig
 from s3im_methods.data.surface_dataset import SurfaceDataset
@@ -52,7 +52,7 @@ class SurfaceDataManager(DepthDataManager):
             self.train_dataparser_outputs = replace(self.train_dataparser_outputs, mask_filenames=None)
         if self.test_mode == "val" and self.local_rank == 0:
             for doubt in dataset.doubts():
-                CONSOLE.print(f"[yellow]{doubt}")
+                warn(doubt)
         return dataset
 
     def create_eval_dataset(self) -> SurfaceDataset:

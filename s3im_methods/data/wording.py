@@ -2,10 +2,11 @@
 
 import json
 import reprlib
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-_LONGEST = 500
+_LONGEST, _LONGEST_VALUE = 500, 100
 
 
 def quote(value: object) -> str:
@@ -21,7 +22,8 @@ def quote(value: object) -> str:
     if value is None or isinstance(value, bool | float):
         return json.dumps(value)
     if not isinstance(value, str | Path):
-        return reprlib.repr(value)
+        text = reprlib.repr(value)
+        return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
     text = str(value)
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
@@ -39,6 +41,19 @@ def argument(path: Path) -> str:
         ('fox', './-fox')
     """
     return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def command_line(words: Iterable[str | Path]) -> str:
+    """A command that can be pasted into a shell.
+
+    Args:
+        words: The command and its arguments; those that are paths may have any name.
+
+    Example:
+        >>> command_line(["s3im", "check", Path("runs [v2]/my fox")])
+        "s3im check 'runs [v2]/my fox'"
+    """
+    return shlex.join(argument(word) if isinstance(word, Path) else word for word in words)
 
 
 def some(count: int, total: int, noun: str) -> str:

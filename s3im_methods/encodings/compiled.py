@@ -2,7 +2,8 @@
 
 Numba keeps compiled code in the folder ``NUMBA_CACHE_DIR``, else in ``__pycache__`` beside the source, else in the
 user's cache folder. Where it can write to none of them (a read-only container without a home), it raises a RuntimeError
-as soon as a function is decorated.
+as soon as a function is decorated. Where that disk is full or a quota used up, it raises an OSError in the midst of the
+first call.
 
 Numba compiles what a kernel calls into the kernel, and compiles it again only if the kernel's own file has changed
 (numba/numba#1833). So after an update of a file that it imports, the old code would run without a word. Here what is
@@ -14,12 +15,14 @@ import functools
 import hashlib
 import importlib.util
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
-from nerfstudio.utils.rich_utils import CONSOLE
+
+from s3im_methods.console import warn
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -38,6 +41,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
             return numba.njit(**options)(kernel)
         stamp = _stamp(Path(kernel.__code__.co_filename), kernel.__module__)
         dispatcher._cache._cache_file._source_stamp = stamp  # type: ignore[attr-defined]
+        _keep_what_can_be_kept(dispatcher._cache)  # type: ignore[attr-defined]
         return dispatcher
 
     return decorate
@@ -63,9 +67,43 @@ def _stamp(source: Path, module: str) -> str:
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in sorted(files))).hexdigest()
 
 
+def _keep_what_can_be_kept(cache: Any) -> None:
+    """Let a kernel run that cannot be read from the disk or written to it, and say why a start takes long.
+
+    Args:
+        cache: Numba's, of one kernel.
+    """
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_or_compile(*args: Any) -> Any:
+        found = None
+        try:
+            found = load(*args)
+        except OSError as error:
+            _say_that_nothing_is_kept(error.strerror)
+        if found is None:
+            _say_that_kernels_are_compiled()
+        return found
+
+    def save_if_possible(*args: Any) -> None:
+        try:
+            save(*args)
+        except OSError as error:
+            _say_that_nothing_is_kept(error.strerror)
+
+    cache.load_overload, cache.save_overload = load_or_compile, save_if_possible
+
+
 @functools.cache
-def _say_that_nothing_is_kept() -> None:
-    CONSOLE.print(
-        "[yellow]Compiled kernels cannot be kept: each start takes seconds longer. Set NUMBA_CACHE_DIR to a folder "
-        "that can be written.[/yellow]"
+def _say_that_nothing_is_kept(reason: str | None = None) -> None:
+    why = f" ({reason})" if reason else ""
+    warn(
+        f"Compiled kernels cannot be kept{why}: each start takes seconds longer. Set NUMBA_CACHE_DIR to a folder "
+        "that can be written."
     )
+
+
+@functools.cache
+def _say_that_kernels_are_compiled() -> None:
+    # Some commands print JSON to stdout.
+    print("Kernels are compiled for this machine, which takes some seconds.", file=sys.stderr, flush=True)

@@ -4,13 +4,14 @@ nerfstudio prints a traceback and drops the steps since the last checkpoint. A s
 repeated, so a training is asked to end and does so between two steps. Whoever asks again, by Ctrl-C, is obeyed at once.
 """
 
-import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from s3im_methods.console import say
+from s3im_methods.data.wording import command_line
 from s3im_methods.engine.run_place import steps_in
 from s3im_methods.interruptions import answering
 from s3im_methods.models.any_method.methods import train_command
@@ -61,14 +62,13 @@ class Interruption:
         self.close()
 
     def _note(self, number: int, frame: object) -> None:
-        from nerfstudio.utils.rich_utils import CONSOLE
 
         self.close()
         self.signal = number
         self._stop()
         # The terminal may be gone.
         with suppress(OSError):
-            CONSOLE.print("\nTraining ends after this step, with a checkpoint. Ctrl-C again ends it at once.")
+            say("\nTraining ends after this step, with a checkpoint. Ctrl-C again ends it at once.")
 
 
 def what_is_left(config: "TrainerConfig") -> str:
@@ -80,6 +80,6 @@ def what_is_left(config: "TrainerConfig") -> str:
     steps = steps_in(config.get_checkpoint_dir())
     if not steps:
         return "Interrupted before the first checkpoint: start the training again."
-    run = str(config.get_base_dir())
+    run = config.get_base_dir()
     command = [*train_command(str(config.method_name)), "--load-config", run, "--load-dir", run]
-    return f"Interrupted: the checkpoint of step {steps[-1]} is kept. To continue: {shlex.join(command)}"
+    return f"Interrupted: the checkpoint of step {steps[-1]} is kept. To continue: {command_line(command)}"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from s3im_methods.data.wording import quote
 from s3im_methods.engine.leaves import equal, flag, leaves
 from s3im_methods.errors import InputError
 
@@ -19,6 +20,8 @@ _LEAST = {
     "steps_per_eval_image": 0,
     "steps_per_eval_all_images": 0,
     "logging.steps_per_log": 1,
+    "machine.num_devices": 1,
+    "machine.num_machines": 1,
     "logging.max_buffer_size": 1,
     "viewer.num_rays_per_chunk": 1,
     "pipeline.model.eval_num_rays_per_chunk": 1,
@@ -36,6 +39,9 @@ _ABOVE_ZERO = re.compile(
     r"pipeline\.model\.average_init_density"
 )
 _WEIGHT = re.compile(r"pipeline\.model\.(\w+_loss_mult|loss_coefficients\.\w+)")
+_SHARE_OF_IMAGES = re.compile(r"pipeline\.datamanager\.(train|eval)_num_images_to_sample_from")
+# numpy's; each process adds its rank.
+_LAST_SEED = 2**32 - 1000
 # Of a table with 2 to this power of rows.
 _MOST_LOG2 = 30
 _MODEL, _DATA = "pipeline.model.", "pipeline.datamanager."
@@ -68,6 +74,8 @@ def check_numbers(config: "TrainerConfig") -> None:
         for number in value if isinstance(value, list | tuple) else (value,):
             if isinstance(number, int | float) and not isinstance(number, bool) and (wanted := _wanted(name, number)):
                 raise InputError(f"{flag(name)} is {number:g}: give {wanted}.")
+    _check_groups(config)
+    _check_machines(config)
     for small, large in (("base_res", "max_res"), ("num_proposal_iterations", "num_proposal_samples_per_ray")):
         least, most = found.get(f"{_MODEL}{small}"), found.get(f"{_MODEL}{large}")
         # Of the samples there is a number for each round.
@@ -83,8 +91,32 @@ def check_numbers(config: "TrainerConfig") -> None:
             raise InputError(f"{flag(name)} is {steps}: give another number than warmup-steps has.")
 
 
+def _check_groups(config: "TrainerConfig") -> None:
+    """nerfstudio takes steps of a group that no optimiser has without a word."""
+    groups = [name for name, group in config.optimizers.items() if group is not None]
+    for name in config.gradient_accumulation_steps:
+        if name not in groups:
+            raise InputError(
+                f"--gradient-accumulation-steps names {quote(name)}, which no optimizer has: give one of "
+                f"{', '.join(groups)}."
+            )
+
+
+def _check_machines(config: "TrainerConfig") -> None:
+    machine = config.machine
+    if not 0 <= machine.seed <= _LAST_SEED:
+        raise InputError(f"--machine.seed is {machine.seed}: give 0 to {_LAST_SEED}.")
+    if machine.num_machines > 1 and machine.dist_url == "auto":
+        raise InputError(
+            f"--machine.num-machines is {machine.num_machines}: give --machine.dist-url the address at which the first "
+            "machine can be reached, tcp://HOST:PORT."
+        )
+
+
 def _wanted(name: str, number: float) -> str | None:
     """What a setting has to be, where it is not."""
+    if _SHARE_OF_IMAGES.fullmatch(name):
+        return None if number == -1 or number >= 1 else "1 or more, or -1 for all"
     if name in _LEAST or _AT_LEAST_ONE.fullmatch(name):
         least = _LEAST.get(name, 1)
         if name.endswith("log2_hashmap_size") and number > _MOST_LOG2:

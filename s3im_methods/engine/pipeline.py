@@ -11,7 +11,6 @@ from nerfstudio.data.datamanagers.base_datamanager import DataManager
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider
 from nerfstudio.pipelines.base_pipeline import VanillaPipeline, VanillaPipelineConfig
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.cuda.amp.grad_scaler import GradScaler
@@ -21,6 +20,7 @@ from s3im_methods.compat.crop import accept_whole_numbers
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
 from s3im_methods.compat.tsdf import keep_voxels_in_front
 from s3im_methods.compat.tsdf_walls import leave_out_walls
+from s3im_methods.console import say, warn
 from s3im_methods.data.advice import depth_advice
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig
 from s3im_methods.data.checks.scene import check_scene
@@ -103,10 +103,10 @@ class S3IMPipeline(VanillaPipeline):
                 # Who chose a method of others did not choose among ours.
                 sentences += depth_advice(self.datamanager.train_dataparser_outputs, config.model)  # type: ignore[attr-defined]
             for sentence in sentences if local_rank == 0 else []:
-                CONSOLE.print(f"[yellow]{sentence}")
+                warn(sentence)
         if test_mode == "val" and local_rank == 0:
             place = "the CPU" if on_cpu else f"device {device}"
-            CONSOLE.print(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]
+            say(f"Training on {place}; {self.model.hardware_line()}.")  # type: ignore[operator]
         if wrap_here:
             self.world_size = world_size
             self._model = DistributedDataParallel(self._model, find_unused_parameters=True)  # type: ignore[assignment]

@@ -1,23 +1,18 @@
-"""What a resumed run is trained with that its checkpoint was not: nerfstudio takes the flags as they come."""
+"""What a checkpoint was trained with and is loaded with not: nerfstudio takes flags and config.yml as they come."""
 
 import copy
-import math
 from pathlib import Path
 from typing import Any
 
 from s3im_methods.data.wording import quote
-from s3im_methods.engine.leaves import equal, flag, leaves
+from s3im_methods.engine.checkpoint_notes import Notes, differences, notes_of, read_notes
 from s3im_methods.engine.run_config import read_config
 from s3im_methods.errors import InputError
 from s3im_methods.models.any_method.methods import base_name
 
-# What may differ from one part of a run to the next, and what a trainer writes into its configuration.
-_FREE = ("eval_num_", "eval_image_indices", "_target", "seed", "num_processes", "queue_size", "max_thread_workers")
-_MOST_NAMED = 6
-
 
 def changed_settings(config: Any, pipeline: Any, checkpoint: Path) -> list[str]:
-    """Settings of data and model that differ from those in the config.yml beside a checkpoint.
+    """Settings of data and model that a resumed run has otherwise than its checkpoint.
 
     Args:
         config: The resumed run's.
@@ -25,52 +20,63 @@ def changed_settings(config: Any, pipeline: Any, checkpoint: Path) -> list[str]:
         checkpoint: The file, in the folder ``nerfstudio_models`` of the run that wrote it.
 
     Returns:
-        One sentence, or nothing where all are equal or that run's config.yml is not there.
+        One sentence, or nothing where all are equal or nothing tells of that run.
     """
     path = checkpoint.absolute().parent.parent / "config.yml"
-    if not path.is_file():
+    before = read_notes(checkpoint) or _notes_in(path)
+    if before is None:
         return []
-    try:
-        before = read_config(path)
-    except InputError:
-        # The run goes on without it.
-        return []
-    if base_name(str(before.method_name)) != base_name(str(config.method_name)):
+    if base_name(before.method) != base_name(str(config.method_name)):
         return [
-            f"The checkpoint is of {before.method_name}, and the run is of {config.method_name}, in which "
-            f"its numbers may mean something else: train {before.method_name}, or begin with its weights by "
+            f"The checkpoint is of {before.method}, and the run is of {config.method_name}, in which "
+            f"its numbers may mean something else: train {before.method}, or begin with its weights by "
             f"--warm-start {quote(checkpoint)}."
         ]
-    settings = copy.copy(config.pipeline)
+    now = copy.copy(config)
     if pipeline.model.decides_by_data:
-        settings.model = pipeline.model.kept_config
-    then, now = dict(leaves(before.pipeline)), dict(leaves(settings))
-    found = [
-        f"{flag('pipeline.' + name)} (was {_shown(then[name])}, is {_shown(now[name])})"
-        for name in then.keys() & now.keys()
-        if not _is_free(name) and not _is_same(name, then[name], now[name])
-    ]
-    if not found:
+        now.pipeline = copy.copy(config.pipeline)
+        now.pipeline.model = pipeline.model.kept_config
+    changed = differences(before, notes_of(now))
+    if changed is None:
         return []
-    more = f", and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return [
-        f"The run is resumed with other settings than those of its checkpoint: {', '.join(sorted(found)[:_MOST_NAMED])}"
-        f"{more}. Give --load-config {quote(path)} to go on with the same."
-    ]
+    if ".optimizer.lr (" in changed:
+        changed += ", of which lr has no effect, because the checkpoint holds the learning rates"
+    same = f" Give --load-config {quote(path)} to go on with the same." if path.is_file() else ""
+    return [f"The run is resumed with other settings than those of its checkpoint: {changed}.{same}"]
 
 
-def _is_free(name: str) -> bool:
-    return any(part.startswith(_FREE) for part in name.split("."))
+def other_run(config: Any, path: Path, checkpoint: Path) -> str | None:
+    """What a checkpoint has otherwise than the config.yml that it is loaded with, as where files of two runs got mixed.
+
+    Args:
+        config: What the file holds.
+        path: The file.
+        checkpoint: The checkpoint.
+
+    Returns:
+        A sentence, or None where all is equal or the checkpoint does not tell.
+
+    Raises:
+        InputError: If its numbers mean something else in this method.
+    """
+    before = read_notes(checkpoint)
+    if before is None:
+        return None
+    now = notes_of(config)
+    if before.model != now.model:
+        raise InputError(
+            f"The checkpoint {quote(checkpoint)} was trained with {before.method}, and {quote(path)} is of "
+            f"{now.method}: give the config.yml of the run that wrote it."
+        )
+    changed = differences(before, now, "pipeline.")
+    if changed is None:
+        return None
+    return f"The checkpoint {quote(checkpoint)} was trained with other settings than {quote(path)} has: {changed}."
 
 
-def _is_same(name: str, one: Any, other: Any) -> bool:
-    if name.endswith(".data") and isinstance(one, Path) and isinstance(other, Path):
-        # A scene may be moved.
-        return one.absolute().name == other.absolute().name
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-6) or (one != one and other != other)
-    return equal(one, other)
-
-
-def _shown(value: Any) -> str:
-    return quote(str(value) if isinstance(value, Path) else value)
+def _notes_in(path: Path) -> Notes | None:
+    try:
+        return notes_of(read_config(path)) if path.is_file() else None
+    except InputError:
+        # The run goes on without it.
+        return None

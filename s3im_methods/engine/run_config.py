@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from s3im_methods.console import say
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -36,9 +37,7 @@ def find_config(given: Path) -> Path:
     if given.is_dir():
         own = given / "config.yml"
         if own.is_file():
-            from nerfstudio.utils.rich_utils import CONSOLE
-
-            CONSOLE.print(f"{quote(given)} is a run's folder: its config.yml is loaded.")
+            say(f"{quote(given)} is a run's folder: its config.yml is loaded.")
             return own
         raise InputError(f"{quote(given)} is a folder without a config.yml{_what_is_near(given)}.")
     if not given.is_file():

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from s3im_methods.console import warn
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.run_place import steps_in
 from s3im_methods.errors import InputError
@@ -62,7 +63,6 @@ def claim(config: "TrainerConfig") -> None:
     Raises:
         InputError: If another training is at work there, or nothing can be written there.
     """
-    from nerfstudio.utils.rich_utils import CONSOLE
 
     folder = config.get_base_dir().absolute()
     try:
@@ -84,7 +84,7 @@ def claim(config: "TrainerConfig") -> None:
     _held[folder] = lock
     steps = steps_in(config.get_checkpoint_dir())
     if steps and config.load_dir is None and config.load_checkpoint is None:
-        CONSOLE.print(
-            f"[yellow]{quote(folder)} holds a run up to step {steps[-1]}, whose checkpoints this training replaces. To "
+        warn(
+            f"{quote(folder)} holds a run up to step {steps[-1]}, whose checkpoints this training replaces. To "
             "keep them, press Ctrl-C and give another --timestamp."
         )

@@ -9,7 +9,9 @@ import re
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from s3im_methods.console import say, warn
 from s3im_methods.data.wording import quote
+from s3im_methods.engine.resumed_settings import other_run
 from s3im_methods.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +29,16 @@ def steps_in(folder: Path) -> list[int]:
     return sorted(int(match[1]) for path, match in found if match and path.is_file())
 
 
+def checkpoint_name(step: int) -> str:
+    """The file of a step.
+
+    Example:
+        >>> checkpoint_name(499)
+        'step-000000499.ckpt'
+    """
+    return f"step-{step:09d}.ckpt"
+
+
 def choose_step(folder: Path, wanted: int | None, source: str, strict: bool) -> int:
     """The step whose checkpoint is to be loaded.
 
@@ -39,8 +51,6 @@ def choose_step(folder: Path, wanted: int | None, source: str, strict: bool) -> 
     Raises:
         InputError: If there is no checkpoint, or not the one that was asked for.
     """
-    from nerfstudio.utils.rich_utils import CONSOLE
-
     steps = steps_in(folder)
     if not steps:
         raise InputError(
@@ -52,13 +62,11 @@ def choose_step(folder: Path, wanted: int | None, source: str, strict: bool) -> 
         there = ", ".join(map(str, steps[-5:]))
         if strict:
             raise InputError(f"{source} is {wanted}, and {quote(folder)} has no such checkpoint: give one of {there}.")
-        CONSOLE.print(
-            f"[yellow]{source} is {wanted}, and {quote(folder)} has no such checkpoint: step {steps[-1]} is loaded."
-        )
+        warn(f"{source} is {wanted}, and {quote(folder)} has no such checkpoint: step {steps[-1]} is loaded.")
         return steps[-1]
     if not strict and wanted != steps[-1]:
-        CONSOLE.print(
-            f"[yellow]{source} is {wanted}, so that step is loaded and not the last one, {steps[-1]}. Remove load_step "
+        warn(
+            f"{source} is {wanted}, so that step is loaded and not the last one, {steps[-1]}. Remove load_step "
             "there for the last one."
         )
     return wanted
@@ -85,17 +93,16 @@ def place_run(config: "TrainerConfig", path: Path) -> None:
         path: The file that the user gave.
 
     Raises:
-        InputError: If neither checkpoint nor scene is found.
+        InputError: If neither checkpoint nor scene is found, or the checkpoint is of another method.
     """
-    from nerfstudio.utils.rich_utils import CONSOLE
-
     recorded, folder = config.get_checkpoint_dir(), path.absolute().parent
     beside = checkpoints_beside(config, folder)
     if beside is not None:
         if not _same(recorded, beside):
-            is_there = bool(steps_in(recorded))
-            CONSOLE.print(
-                f"{'[yellow]' if is_there else ''}The checkpoint is read from {quote(beside)}, beside the given "
+            # One of both is not what the user thinks, where both are there.
+            tell = warn if steps_in(recorded) else say
+            tell(
+                f"The checkpoint is read from {quote(beside)}, beside the given "
                 f"config.yml, not from {quote(recorded)}, which config.yml names."
             )
         if beside == folder:
@@ -103,18 +110,17 @@ def place_run(config: "TrainerConfig", path: Path) -> None:
         # In place of four settings that need not be the names of the folders any more.
         config.get_base_dir = functools.partial(Path, folder)  # type: ignore[method-assign]
     elif steps_in(recorded):
-        CONSOLE.print(
-            f"[yellow]No checkpoint lies beside {quote(path)}: it is read from {quote(recorded)}, which config.yml "
-            "names."
-        )
+        warn(f"No checkpoint lies beside {quote(path)}: it is read from {quote(recorded)}, which config.yml names.")
     else:
         raise InputError(
             f"No checkpoint (step-*.ckpt) in {quote(folder / config.relative_model_dir)}, nor in {quote(recorded)}, "
             "which config.yml names: put the run's nerfstudio_models folder beside its config.yml."
         )
-    config.load_step = choose_step(
-        config.get_checkpoint_dir(), config.load_step, f"load_step in {quote(path)}", strict=False
-    )
+    checkpoints = config.get_checkpoint_dir()
+    config.load_step = choose_step(checkpoints, config.load_step, f"load_step in {quote(path)}", strict=False)
+    sentence = other_run(config, path, checkpoints / checkpoint_name(config.load_step))
+    if sentence is not None:
+        warn(sentence)
     place_scene(config, path)
 
 
@@ -131,7 +137,6 @@ def place_scene(config: "TrainerConfig", path: Path) -> None:
     Raises:
         InputError: If the scene is not found.
     """
-    from nerfstudio.utils.rich_utils import CONSOLE
 
     manager: Any = config.pipeline.datamanager
     parser = getattr(manager, "dataparser", None)
@@ -150,8 +155,8 @@ def place_scene(config: "TrainerConfig", path: Path) -> None:
             f"that file: put it, or a link to it, at {quote(path.absolute().parent / name)}."
         )
     if not _same(found, Path(recorded)):
-        CONSOLE.print(
-            f"[yellow]The run's scene is read from {quote(found)}: config.yml names {quote(recorded)}, which is not "
+        warn(
+            f"The run's scene is read from {quote(found)}: config.yml names {quote(recorded)}, which is not "
             "there or is another one."
         )
     for holder, name in ((config, "data"), (manager, "data"), (parser, "data")):
@@ -166,7 +171,6 @@ def fit_hardware(config: "TrainerConfig") -> None:
         config: Of the run; its machine's settings are changed.
     """
     import torch
-    from nerfstudio.utils.rich_utils import CONSOLE
 
     machine = config.machine
     wanted, count = machine.device_type, machine.num_devices
@@ -180,12 +184,10 @@ def fit_hardware(config: "TrainerConfig") -> None:
     if machine.device_type != wanted:
         half = ", in float32" if config.mixed_precision and machine.device_type == "cpu" else ""
         place = "the CPU" if machine.device_type == "cpu" else machine.device_type
-        CONSOLE.print(
-            f"[yellow]--machine.device-type is {wanted}, which this machine does not have: this run uses {place}{half}."
-        )
+        warn(f"--machine.device-type is {wanted}, which this machine does not have: this run uses {place}{half}.")
     if machine.num_devices != count:
-        CONSOLE.print(
-            f"[yellow]--machine.num-devices is {count}, but this machine has {machine.num_devices}: each step has "
+        warn(
+            f"--machine.num-devices is {count}, but this machine has {machine.num_devices}: each step has "
             "fewer rays in proportion."
         )
 

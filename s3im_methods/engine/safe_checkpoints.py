@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 from nerfstudio.engine.trainer import Trainer
 from nerfstudio.utils.decorators import check_main_thread
-from nerfstudio.utils.rich_utils import CONSOLE
 
-from s3im_methods.engine.run_place import steps_in
+from s3im_methods.console import warn
+from s3im_methods.engine.checkpoint_notes import notes_of, write_notes
+from s3im_methods.engine.run_place import checkpoint_name, steps_in
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.errors import InputError
 from s3im_methods.outputs import why_not_written
@@ -63,6 +64,7 @@ class SafeCheckpoints(Trainer):
         try:
             # torch's writer raises a RuntimeError where the disk is full.
             super().save_checkpoint(step)
+            write_notes(folder / checkpoint_name(step), notes_of(self.config))
         finally:
             self.checkpoint_dir = final_dir
 
@@ -94,7 +96,7 @@ class SafeCheckpoints(Trainer):
     def _restore_folder(self) -> None:
         """Write config.yml again where somebody removed or renamed the run's folder: no run is loaded without it."""
         if self._began_with_config and not (self.base_dir / "config.yml").exists():
-            CONSOLE.print(f"[yellow]'{self.base_dir}' was removed or renamed: it is written again.")
+            warn(f"'{self.base_dir}' was removed or renamed: it is written again.")
             save_config(self.config)
             outputs = getattr(self.pipeline.datamanager, "train_dataparser_outputs", None)
             if outputs is not None:

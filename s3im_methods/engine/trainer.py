@@ -10,6 +10,7 @@ checkpoints can be kept, each judged on the held-out views; a training can begin
 
 import json
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,22 +20,23 @@ from typing import Any
 from nerfstudio.engine.trainer import TRAIN_INTERATION_OUTPUT, TrainerConfig
 from nerfstudio.utils import comms, writer
 from nerfstudio.utils.decorators import check_main_thread
-from nerfstudio.utils.rich_utils import CONSOLE
 from nerfstudio.viewer.viewer import Viewer
 
 from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.compat.viewer_turns import PacedViewer, TurnLock
+from s3im_methods.console import say, warn
 from s3im_methods.engine.adam import arrange_moments
+from s3im_methods.engine.changed_scene import moved_cameras
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.engine.interruption import Interruption, what_is_left
 from s3im_methods.engine.resumed_settings import changed_settings
-from s3im_methods.engine.run_place import choose_step, fit_hardware, steps_in
+from s3im_methods.engine.run_place import checkpoint_name, choose_step, fit_hardware, steps_in
 from s3im_methods.engine.safe_checkpoints import SafeCheckpoints
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
 from s3im_methods.errors import InputError
 from s3im_methods.interruptions import NO_READER, drop_output, output_fails
-from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place
+from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place, reason
 from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
@@ -94,7 +96,15 @@ class S3IMTrainer(SafeCheckpoints):
         if isinstance(sampler, PatchAwarePixelSamplerConfig):
             # For what is drawn where no step seeds the sampler: in evaluation, and in other processes.
             sampler.seed = self.config.machine.seed
-        super().setup(test_mode)
+        try:
+            super().setup(test_mode)
+        except Exception as error:
+            if not any(frame.name == "setup_event_writer" for frame in traceback.extract_tb(error.__traceback__)):
+                raise
+            raise InputError(
+                f"--vis {self.config.vis} cannot begin ({reason(error).rstrip('.')}): log in there, or give --vis "
+                "tensorboard."
+            ) from error
         self._keep_what_the_data_decided()
         self._say_what_is_not_reached()
         self._losses_seen = FiniteLossWatch()
@@ -110,8 +120,8 @@ class S3IMTrainer(SafeCheckpoints):
         late = {name: end for name, end in ends.items() if end > total}
         if late and comms.is_main_process():
             flags = ", ".join(f"--pipeline.model.{name} (step {end})" for name, end in late.items())
-            CONSOLE.print(
-                f"[yellow]The run ends after {total} steps, before these schedules do: {flags}. Raise "
+            warn(
+                f"The run ends after {total} steps, before these schedules do: {flags}. Raise "
                 "--max-num-iterations, or give them fewer steps."
             )
 
@@ -130,9 +140,8 @@ class S3IMTrainer(SafeCheckpoints):
         """Train up to ``max_num_iterations``, counted from the run's first step, also when resumed."""
         total = self.config.max_num_iterations
         if self._start_step >= total:
-            CONSOLE.print(
-                f"Nothing to train: the checkpoint has {self._start_step} steps and --max-num-iterations is {total}."
-            )
+            there = f"the checkpoint has {self._start_step} steps and " if self._start_step else ""
+            say(f"Nothing to train: {there}--max-num-iterations is {total}.")
             return
         # nerfstudio's loop runs this many steps from where it starts.
         self.config.max_num_iterations = total - self._start_step
@@ -180,7 +189,7 @@ class S3IMTrainer(SafeCheckpoints):
             self.save_checkpoint(self._last_made)
         writer.write_out_storage()
         with suppress(OSError):
-            CONSOLE.print(f"\n{what_is_left(self.config)}", soft_wrap=True, markup=False, highlight=False)
+            say(f"\n{what_is_left(self.config)}", whole=True)
         raise SystemExit(128 + number)
 
     def _train_complete_viewer(self) -> None:
@@ -188,7 +197,7 @@ class S3IMTrainer(SafeCheckpoints):
         try:
             super()._train_complete_viewer()
         except KeyboardInterrupt:
-            CONSOLE.print("The viewer is closed.")
+            say("The viewer is closed.")
 
     def train_iteration(self, step: int) -> TRAIN_INTERATION_OUTPUT:
         """One optimisation step, with its random numbers seeded by the step.
@@ -235,7 +244,7 @@ class S3IMTrainer(SafeCheckpoints):
         except OSError as error:
             raise cannot_write(self.base_dir, error) from error
         shown = ", ".join(f"{name} {metrics[name]:.4g}" for name in ("psnr", "ssim", "lpips") if name in metrics)
-        CONSOLE.print(f"Held-out views after step {step}: {shown}.")
+        say(f"Held-out views after step {step}: {shown}.")
 
     def _load_checkpoint(self) -> None:
         config = self.config
@@ -243,18 +252,19 @@ class S3IMTrainer(SafeCheckpoints):
             if config.load_dir is None and config.load_checkpoint is None:
                 begin_with_weights(self.pipeline, config.warm_start)  # type: ignore[attr-defined]
                 return
-            CONSOLE.print("The run is resumed, so --warm-start has no effect.")
+            say("The run is resumed, so --warm-start has no effect.")
         asked = config.load_dir, config.load_step, config.load_checkpoint
         source = self._find_checkpoint()
+        if source is not None and comms.is_main_process():
+            moved = moved_cameras(self.pipeline, source.absolute().parent.parent)
+            for line in (*changed_settings(config, self.pipeline, source), *([moved] if moved else [])):
+                warn(line)
         try:
             with explained_load(source), _scaler_of_another_device(self.grad_scaler):
                 super()._load_checkpoint()
         finally:
             # The next one to resume this run shall not be told to begin here again.
             config.load_dir, config.load_step, config.load_checkpoint = asked
-        if source is not None and comms.is_main_process():
-            for line in changed_settings(config, self.pipeline, source):
-                CONSOLE.print(f"[yellow]{line}")
         for optimizer in self.optimizers.optimizers.values():
             arrange_moments(optimizer)
 
@@ -278,13 +288,13 @@ class S3IMTrainer(SafeCheckpoints):
             raise InputError(f"--load-dir is '{folder}', which is a file: give it to --load-checkpoint.")
         if not steps_in(folder) and steps_in(folder / self.checkpoint_dir.name):
             folder = folder / self.checkpoint_dir.name
-            CONSOLE.print(f"--load-dir is a run's folder: the checkpoint is loaded from {folder}.")
+            say(f"--load-dir is a run's folder: the checkpoint is loaded from {folder}.")
         if not steps_in(folder):
             raise InputError(
                 f"No checkpoint (step-*.ckpt) in '{folder}': give --load-dir the nerfstudio_models folder of a run."
             )
         config.load_dir, config.load_step = folder, choose_step(folder, config.load_step, "--load-step", strict=True)
-        return folder / f"step-{config.load_step:09d}.ckpt"
+        return folder / checkpoint_name(config.load_step)
 
 
 @contextmanager
@@ -296,7 +306,7 @@ def _scaler_of_another_device(scaler: Any) -> Iterator[None]:
         if state or not scaler.is_enabled():
             load(state)
         else:
-            CONSOLE.print("The checkpoint was written without a gradient scaler: a new one begins.")
+            say("The checkpoint was written without a gradient scaler: a new one begins.")
 
     scaler.load_state_dict = load_where_there_is_one
     try:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from s3im_methods.console import say, warn
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.leaves import equal, flag, leaves
 from s3im_methods.engine.odd_settings import check_numbers, idle_settings
@@ -63,21 +64,17 @@ def save_config(config: "TrainerConfig") -> None:
 
 
 def _say_what_is_idle(config: "TrainerConfig") -> None:
-    from nerfstudio.utils.rich_utils import CONSOLE
-
     for line in idle_settings(config):
-        CONSOLE.print(f"[yellow]{line}")
+        warn(line)
 
 
 def _from_file(typed: "TrainerConfig") -> "TrainerConfig":
-    from nerfstudio.utils.rich_utils import CONSOLE
-
     assert typed.load_config is not None
     path = find_config(typed.load_config)
     config = read_config(path)
     unknown = unknown_settings(config)
     if unknown:
-        CONSOLE.print(f"{quote(path)} has settings that are not known here: {', '.join(unknown[:8])} have no effect.")
+        say(f"{quote(path)} has settings that are not known here: {', '.join(unknown[:8])} have no effect.")
     folder, recorded = path.absolute().parent, config.get_checkpoint_dir()
     beside = checkpoints_beside(config, folder)
     _find_what_it_resumes(config, recorded, beside, path)
@@ -87,12 +84,9 @@ def _from_file(typed: "TrainerConfig") -> "TrainerConfig":
     if "load_checkpoint" in given and "load_dir" not in given:
         config.load_dir = None
     if typed.method_name != config.method_name:
-        CONSOLE.print(
-            f"[yellow]{quote(path)} is of the method {config.method_name}, so that is trained and not "
-            f"{typed.method_name}."
-        )
+        warn(f"{quote(path)} is of the method {config.method_name}, so that is trained and not {typed.method_name}.")
     also = f"; the command line changes {', '.join(given)}" if given else ""
-    CONSOLE.print(f"The settings are those of {quote(path)}{also}.")
+    say(f"The settings are those of {quote(path)}{also}.")
     config.load_config = None
     if not {"output_dir", "experiment_name", "timestamp"} & given.keys():
         _choose_folder(config, folder, recorded, beside)
@@ -116,8 +110,6 @@ def _find_what_it_resumes(config: "TrainerConfig", recorded: Path, beside: Path 
 
 def _choose_folder(config: "TrainerConfig", folder: Path, recorded: Path, beside: Path | None) -> None:
     """Continue a run in its own folder, and begin a new one in a new one, so that no checkpoint is lost."""
-    from nerfstudio.utils.rich_utils import CONSOLE
-
     source = config.load_dir or config.load_checkpoint
     resumes, owned = source is not None, {folder.resolve(), (beside or folder).resolve()}
     if (
@@ -130,8 +122,8 @@ def _choose_folder(config: "TrainerConfig", folder: Path, recorded: Path, beside
     elif beside is not None or steps_in(recorded):
         config.timestamp = "{timestamp}"
         if not resumes:
-            CONSOLE.print(
-                "[yellow]Training begins from scratch, in a new folder: add --load-dir "
+            warn(
+                "Training begins from scratch, in a new folder: add --load-dir "
                 f"{quote(beside or recorded)} to continue that run."
             )
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import torch
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import nn
 
 from s3im_methods.compat.checkpoints import explained_load
+from s3im_methods.console import say
 from s3im_methods.data.wording import quote
-from s3im_methods.engine.run_place import steps_in
+from s3im_methods.engine.run_place import checkpoint_name, steps_in
 from s3im_methods.errors import InputError
 
 _SHOWN = 3
@@ -42,13 +42,13 @@ def begin_with_weights(pipeline: nn.Module, source: Path) -> None:
     new = sorted(name.removeprefix("_model.") for name in own.keys() - fits.keys())
     more = f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
     rest = f"; not in it: {', '.join(new[:_SHOWN])}{more}" if new else ""
-    CONSOLE.print(f"Training begins at step 0 with the weights of {quote(file)}{rest}.")
+    say(f"Training begins at step 0 with the weights of {quote(file)}{rest}.")
 
 
 def _checkpoint_in(source: Path) -> Path:
     for folder in (source, source / "nerfstudio_models"):
         if steps := steps_in(folder):
-            return folder / f"step-{steps[-1]:09d}.ckpt"
+            return folder / checkpoint_name(steps[-1])
     if not source.is_file():
         raise InputError(f"No checkpoint at {quote(source)}: give --warm-start a step-*.ckpt file or a run's folder.")
     return source

@@ -1,11 +1,11 @@
 """A page that shows runs with their pictures, for a browser."""
 
 import os
-import shlex
 import urllib.parse
 from pathlib import Path
 
 from s3im_methods.compare.markup import Node, node, to_html
+from s3im_methods.data.wording import command_line
 from s3im_methods.outputs import written
 from s3im_methods.runs.listing import FoundRun
 from s3im_methods.runs.table import COLUMNS, cells
@@ -55,7 +55,7 @@ def _section(index: int, run: FoundRun, folder: Path) -> Node:
             node(
                 "p",
                 "No picture yet: ",
-                node("code", f"s3im overview --load-config {shlex.quote(str(config))}"),
+                node("code", command_line(["s3im", "overview", "--load-config", config])),
             )
         ]
     return node(

@@ -1,6 +1,7 @@
 """The demo's bookkeeping: what is done is not done again, what was interrupted is."""
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -55,8 +56,22 @@ def test_every_command_can_be_typed_and_names_its_result(tmp_path):
         "s3im",
     ]
     for one in steps:
-        assert shlex.split(one.line) == one.command
+        assert shlex.split(one.line) == list(map(str, one.command))
         assert one.result.is_relative_to(tmp_path)
+
+
+def test_a_folder_may_begin_with_a_dash(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    words = [word for one in DemoCommand(output_dir=Path("-runs [v2]")).steps() for word in shlex.split(one.line)]
+    places = [word for word in words if "runs [v2]" in word]
+    assert places and all(place.startswith("./-runs [v2]") for place in places)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", ["raise SystemExit(128 + {0})", "import os; os.kill(os.getpid(), {0})"])
+def test_a_step_that_was_told_to_end_has_not_failed(tmp_path, number, how):
+    with pytest.raises(KeyboardInterrupt):
+        _run(step(tmp_path, f"import signal; signal.signal({int(number)}, signal.SIG_DFL); {how.format(int(number))}"))
 
 
 def appending(folder: Path, name: str, text: str) -> Step:

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,7 @@ def test_piped_help_fits_100_columns():
     assert max(map(len, done.stdout.splitlines())) == 100
 
 
+@pytest.mark.skipif(version("tyro").startswith("0."), reason="tyro before 1 has one box for all options")
 def test_options_of_one_subject_stand_together(capsys):
     for name, groups in {
         "compare": ("evaluation", "machine"),
@@ -140,7 +142,9 @@ def test_the_completion_is_written_where_there_is_no_folder_yet(tmp_path, capsys
         main(["--tyro-write-completion", "bash", str(script)])
     assert not end.value.code
     assert f"goes to {script}: open a new shell to use it." in capsys.readouterr().out
-    typed = f"source {script}; COMP_WORDS=(s3im turn); COMP_CWORD=1; _tyro_s3im; echo ${{COMPREPLY[@]}}"
+    # Its function has another name in tyro before 1.
+    asked = "COMP_WORDS=(s3im turn); COMP_CWORD=1; $(complete -p s3im | sed 's/.*-F *//; s/ .*//')"
+    typed = f"source {script}; {asked}; echo ${{COMPREPLY[@]}}"
     if shutil.which("bash"):
         done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, check=False)
         assert done.stdout.split() == ["turntable"], done.stderr

@@ -48,17 +48,13 @@ def test_every_named_axis_is_read_by_every_method_of_ours():
 
 
 def test_what_ns_train_refuses_is_one_sentence():
-    with pytest.raises(InputError) as error:
+    # The words are tyro's, and those of its version 0.9 are others.
+    refused = "^ns-train s3im-nerfacto-lite would not take the flags: "
+    with pytest.raises(InputError, match=rf"{refused}.*'grouped', 'official', 'patch', 'both'\)\.$") as error:
         read(("--pipeline.model.s3im.mode", "wrong"))
-    assert str(error.value) == (
-        "ns-train s3im-nerfacto-lite would not take the flags: invalid choice 'wrong' for argument "
-        "'--pipeline.model.s3im.mode'. Expected one of ('grouped', 'official', 'patch', 'both')."
-    )
-    with pytest.raises(InputError) as error:
+    assert all(word in str(error.value) for word in ("invalid choice", "'wrong'", "--pipeline.model.s3im.mode"))
+    with pytest.raises(InputError, match=rf"{refused}Unrecognized options: --pipeline.model.no-such-field(, 1)?\.$"):
         read(("--pipeline.model.no-such-field", "1"))
-    assert str(error.value) == (
-        "ns-train s3im-nerfacto-lite would not take the flags: Unrecognized options: --pipeline.model.no-such-field, 1."
-    )
     with pytest.raises(InputError, match=r"^No method 's3im-nerf': give one of s3im-depth-nerfacto, .*lists\.$"):
         read_arguments(["s3im-nerf"])
 
@@ -79,12 +75,12 @@ def test_without_cuda_a_method_that_asks_for_it_gets_the_cpu(monkeypatch):
 
 def test_the_axis_loss_needs_a_method_with_s3im():
     (none,) = variants([parse_axis("loss=none")])
-    with pytest.raises(InputError) as error:
-        read_arguments(train_arguments("tensorf", Path("scene"), 0, None, none.settings, None))
-    assert str(error.value) == (
-        "ns-train tensorf would not take the flags: Unrecognized or misplaced options: "
-        "--pipeline.model.s3im.loss-mult 0; tensorf+s3im is this method with S3IM."
+    sentence = (
+        r"^ns-train tensorf would not take the flags: Unrecognized or misplaced options: "
+        r"--pipeline.model.s3im.loss-mult( 0)?; tensorf\+s3im is this method with S3IM\.$"
     )
+    with pytest.raises(InputError, match=sentence):
+        read_arguments(train_arguments("tensorf", Path("scene"), 0, None, none.settings, None))
 
 
 def test_a_method_of_others_with_s3im():

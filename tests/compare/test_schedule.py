@@ -109,6 +109,19 @@ def test_a_copy_has_the_libraries(monkeypatch, fresh_forkserver, tmp_path):
     assert one.log.read_text().splitlines()[-1] == "True"
 
 
+def test_the_process_that_is_copied_may_be_killed(monkeypatch, fresh_forkserver, tmp_path):
+    """As the system does where memory runs out; it is the one with the libraries."""
+    monkeypatch.setattr(processes, "work", work)
+    monkeypatch.setattr(processes, "_LOADED", "killed_once")
+    code = "import os, pathlib, signal\nmark = pathlib.Path(__file__).with_name('mark')\n"
+    code += "if not mark.exists():\n    mark.touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    (tmp_path / "killed_once.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    one = job(tmp_path, "a", "work")
+    assert make_runs([one], 1, lambda line: None) == [] and is_done(one)
+    assert (tmp_path / "mark").exists()
+
+
 def test_where_no_copies_can_be_made_runs_are_new_processes(monkeypatch, fresh_forkserver, tmp_path):
     """A socket's file has a name of 107 letters at most."""
     monkeypatch.setattr(processes, "work", work)

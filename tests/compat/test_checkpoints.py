@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from s3im_methods.compat.checkpoints import allow_numpy_scalars, numpy_scalar_globals
+from s3im_methods.compat.checkpoints import allow_numpy_scalars, explained_load, numpy_scalar_globals
+from s3im_methods.errors import InputError
 
 SAVE = "import numpy, torch; torch.save({'lr': numpy.float64(0.5)}, r'%s')"
 
@@ -93,3 +94,10 @@ def test_upstream_still_needs_it(tmp_path):
     code = SAVE % path + f"; torch.load(r'{path}')"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "UnpicklingError" in result.stderr
+
+
+def test_a_checkpoint_that_does_not_fit_says_what():
+    own, other = torch.nn.Linear(3, 2), torch.nn.Linear(5, 2)
+    sentence = r"does not fit this run \(size mismatch for weight: .*\[2, 5\]"
+    with pytest.raises(InputError, match=sentence), explained_load("x.ckpt"):
+        own.load_state_dict(other.state_dict())

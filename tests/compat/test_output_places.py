@@ -1,11 +1,17 @@
 """nerfstudio's commands refuse a place before they load anything, and leave nothing half-written."""
 
 import errno
+import functools
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mediapy
+import numpy as np
 import pytest
 from nerfstudio.scripts import eval as ns_eval
 from nerfstudio.scripts import exporter, render
@@ -93,31 +99,57 @@ def test_a_full_disk_names_the_place_and_leaves_what_was_there(tmp_path, loaded,
     assert [path.name for path in tmp_path.iterdir()] == ["old.ply"]
 
 
-def test_an_interrupted_video_goes(tmp_path, loaded, capsys):
+def film(path: Path, interrupt: Callable[[], object], frames: int = 3) -> Callable[[], None]:
+    """What writes a video as ns-render does, and is interrupted."""
+
     def work() -> None:
-        (tmp_path / "v.mp4").write_text("half")
-        raise KeyboardInterrupt
+        with mediapy.VideoWriter(path=path, shape=(16, 24), fps=10) as writer:
+            for _ in range(frames):
+                writer.add_image(np.zeros((16, 24, 3), np.uint8))
+            interrupt()
 
-    loaded(render, work)
-    with pytest.raises(SystemExit) as ended:
-        render.SpiralRender(load_config=CONFIG, output_path=tmp_path / "v.mp4").main()
-    assert ended.value.code == 130
-    assert capsys.readouterr().err.endswith("Interrupted.\n")
-    assert list(tmp_path.iterdir()) == []
+    return work
 
 
-def test_a_kill_acts_like_ctrl_c(tmp_path, loaded):
-    def work() -> None:
-        (tmp_path / "v.mp4").write_text("half")
-        os.kill(os.getpid(), signal.SIGTERM)
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
 
-    loaded(render, work)
+
+@pytest.mark.parametrize("interrupt", [ctrl_c, functools.partial(os.kill, os.getpid(), signal.SIGTERM)])
+def test_an_interrupted_video_leaves_what_was_there(tmp_path, loaded, capsys, interrupt):
+    path = tmp_path / "v.mp4"
+    path.write_text("the video of yesterday")
+    loaded(render, film(path, interrupt))
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
-        render.SpiralRender(load_config=CONFIG, output_path=tmp_path / "v.mp4").main()
-    assert ended.value.code == 130
-    assert list(tmp_path.iterdir()) == []
+        render.SpiralRender(load_config=CONFIG, output_path=path).main()
+    assert ended.value.code == 130 and capsys.readouterr().err.endswith("Interrupted.\n")
+    assert list(tmp_path.iterdir()) == [path] and path.read_text() == "the video of yesterday"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_killed_video_does_not_look_whole(tmp_path):
+    """ffmpeg ends a file that plays, where nobody sends it frames any more."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_output_places as t\n"
+        "path = t.Path(sys.argv[2]); t.render.eval_setup = lambda *_, **__: t.film(path, t.kill)()\n"
+        "t.render.SpiralRender(load_config=t.CONFIG, output_path=path).main()"
+    )
+    path = tmp_path / "v.mp4"
+    ended = subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent), str(path)], check=False)
+    assert ended.returncode == -signal.SIGKILL and not path.exists()
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_whole_video_is_there(tmp_path, loaded):
+    path = tmp_path / "v.mp4"
+    loaded(render, film(path, lambda: None))
+    with pytest.raises(AssertionError, match="the work went well"):
+        render.SpiralRender(load_config=CONFIG, output_path=path).main()
+    assert list(tmp_path.iterdir()) == [path] and path.stat().st_size > 500
 
 
 def test_what_cannot_be_read_is_not_said_to_be_unwritable(tmp_path, loaded):

@@ -1,11 +1,13 @@
 """What Numba compiles is kept where that is possible; elsewhere kernels work too, and one line says what to do."""
 
+import errno
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,7 @@ def no_user_cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr("numba.config.CACHE_DIR", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(file / "cache"))
     module._say_that_nothing_is_kept.cache_clear()
+    module._say_that_kernels_are_compiled.cache_clear()
     return file
 
 
@@ -107,7 +110,24 @@ def test_kernels_are_kept_beside_their_source(no_user_cache, tmp_path, capsys):
         assert kernels.halves(5) == 5.0
         assert kernels.halves.stats.cache_path == str(tmp_path / "__pycache__")
         assert len(kernels.halves.stats.cache_hits) == found
-    assert capsys.readouterr().out == ""
+        module._say_that_kernels_are_compiled.cache_clear()
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err == ("" if found else "Kernels are compiled for this machine, which takes some seconds.\n")
+
+
+@pytest.mark.parametrize("what", ["_save_index", "_load_index"])
+def test_kernels_work_where_a_disk_is_full_or_what_is_there_cannot_be_read(no_user_cache, tmp_path, capsys, what):
+    kernels = load(tmp_path)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    setattr(kernels.halves._cache._cache_file, what, full)
+    assert kernels.halves(5) == 5.0 and kernels.halves(7) == 10.5
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("Compiled kernels cannot be kept (No space left on device): each start")
+    assert said.count("cannot be kept") == 1
 
 
 def test_a_kernel_is_compiled_again_when_a_file_that_it_imports_changes(no_user_cache, tmp_path):

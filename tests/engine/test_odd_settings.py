@@ -38,6 +38,38 @@ def test_numbers_that_are_too_small(name, method):
         check_numbers(given)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999])
+def test_a_seed_that_numpy_does_not_take(seed):
+    check_numbers(config("s3im-nerfacto", machine__seed=0))
+    with pytest.raises(InputError, match=rf"--machine.seed is {seed}: give 0 to 4294966296\."):
+        check_numbers(config("s3im-nerfacto", machine__seed=seed))
+
+
+def test_several_machines_need_an_address():
+    with pytest.raises(InputError, match=r"--machine.num-machines is 2: give --machine.dist-url the address at which"):
+        check_numbers(config("s3im-nerfacto", machine__num_machines=2))
+    check_numbers(config("s3im-nerfacto", machine__num_machines=2, machine__dist_url="tcp://10.0.0.1:2345"))
+
+
+def test_a_group_that_no_optimizer_has():
+    check_numbers(config("s3im-nerfacto", gradient_accumulation_steps={"fields": 2}))
+    sentence = "--gradient-accumulation-steps names 'nosuch', which no optimizer has: give one of proposal_networks, fi"
+    with pytest.raises(InputError, match=sentence):
+        check_numbers(config("s3im-nerfacto", gradient_accumulation_steps={"nosuch": 2}))
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+@pytest.mark.parametrize(("number", "is_wrong"), [(-2, True), (-1, False), (0, True), (1, False), (99, False)])
+def test_how_many_images_are_kept(split, number, is_wrong):
+    name = f"{split}_num_images_to_sample_from"
+    given = config("s3im-nerfacto", **{f"pipeline__datamanager__{name}": number})
+    if not is_wrong:
+        check_numbers(given)
+        return
+    with pytest.raises(InputError, match=rf"{name.replace('_', '-')} is {number}: give 1 or more, or -1 for all\."):
+        check_numbers(given)
+
+
 def test_steps_of_accumulation():
     with pytest.raises(InputError, match=r"--gradient-accumulation-steps\.fields is 0: give 1 or more"):
         check_numbers(config("s3im-nerfacto", gradient_accumulation_steps={"fields": 0}))

@@ -7,10 +7,12 @@ import sys
 import tempfile
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.engine.trainer import Trainer
 
 from s3im_methods.data.scene_facts import add_facts
 from s3im_methods.data.scene_sphere import SceneSphere
@@ -32,10 +34,19 @@ def trainer(folder: Path, value: float = 1.0) -> S3IMTrainer:
     result = object.__new__(S3IMTrainer)
     layer = Layer(200, 200)
     torch.nn.init.constant_(layer.weight, value)
+    layer.datamanager = types.SimpleNamespace()  # type: ignore[assignment]
+    layer.model = types.SimpleNamespace(decides_by_data=False)  # type: ignore[assignment]
     result.pipeline = layer  # type: ignore[assignment]
     result.checkpoint_dir = folder
     result.config = types.SimpleNamespace(  # type: ignore[assignment]
-        save_only_latest_checkpoint=True, load_dir=None, load_checkpoint=None, load_step=None, load_scheduler=True
+        method_name="layer",
+        optimizers={},
+        pipeline=types.SimpleNamespace(model=types.SimpleNamespace(_target=Layer)),
+        save_only_latest_checkpoint=True,
+        load_dir=None,
+        load_checkpoint=None,
+        load_step=None,
+        load_scheduler=True,
     )
     result.optimizers = types.SimpleNamespace(
         optimizers={}, schedulers={}, load_optimizers=lambda _: None, load_schedulers=lambda _: None
@@ -284,6 +295,24 @@ def test_a_scalers_state_is_loaded(tmp_path):
     resumed.config.load_dir = tmp_path / "models"
     resumed._load_checkpoint()
     assert resumed.grad_scaler.state_dict()["scale"] == 8.0
+
+
+def test_a_service_for_curves_that_cannot_be_reached_gets_a_sentence(tmp_path, monkeypatch):
+    """wandb and Comet raise errors of their own where nobody is logged in."""
+
+    def setup_event_writer() -> None:
+        raise RuntimeError("No API key configured. Use `wandb login` to log in.\nMore.")
+
+    run = trainer(tmp_path)
+    config: Any = run.config
+    config.vis, config.keep_checkpoints, config.pipeline.datamanager = "wandb", None, types.SimpleNamespace()
+    monkeypatch.setattr(Trainer, "setup", lambda self, mode: setup_event_writer())
+    sentence = r"^--vis wandb cannot begin \(No API key configured\. Use `wandb login` to log in\): log in there, or "
+    with pytest.raises(InputError, match=sentence):
+        run.setup()
+    monkeypatch.setattr(Trainer, "setup", lambda self, mode: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.setup()
 
 
 class Scheduled(torch.nn.Linear):

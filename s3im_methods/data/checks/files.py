@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ class Listed:
         """
         bad = [index for index, path in enumerate(self.paths) if not os.path.isfile(path)]
         if bad:
-            hint = _hint(self.paths[bad[0]])
+            hint = _hint(self.paths[bad[0]], self.source.parent)
             self.refuse(bad, "missing", f" (listed in {quote(self.source)}{hint}): {self.remedy}")
 
     def check_readable(self, fault_of: Callable[[Path], str | None]) -> None:
@@ -197,7 +198,7 @@ def _ends_well(file: BinaryIO, ending: bytes | None) -> bool:
     return ending in tail
 
 
-def _hint(path: Path) -> str:
+def _hint(path: Path, scene: Path) -> str:
     if os.path.isdir(path):
         return "; it is a folder"
     if os.path.islink(path):
@@ -208,8 +209,18 @@ def _hint(path: Path) -> str:
     try:
         siblings = sorted(os.listdir(path.parent))
     except (OSError, ValueError):
-        return ""
+        siblings = []
     for name in siblings:
-        if name.lower() == path.name.lower() or Path(name).stem == path.name or name == path.stem:
+        if _plain(name) == _plain(path.name) or Path(name).stem == path.name or name == path.stem:
             return f"; did you mean {quote(name)}, which is there"
+    # As the file was called on the machine that listed it.
+    for start in range(len(unixlike.parts)):
+        end = Path(*unixlike.parts[start:])
+        if not end.is_absolute() and os.path.isfile(scene / end):
+            return f"; did you mean {quote(end)}, which is there"
     return ""
+
+
+def _plain(name: str) -> str:
+    """A name without what file systems and typists are at odds about: case, spaces at its ends, composed letters."""
+    return unicodedata.normalize("NFC", name).strip().lower()

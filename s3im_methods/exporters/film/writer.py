@@ -1,5 +1,6 @@
 """Write frames as an MP4 file, as an animated GIF or WebP picture, or as PNG files in a folder."""
 
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,14 +49,21 @@ def write_film(frames: Iterable[Frame], path: Path, frame_rate: float, size: tup
 
     Args:
         frames: All of one size.
-        path: As :func:`check_film` takes it; a film appears when it is complete.
+        path: As :func:`check_film` takes it; a film appears when it is complete, and frames replace earlier ones.
         frame_rate: Frames per second.
         size: Height and width; even numbers for a film.
     """
     if not path.suffix:
         path.mkdir(parents=True, exist_ok=True)
+        names = set()
         for number, frame in enumerate(frames):
-            Image.fromarray(frame).save(path / f"frame_{number:04d}.png")
+            names.add(f"frame_{number:04d}.png")
+            with written(path / f"frame_{number:04d}.png") as place:
+                Image.fromarray(frame).save(place)
+        # Of a longer film that was written there before.
+        for old in path.glob("frame_*.png"):
+            if old.name not in names and re.fullmatch(r"frame_\d{4,}", old.stem):
+                old.unlink()
         return
     if path.suffix.lower() != ".mp4":
         pictures = (Image.fromarray(frame) for frame in frames)

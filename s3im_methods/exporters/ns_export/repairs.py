@@ -4,8 +4,7 @@ import functools
 import sys
 from typing import Any
 
-from nerfstudio.utils.rich_utils import CONSOLE
-
+from s3im_methods.console import say
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.ns_export.command import is_given, running_export
 from s3im_methods.exporters.ns_export.file_names import give_own_names, mend_references
@@ -63,7 +62,7 @@ def _generate_point_cloud(
     drawn_as = (num_points, *sorted(settings.items()))
     # Copies, because an export may move its own.
     if clouds is not None and not boxes and drawn_as in clouds:
-        CONSOLE.print("The points are those of the export before.")
+        say("The points are those of the export before.")
         cloud = o3d.geometry.PointCloud(clouds[drawn_as])
     else:
         wanted = WantedPoints(num_points, command.num_rays_per_batch, boxes, " or ".join(flags))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from nerfstudio.cameras.rays import RayBundle
-from nerfstudio.utils.rich_utils import CONSOLE
 from numpy.typing import NDArray
 
+from s3im_methods.console import say
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.appearance import surface_colours
 from s3im_methods.exporters.mesh.marching import Triangles
@@ -39,12 +39,12 @@ def write_textured_mesh(mesh: Any, model: Any, path: Path, side: int, plain: boo
     normals = np.nan_to_num(normals.astype(np.float64))
     surface = Triangles(vertices.astype(np.float64), faces.astype(np.int64))
     paint = _Paint(model, surface, mesh.vertices.device, plain and hasattr(model, "surface_value"))
-    CONSOLE.print(f"Unfolding and colouring a mesh of {len(vertices)} vertices and {len(faces)} faces.")
+    say(f"Unfolding and colouring a mesh of {len(vertices)} vertices and {len(faces)} faces.")
     texture = make_texture(surface, normals, paint, side)
     if paint.texels == 0:
         raise InputError("No texel of the texture lies on the mesh: give a larger --num-pixels-per-side.")
     write_textured(path, surface, normals, texture)
-    CONSOLE.print(f"Wrote {path}, in scene units, and its image of {side} x {side} pixels beside it.")
+    say(f"Wrote {path}, in scene units, and its image of {side} x {side} pixels beside it.")
 
 
 class _Paint:

@@ -6,9 +6,9 @@ import torch
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.field_components.encodings import HashEncoding
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
+from s3im_methods.console import warn
 from s3im_methods.data.cut_out import has_transparent_background
 from s3im_methods.encodings import fuse_hash_encodings
 from s3im_methods.encodings.hash_grid import FusedHashEncoding
@@ -79,7 +79,7 @@ class AnyMethod(S3IMLosses):
     def _say_once_that_time_stands_still(self) -> None:
         if not self._told_of_time:
             self._told_of_time = True
-            CONSOLE.print("[yellow]These cameras have no times: they see the scene at time 0.")
+            warn("These cameras have no times: they see the scene at time 0.")
 
     def _fuse(self) -> None:
         for part in self.children():

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from nerfstudio.field_components.encodings import SHEncoding
 from nerfstudio.field_components.mlp import MLP
 from nerfstudio.utils import external
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 
+from s3im_methods.console import warn
 from s3im_methods.encodings.sdf_hash_grid import SDFHashEncoding
 from s3im_methods.errors import InputError
 
@@ -192,8 +192,8 @@ def stand_in_for_tinycudann(model_class: type) -> Iterator[None]:
             else:
                 setattr(module, _NAME, own)
     if stand_ins.used:
-        CONSOLE.print(
-            f"[yellow]tinycudann is not installed: {' and '.join(stand_ins.used)} that the method asks it for are "
+        warn(
+            f"tinycudann is not installed: {' and '.join(stand_ins.used)} that the method asks it for are "
             "computed by this pack, so that checkpoints do not fit a machine that has it."
         )
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 
+from s3im_methods.console import warn
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
 from s3im_methods.models.grids.growth import resolution_by_axis
 from s3im_methods.models.tensorf_settings import TensoRFSettings
@@ -50,7 +50,7 @@ def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: Tens
     alphas = alphas_on_grid(field, resolution, step)
     if not (alphas >= config.alpha_mask_threshold).any():
         # Near-empty at first by its shift: a mask now would keep it so for ever.
-        CONSOLE.print("[yellow]TensoRF's alpha mask is left out: no node is as opaque as its threshold yet.[/yellow]")
+        warn("TensoRF's alpha mask is left out: no node is as opaque as its threshold yet.")
         return
     field.alpha_mask.update(alphas, field.aabb, config.alpha_mask_threshold)
 

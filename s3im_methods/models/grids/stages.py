@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from nerfstudio.engine.optimizers import Optimizers
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor, nn
 from torch.nn import functional
 
+from s3im_methods.console import warn
 from s3im_methods.encodings.resampling import Window
 from s3im_methods.engine.allocator import hand_back_freed_memory
 from s3im_methods.fields.dvgo_field import DVGOField
@@ -92,9 +92,9 @@ def _begin_fine(config: Any, field: DVGOField, optimizers: Optimizers, node_weig
     if (evidence >= config.mask_threshold).any():
         field.alpha_mask.update(evidence, field.aabb, config.mask_threshold)
     else:
-        CONSOLE.print(
-            f"[yellow]No voxel is {config.mask_threshold:g} opaque after the coarse stage, so the whole box is kept: "
-            "give --pipeline.model.coarse-steps more.[/yellow]"
+        warn(
+            f"No voxel is {config.mask_threshold:g} opaque after the coarse stage, so the whole box is kept: "
+            "give --pipeline.model.coarse-steps more."
         )
     density = functional.softplus(field.density_grid.values + field.shift) / field.base_side
     field.add_network()

@@ -13,10 +13,10 @@ from nerfstudio.model_components.ray_samplers import Sampler, UniformLinDispPiec
 from nerfstudio.model_components.renderers import DepthRenderer
 from nerfstudio.model_components.scene_colliders import NearFarCollider
 from nerfstudio.models.base_surface_model import SurfaceModel
-from nerfstudio.utils.rich_utils import CONSOLE
 from torch import Tensor
 from torch.nn import Module, Parameter, functional
 
+from s3im_methods.console import warn
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
 from s3im_methods.encodings import chosen_implementation, fuse_hash_encodings, implementation_line
@@ -274,7 +274,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         """An image's outputs, ``[H, W, C]`` each; where surface rendering lost rays it says so in one line."""
         outputs = super().get_outputs_for_camera_ray_bundle(camera_ray_bundle)
         if (sentence := self.surface_renderer.report()) is not None:
-            CONSOLE.print(f"[yellow]{sentence}")
+            warn(sentence)
         return outputs
 
     def get_loss_dict(

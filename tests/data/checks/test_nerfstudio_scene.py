@@ -233,6 +233,21 @@ IN_TRANSFORMS = {
         "separators, write / instead of \\ there): put back what is missing or drop mask_path from every "
         "frame.",
     ),
+    "a place on a Windows machine": (
+        lambda m, f: f[3].update(mask_path="C:\\Users\\me\\fox\\masks\\3.png"),
+        "1 of 6 masks is missing, namely '{s}/C:\\Users\\me\\fox\\masks\\3.png' (listed in {t}; did you mean "
+        "'masks/3.png', which is there): put back what is missing or drop mask_path from every frame.",
+    ),
+    "a slash too many": (
+        lambda m, f: f[3].update(mask_path="/masks/3.png"),
+        "1 of 6 masks is missing, namely '/masks/3.png' (listed in {t}; did you mean 'masks/3.png', which is there): "
+        "put back what is missing or drop mask_path from every frame.",
+    ),
+    "a space at the end": (
+        lambda m, f: f[3].update(mask_path="masks/3.png "),
+        "1 of 6 masks is missing, namely '{s}/masks/3.png ' (listed in {t}; did you mean '3.png', which is there): put "
+        "back what is missing or drop mask_path from every frame.",
+    ),
     "unprintable name": (
         lambda m, f: f[3].update(mask_path="\ud800\0\n"),
         "1 of 6 masks is missing, namely '{s}/\\ud800\\x00\\n' (listed in {t}): put back what is missing or "

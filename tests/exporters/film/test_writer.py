@@ -48,6 +48,15 @@ def test_a_folder_has_all_frames(tmp_path):
     assert np.asarray(Image.open(path / "frame_0002.png")).mean() == 80
 
 
+def test_frames_of_an_earlier_longer_film_go(tmp_path):
+    """Nothing else tells where the new film ends."""
+    for count in (5, 3):
+        write_film(frames(count), tmp_path / "frames", 10.0, (16, 24))
+        (tmp_path / "frames" / "frame_mine.png").touch()
+    names = {f"frame_000{k}.png" for k in range(3)} | {"frame_mine.png"}
+    assert {file.name for file in (tmp_path / "frames").iterdir()} == names
+
+
 def test_a_film_that_is_broken_off_leaves_nothing(tmp_path):
     def failing():
         yield from frames(1)
