@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows what the pack does, `make test` checks it. Both make the environment first.
 PYTHON ?= python3
 VENV := .venv
-METHOD ?= s3im-nerfacto-lite
+METHOD ?= s3im-depth-nerfacto-lite
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python
 

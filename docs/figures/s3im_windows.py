@@ -15,7 +15,7 @@ from PIL import Image
 from s3im_methods.losses.permutations import random_permutations
 from s3im_methods.losses.ssim import C2, gaussian_window, image_windows
 
-OVERVIEW = Path(__file__).resolve().parents[1] / "demo.jpg"
+OVERVIEW = Path(__file__).resolve().parents[1] / "method_nerfacto.jpg"
 # Where the overview has the first view's truth and, to the right of it, its render, in pixels.
 LEFT, TOP, WIDTH, HEIGHT, SHIFT = 6, 40, 256, 192, 262
 KERNEL = 4

@@ -52,8 +52,8 @@ class DemoCommand:
 
     output_dir: Path = Path("demo")
     """Folder for the scene and all results."""
-    method: str = "s3im-nerfacto-lite"
-    """Method to train; see ns-train --help."""
+    method: str = "s3im-depth-nerfacto-lite"
+    """Method to train; see ns-train --help. The default learns from the room's depth maps, so its mesh is a room."""
     max_num_iterations: int = 1500
     """Training steps."""
 
