@@ -23,8 +23,9 @@ class CheckCommand:
 
     scene: tyro.conf.Positional[Path]
     """Folder of the scene, or its JSON file."""
-    method: str = "s3im-nerfacto-lite"
-    """Method that you will train; see ns-train --help."""
+    method: str | None = None
+    """Method that you will train, see ns-train --help; if not set, s3im-nerfacto-lite is checked, and the last line
+    names the method that suits."""
     dataparser: str | None = None
     """Data parser, such as blender-data; if not set, the one that reads what is in the folder."""
     set: tuple[str, ...] = ()
@@ -49,13 +50,14 @@ class CheckCommand:
         from s3im_methods.outputs import check_picture_file, written
 
         picture = None if self.picture is None else check_picture_file(self.picture, "--picture")
-        found: dict[str, Any] = {"scene": str(self.scene), "method": self.method}
+        checked = self.method or "s3im-nerfacto-lite"
+        found: dict[str, Any] = {"scene": str(self.scene), "method": checked}
         try:
             parser = self.dataparser or which_parser(self.scene)
             found["dataparser"] = parser
             settings = [parse_setting(text) for text in self.set]
             with imports_that_stay():
-                config = read_arguments(train_arguments(self.method, self.scene, None, None, settings, parser))
+                config = read_arguments(train_arguments(checked, self.scene, None, None, settings, parser))
             config.pipeline.datamanager.dataparser.data = self.scene
             report = self._report(config)
         except InputError as error:
@@ -65,7 +67,7 @@ class CheckCommand:
         found |= {"accepted": True, "rows": report.rows, "warnings": list(report.warnings)}
         found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
         # A method that was asked for is the one to train.
-        method = report.advice.pictures if self.method == type(self).method else self.method
+        method = self.method or report.advice.pictures
         named_parser = None if parser == "nerfstudio-data" else parser
         arguments = train_arguments(method, self.scene, None, None, settings, named_parser)
         found["command"] = shlex.join([*train_command(method), *arguments[1:]])

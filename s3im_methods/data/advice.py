@@ -1,9 +1,9 @@
 """Choose the method that suits a scene, by the number of views, the depth at hand, and what the views look at.
 
 The bounds come from trainings of the lite methods; see the documentation's page on few photos. A sensor's depth gains
-PSNR with up to about ten views, and gives better depth with any number. The points of a reconstruction gain much if
-neighbouring cameras stand far apart relative to the depth (fox with 11 views, 5 dB), and lose a little if they stand
-close together.
+PSNR with up to about ten views and in rooms, and gives better depth with any number. The points of a reconstruction
+gain much if neighbouring cameras stand far apart relative to the depth (fox with 11 views, 5 dB), and lose a little if
+they stand close together.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
 
 FEW_VIEWS = 10
-"""Up to so many training views a sensor's depth makes better pictures."""
+"""Up to so many training views a sensor's depth makes better pictures of anything."""
 
 FAR_APART = 0.3
 """From this distance between neighbouring cameras on, as a share of the median depth, points make better pictures."""
@@ -61,8 +61,10 @@ def advise(outputs: DataparserOutputs, facts: SceneFacts) -> Advice:
         pictures, why = "s3im-depth-nerfacto", why_depth
     else:
         pictures, why = "s3im-nerfacto", f"{views} training views"
-        if source in ("sensor", "composite"):
+        if source in ("sensor", "composite") and facts.scene_kind == "object":
             why += "; s3im-depth-nerfacto has the better depth"
+        elif source in ("sensor", "composite"):
+            pictures, why = "s3im-depth-nerfacto", f"{why} with depth maps, which place walls where they are"
         elif views <= FEW_VIEWS:
             why += " are few, so take more, or add depth"
     if facts.scene_kind == "object":

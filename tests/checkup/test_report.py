@@ -59,7 +59,7 @@ def test_a_room_with_depth(room):
     assert "75 degrees wide" in report.rows["cameras"] and "in a room" in report.rows["placement"]
     assert report.rows["depth"].startswith("sensor: 20 of 20 training views with depth")
     assert report.rows["method"].startswith("s3im-nerfacto-lite: hash grids")
-    assert report.advice.pictures == "s3im-nerfacto-lite" and report.advice.mesh == "s3im-neus-facto-lite"
+    assert report.advice.pictures == "s3im-depth-nerfacto-lite" and report.advice.mesh == "s3im-neus-facto-lite"
 
 
 def test_few_views_with_depth_want_a_method_that_learns_from_it(rocket):

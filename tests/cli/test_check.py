@@ -25,7 +25,7 @@ def test_a_good_scene(scene, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "Training would accept this scene.\n" in said and "14 training views, 2 held out" in said
     assert "Dataset is overriding" not in said
-    assert said.splitlines()[-1] == f"Next: ns-train s3im-nerfacto-lite --data {scene}"
+    assert said.splitlines()[-1] == f"Next: ns-train s3im-depth-nerfacto-lite --data {scene}"
     assert Image.open(tmp_path / "scene.png").size[0] > 800
 
 
@@ -59,7 +59,7 @@ def test_json(scene, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["accepted"] and found["warnings"] == [] and found["dataparser"] == "nerfstudio-data"
     assert found["rows"]["split"] == "14 training views, 2 held out"
-    assert found["for_pictures"] == "s3im-nerfacto-lite"
+    assert found["method"] == "s3im-nerfacto-lite" and found["for_pictures"] == "s3im-depth-nerfacto-lite"
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

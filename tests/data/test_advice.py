@@ -52,11 +52,18 @@ def test_a_sensor_with_few_views(room, tmp_path):
     few, many = (variant(room, tmp_path, views, ("depth",)) for views in (FEW_VIEWS, FEW_VIEWS + 1))
     assert "10 training views only" in depth_advice(few, WITHOUT_DEPTH)[0]
     assert depth_advice(many, WITHOUT_DEPTH) == []
-    assert [advise(outputs, SceneFacts()).pictures for outputs in (few, many)] == [
+    an_object = SceneFacts(scene_kind="object")
+    assert [advise(outputs, an_object).pictures for outputs in (few, many)] == [
         "s3im-depth-nerfacto-lite",
         "s3im-nerfacto-lite",
     ]
-    assert "has the better depth" in advise(many, SceneFacts()).pictures_reason
+    assert "has the better depth" in advise(many, an_object).pictures_reason
+
+
+def test_a_sensor_in_a_room(room, tmp_path):
+    said = advise(variant(room, tmp_path, FEW_VIEWS + 1, ("depth",)), SceneFacts(scene_kind="room"))
+    assert said.pictures == "s3im-depth-nerfacto-lite"
+    assert said.pictures_reason == "11 training views with depth maps, which place walls where they are"
 
 
 def test_a_method_that_learns_from_depth_is_left_alone(room, tmp_path):
