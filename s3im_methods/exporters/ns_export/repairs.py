@@ -36,6 +36,7 @@ def repair_export(model_config: Any, clouds: dict[Any, Any] | None = None) -> No
         (module, "generate_point_cloud", functools.partial(_generate_point_cloud, clouds)),
         (module.tsdf_utils, "export_tsdf_mesh", _export_tsdf_mesh),
         (module.texture_utils, "export_textured_mesh", _export_textured_mesh),
+        (module.o3d.geometry.TriangleMesh, "create_from_point_cloud_poisson", _poisson_surface),
     ):
         original = getattr(holder, name)
         original = getattr(original, "__wrapped__", original)
@@ -82,6 +83,11 @@ def _generate_point_cloud(
         # nerfstudio would move the points once more.
         command.save_world_frame = False
     return cloud
+
+
+def _poisson_surface(command: Any, original: Any, cloud: Any, **settings: Any) -> Any:
+    # With more threads it crashes now and then where the cores are busy (isl-org/Open3D#6828 and #7229).
+    return original(cloud, **{"n_threads": 1, **settings})
 
 
 def _export_tsdf_mesh(command: Any, original: Any, pipeline: Any, *arguments: Any, **settings: Any) -> None:

@@ -116,6 +116,19 @@ def cloud_of(path: Any) -> Any:
 FEW = {"num_rays_per_batch": 2000, "remove_outliers": False}
 
 
+def test_poisson_reconstructs_with_one_thread(export, monkeypatch):
+    asked = []
+    original = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson
+
+    def noted(cloud: Any, **settings: Any) -> Any:
+        asked.append(settings)
+        return original(cloud, **settings)
+
+    monkeypatch.setattr(o3d.geometry.TriangleMesh, "create_from_point_cloud_poisson", noted)
+    export(exporter.ExportPoissonMesh, num_points=500, texture_method="point_cloud", **FEW)
+    assert asked == [{"depth": 9, "n_threads": 1}]
+
+
 def test_as_many_points_as_asked_for(export, tmp_path):
     export(exporter.ExportPointCloud, num_points=500, **FEW)
     cloud = cloud_of(tmp_path / "point_cloud.ply")
