@@ -1,7 +1,6 @@
 # Two commands: `make demo` shows what the pack does, `make test` checks it. Both make the environment first.
 PYTHON ?= python3
 VENV := .venv
-METHOD ?= s3im-depth-nerfacto-lite
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python
 
@@ -45,7 +44,7 @@ system-libraries:
 	@$(PYTHON) -I s3im_methods/machine.py --list
 
 demo: setup
-	$(BIN)/s3im demo --method $(METHOD) --output-dir demo
+	$(BIN)/s3im demo $(if $(METHOD),--method $(METHOD)) --output-dir demo
 
 # Two processes of one thread each: torch's threads spin while they wait, so that two processes of two would stand in each
 # other's way, and most of the time goes into the imports of ns-* commands, which use one thread anyway.

@@ -27,4 +27,4 @@ def _print(line: str, style: str | None, whole: bool) -> None:
     # Commands that print nothing there start without it.
     from nerfstudio.utils.rich_utils import CONSOLE
 
-    CONSOLE.print(line, style=style, markup=False, emoji=False, highlight=None if not whole else False, soft_wrap=whole)
+    CONSOLE.print(line, style=style, markup=False, emoji=False, highlight=False if whole else None, soft_wrap=whole)

@@ -1,6 +1,5 @@
 """``s3im demo``: the whole life of a run on a procedural room, one plain command after another."""
 
-import shlex
 import shutil
 import signal
 import subprocess
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from s3im_methods.data.wording import command_line
+from s3im_methods.data.wording import argument, command_line
 from s3im_methods.interruptions import answering
 
 Words = list[str | Path]
@@ -144,7 +143,7 @@ def _status(command: list[str]) -> int:
 
 
 def _run(step: Step) -> None:
-    program, *arguments = shlex.split(step.line)
+    program, *arguments = map(argument, step.command)
     beside_python = Path(sys.executable).parent / program
     executable = str(beside_python) if beside_python.exists() else shutil.which(program) or program
     _marker(step).unlink(missing_ok=True)

@@ -68,7 +68,6 @@ def _repair_evaluation(module: ModuleType) -> None:
 
 def _if_replaced(config: Any) -> None:
     """A training may have written a newer checkpoint, and removed this one, while the model was built."""
-
     from s3im_methods.engine.run_place import steps_in
 
     steps = steps_in(config.load_dir)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from s3im_methods.data.depth.listing import list_depth
 from s3im_methods.data.depth.maps import DepthMaps
-from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.source_config import SENSORS, DepthSourceConfig
 from s3im_methods.data.depth.survey import survey
 from s3im_methods.data.depth.which_source import which_source
 from s3im_methods.data.scene_facts import SceneFacts
@@ -56,21 +56,21 @@ def advise(outputs: DataparserOutputs, facts: SceneFacts) -> Advice:
         facts: What is known of them.
     """
     source, why_depth = _depth_reason(outputs)
-    views = len(outputs.image_filenames)
+    views, has_sensor = len(outputs.image_filenames), source in SENSORS
     if why_depth is not None:
         pictures, why = "s3im-depth-nerfacto", why_depth
     else:
         pictures, why = "s3im-nerfacto", f"{views} training views"
-        if source in ("sensor", "composite") and facts.scene_kind == "object":
+        if has_sensor and facts.scene_kind == "object":
             why += "; s3im-depth-nerfacto has the better depth"
-        elif source in ("sensor", "composite"):
+        elif has_sensor:
             pictures, why = "s3im-depth-nerfacto", f"{why} with depth maps, which place walls where they are"
         elif views <= FEW_VIEWS:
             why += " are few, so take more, or add depth"
     if facts.scene_kind == "object":
         cut_out = facts.has_foreground_mask or facts.has_transparent_background
         mesh = "views all round an object" + (" that is cut out" if cut_out else "; masks would make it cleaner")
-    elif source in ("sensor", "composite"):
+    elif has_sensor:
         mesh = "a room, with depth for its bare walls"
     else:
         mesh = "a room; depth maps would help its bare walls"
@@ -111,7 +111,7 @@ def _depth_reason(outputs: DataparserOutputs) -> tuple[str, str | None]:
     """Where depth could come from, and why it should be learned from, if it should."""
     views, config = len(outputs.image_filenames), DepthSourceConfig(source="auto-or-none")
     source = which_source(list_depth(outputs, config), config)
-    if source in ("sensor", "composite") and views <= FEW_VIEWS:
+    if source in SENSORS and views <= FEW_VIEWS:
         return (
             source,
             f"it has {views} training views only, and depth maps that keep colour from floating before cameras",

@@ -30,17 +30,17 @@ def quote(value: object) -> str:
     return f"'{text}'" if text.isprintable() else repr(text)
 
 
-def argument(path: Path) -> str:
-    """A path as it is typed after a flag: a name that begins with a dash would be taken for another flag.
+def argument(word: str | Path) -> str:
+    """A word of a command as it is typed: a path that begins with a dash would be taken for another flag.
 
     Args:
-        path: Any.
+        word: Any; only what is a path can get another form.
 
     Example:
-        >>> argument(Path("fox")), argument(Path("./-fox"))
-        ('fox', './-fox')
+        >>> argument(Path("fox")), argument(Path("./-fox")), argument("--data")
+        ('fox', './-fox', '--data')
     """
-    return f"./{path}" if str(path).startswith("-") else str(path)
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
 
 
 def command_line(words: Iterable[str | Path]) -> str:
@@ -53,7 +53,7 @@ def command_line(words: Iterable[str | Path]) -> str:
         >>> command_line(["s3im", "check", Path("runs [v2]/my fox")])
         "s3im check 'runs [v2]/my fox'"
     """
-    return shlex.join(argument(word) if isinstance(word, Path) else word for word in words)
+    return shlex.join(map(argument, words))
 
 
 def some(count: int, total: int, noun: str) -> str:

@@ -62,7 +62,6 @@ class Interruption:
         self.close()
 
     def _note(self, number: int, frame: object) -> None:
-
         self.close()
         self.signal = number
         self._stop()

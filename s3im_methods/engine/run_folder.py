@@ -63,7 +63,6 @@ def claim(config: "TrainerConfig") -> None:
     Raises:
         InputError: If another training is at work there, or nothing can be written there.
     """
-
     folder = config.get_base_dir().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -137,7 +137,6 @@ def place_scene(config: "TrainerConfig", path: Path) -> None:
     Raises:
         InputError: If the scene is not found.
     """
-
     manager: Any = config.pipeline.datamanager
     parser = getattr(manager, "dataparser", None)
     recorded = getattr(manager, "data", None) or getattr(parser, "data", None)

@@ -23,7 +23,7 @@ from s3im_methods.data.depth.robust_alignment import (
     align,
 )
 from s3im_methods.data.depth.sensor_files import SensorFiles
-from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.source_config import SENSORS, DepthSourceConfig
 from s3im_methods.data.depth.sparse_points import SparsePoints, load_points
 from s3im_methods.data.depth.which_source import which_source
 from s3im_methods.data.wording import quote
@@ -91,7 +91,7 @@ class DepthMaps:
     def uses_sensor(self) -> bool:
         """Whether sensor files are read, as depth or as what monocular depth is aligned to."""
         aligned = self.source == "monocular" and self.config.align_to != "sparse" and self.config.alignment != "none"
-        return (self.source in ("sensor", "composite") or aligned) and bool(self.listing.scene)
+        return (self.source in SENSORS or aligned) and bool(self.listing.scene)
 
     @property
     def has_monocular(self) -> bool:
@@ -101,7 +101,7 @@ class DepthMaps:
     @property
     def has_confidence(self) -> bool:
         """Whether pixels may differ in their confidence."""
-        uses = self.source in ("sensor", "composite") and self.config.confidence_weighs
+        uses = self.source in SENSORS and self.config.confidence_weighs
         return uses and "confidence" in self.listing.offers
 
     def check_files(self) -> None:

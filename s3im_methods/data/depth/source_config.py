@@ -7,6 +7,9 @@ from s3im_methods.errors import InputError
 
 Source = Literal["auto", "auto-or-none", "sensor", "monocular", "sparse", "composite", "none"]
 
+SENSORS = ("sensor", "composite")
+"""Sources that are a sensor's, or begin with one's."""
+
 
 @dataclass
 class DepthSourceConfig:

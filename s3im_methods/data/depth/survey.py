@@ -11,6 +11,7 @@ from nerfstudio.cameras.cameras import Cameras
 
 from s3im_methods.data.depth.maps import DepthMap, DepthMaps
 from s3im_methods.data.depth.plausibility import disagreeing_points, implausible_unit, mixed_units, unseen_points
+from s3im_methods.data.depth.source_config import SENSORS
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
@@ -174,7 +175,7 @@ def _remarks(maps: DepthMaps, medians: list[float]) -> list[str]:
             f"{some(len(without), len(maps), 'training view')} {are(len(without))} without a monocular depth map, "
             f"{which(len(without))} {quote(without[0])}."
         )
-    if maps.source in ("sensor", "composite"):
+    if maps.source in SENSORS:
         if warning := mixed_units(medians, maps.images):
             found.append(warning)
         places = [i for i, median in enumerate(medians) if median > 0]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from s3im_methods.data.depth.listing import DepthListing
-from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.source_config import SENSORS, DepthSourceConfig
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
@@ -41,7 +41,7 @@ def which_source(listing: DepthListing, config: DepthSourceConfig) -> Chosen:
                 f"in metres), or {monocular} together with a point cloud as ply_file_path, or that point cloud alone, "
                 f"or train without depth by {_FLAG}.source none."
             )
-    wants_sensor = config.source in ("sensor", "composite")
+    wants_sensor = config.source in SENSORS
     wants_monocular = config.source in ("monocular", "composite", "auto")
     if wants_sensor and not has_sensor:
         raise InputError(

@@ -8,11 +8,11 @@ import math
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from s3im_methods.data.depth.source_config import SENSORS
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.models.presets import Presets, check_weights, chosen_preset, filled, refuse
 from s3im_methods.models.surface.priors import default_weights
 
-_SENSORS = ("sensor", "composite")
 _WEIGHTS = (
     "eikonal_loss_mult",
     "fg_mask_loss_mult",
@@ -96,7 +96,7 @@ def with_preset(config: Config, presets: Presets, facts: SceneFacts) -> Config:
     kind, preset = chosen_preset(given, presets, facts.scene_kind or "object")
     _complete(preset, given, kind, facts)
     # Of an object, a depth camera knows less than the photos' outlines say.
-    has_depth = given.style == "ours" and kind == "room" and facts.depth_source in _SENSORS
+    has_depth = given.style == "ours" and kind == "room" and facts.depth_source in SENSORS
     depth = given.depth.decided(has_depth)
     wants_priors = given.style == "ours" and kind == "room" and given.monocular_priors == "auto"
     preset |= default_weights(wants_priors, depth.weight() > 0, facts)
