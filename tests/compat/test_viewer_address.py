@@ -91,6 +91,17 @@ def test_a_port_that_does_not_exist(name, port):
         check_address(ViewerConfig(**{name: port}))
 
 
+def test_a_viewer_does_not_begin_where_it_cannot_be():
+    class Viewer:
+        def __init__(self, config: Any) -> None:
+            raise AssertionError
+
+    module = SimpleNamespace(Viewer=Viewer)
+    say_where_the_viewer_is(module)
+    with pytest.raises(InputError, match="is 70000"):
+        module.Viewer(ViewerConfig(websocket_port=70000))
+
+
 @pytest.mark.parametrize("host", ["203.0.113.7", "no such host", "300.1.1.1"])
 def test_a_host_that_is_not_this_machine(host):
     with pytest.raises(InputError, match=f"--viewer.websocket-host is '{host}', where this machine cannot listen"):
