@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 from pathlib import Path
 
+import pytest
 from nerfstudio.configs.external_methods import ExternalMethod
 
 REGISTRY = Path(__file__).resolve().parents[2] / "docs" / "registry"
@@ -27,3 +28,23 @@ def test_the_snippet_runs_and_names_every_method():
 def test_the_page_lists_every_method():
     page = (REGISTRY / "s3im_methods.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([^`]+)`", page, flags=re.MULTILINE)) == OURS
+
+
+def test_readme_and_registry_repeat_the_figures_of_the_methods_page():
+    root = REGISTRY.parents[1]
+    rows = re.findall(
+        r"^\| \[`(s3im-[\w-]+)`\]\S+ \|[^|]*\|[^|]*\| (\d+) \| ([\d.]+) \| ([\d.]+) / ([\d.]+) \| ([\d.]*) *\|",
+        (root / "docs" / "methods" / "index.md").read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
+    assert {name for name, *_ in rows} == {name for name in OURS if name.endswith("-lite")}
+    registry = (REGISTRY / "s3im_methods.md").read_text(encoding="utf-8")
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for name, seconds, memory, psnr, ssim, f_score in rows:
+        assert re.search(rf"^\| `{name}` .*\| {memory} GB \(CPU\) *\| {psnr} / {ssim} ", registry, flags=re.MULTILINE)
+        row = re.search(rf"^\| \[`{name.removesuffix('-lite')}`\].*$", readme, flags=re.MULTILINE)
+        assert row is not None
+        shown = [cell.strip() for cell in row[0].split("|")[3:6]]
+        assert shown[0] == seconds
+        assert float(shown[1]) == pytest.approx(float(psnr), abs=0.0501)
+        assert bool(shown[2]) == bool(f_score) and (not f_score or abs(float(shown[2]) - float(f_score)) <= 0.00501)
