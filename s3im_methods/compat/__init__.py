@@ -21,6 +21,7 @@
 | `output_places`    | ns-eval, ns-render and ns-export look at their output after the work      | none filed |
 | `camera_optimizer` | under autocast, learned poses move rays off their pixels by float16       | none filed |
 | `camera_paths`     | ns-render camera-path opens its file when the run is loaded: a traceback  | none filed |
+| `process_data`     | ns-process-data fails with COLMAP from 3.12 on, and with spaces in names  | issue 3733 |
 | `stack`            | every ns-* command reads the source of all its callers, 26 times          | none filed |
 | `lazy_compile`     | every ns-* command imports torch's compiler, for splatfacto               | none filed |
 | `lazy_imports`     | every ns-* command imports libraries that few runs use: half of its start | none filed |
@@ -30,7 +31,7 @@
 | `viewer_turns`     | training stops while somebody moves in the viewer; its slider is not read | none filed |
 | `library_warnings` | warnings about nerfstudio's own code come before what users must read     | none filed |
 
-``early`` puts the last eight in place before nerfstudio is imported, all but `viewer_address`, `viewer_rays` and
+``early`` puts the last nine in place before nerfstudio is imported, all but `viewer_address`, `viewer_rays` and
 `viewer_turns`, with ``on_import`` and ``deferred``.
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint

@@ -1,5 +1,7 @@
 """What has to be in place before nerfstudio is imported: a quick start, without other libraries' warnings.
 
+Also here is what ns-process-data needs, because that command loads no plugins.
+
 nerfstudio loads plugins at the end of its own import, when seconds are spent and warnings are printed. ``import torch``
 ends with the entry points of the group ``torch.backends``, and comes before both. :func:`prepare` is one of them: it
 does nothing in programs that do not use nerfstudio. With ``TORCH_DEVICE_BACKEND_AUTOLOAD=0`` torch calls none, and the
@@ -26,6 +28,7 @@ def start() -> None:
     from s3im_methods.compat.lazy_imports import defer_what_few_use
     from s3im_methods.compat.library_warnings import leave_out_library_warnings
     from s3im_methods.compat.on_import import when_imported
+    from s3im_methods.compat.process_data import quote_photos, suit_colmap
     from s3im_methods.compat.stack import read_no_source
     from s3im_methods.compat.viewer_icons import find_icons_once
 
@@ -34,3 +37,5 @@ def start() -> None:
     when_imported("nerfstudio.utils.misc", compile_at_first_call)
     when_imported("nerfstudio.configs.external_methods", read_no_source)
     when_imported("viser._icons", find_icons_once)
+    when_imported("nerfstudio.process_data.colmap_utils", suit_colmap)
+    when_imported("nerfstudio.process_data.process_data_utils", quote_photos)
