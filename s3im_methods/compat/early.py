@@ -28,7 +28,7 @@ def start() -> None:
     from s3im_methods.compat.lazy_imports import defer_what_few_use
     from s3im_methods.compat.library_warnings import leave_out_library_warnings
     from s3im_methods.compat.on_import import when_imported
-    from s3im_methods.compat.process_data import quote_photos, suit_colmap
+    from s3im_methods.compat.process_data import suit_colmap, suit_ffmpeg
     from s3im_methods.compat.stack import read_no_source
     from s3im_methods.compat.viewer_icons import find_icons_once
 
@@ -38,4 +38,4 @@ def start() -> None:
     when_imported("nerfstudio.configs.external_methods", read_no_source)
     when_imported("viser._icons", find_icons_once)
     when_imported("nerfstudio.process_data.colmap_utils", suit_colmap)
-    when_imported("nerfstudio.process_data.process_data_utils", quote_photos)
+    when_imported("nerfstudio.process_data.process_data_utils", suit_ffmpeg)

@@ -1,8 +1,9 @@
-"""Let ns-process-data work with newer COLMAPs, and in folders whose names have spaces.
+"""Let ns-process-data work with newer COLMAPs and ffmpegs, and in folders whose names have spaces.
 
-nerfstudio 1.1.5 writes its commands as lines of shell without quotes, and in the options of COLMAP 3.8. COLMAP 3.13
-renamed two of them and refuses the old names (nerfstudio's issue 3733). COLMAP 3.12 cannot read the vocabulary tree
-that nerfstudio downloads (issue 3664), and brings its own.
+nerfstudio 1.1.5 writes its commands as lines of shell, some without quotes, and in the options of COLMAP 3.8. COLMAP
+3.13 renamed two of these and refuses the old names (nerfstudio's issue 3733). COLMAP 3.12 cannot read the vocabulary
+tree that nerfstudio downloads (issue 3664), and brings its own. ffmpeg 9 has no ``-vsync``, which frames of a film are
+taken with.
 """
 
 import re
@@ -67,20 +68,26 @@ def suited(command: str, known: frozenset[str]) -> str:
 
 def _known_options(command: str) -> frozenset[str]:
     program, *options = command.split(" --")
-    if not options:
-        return frozenset()
-    asked = subprocess.run(f"{program} -h", shell=True, capture_output=True, text=True, errors="replace", check=False)
-    return frozenset(re.findall(r"--([\w.]+)", asked.stdout + asked.stderr))
+    return frozenset(re.findall(r"--([\w.]+)", _output_of(f"{program} -h"))) if options else frozenset()
 
 
-def quote_photos(process_data_utils: Any) -> None:
-    """Change nerfstudio's module that copies photos: it turns those of several sizes by a command without quotes."""
+def _output_of(command: str) -> str:
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, errors="replace", check=False)
+    return done.stdout + done.stderr
+
+
+def suit_ffmpeg(process_data_utils: Any) -> None:
+    """Change nerfstudio's module that copies photos and takes frames from films."""
     run_command = process_data_utils.run_command
 
     def run(cmd: str, verbose: bool = False) -> str | None:
+        # Of photos of several sizes, each is turned by itself.
         turned = re.fullmatch(r"ffmpeg -y -i (.+) (-metadata:s:v:0 rotate=0) (.+)", cmd, flags=re.DOTALL)
         if turned is not None:
             cmd = f"ffmpeg -y -i {shlex.quote(turned[1])} {turned[2]} {shlex.quote(turned[3])}"
+        if " -vsync vfr" in cmd and "-fps_mode" in _output_of("ffmpeg -hide_banner -h full"):
+            # The old option is of all outputs, the new one of the output that follows.
+            cmd = re.sub(r'( -map "\[out\d+\]")', r"\1 -fps_mode vfr", cmd.replace(" -vsync vfr", ""))
         return run_command(cmd, verbose=verbose)
 
     process_data_utils.run_command = run

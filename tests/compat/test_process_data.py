@@ -1,4 +1,4 @@
-"""ns-process-data speaks to any COLMAP, and to folders of any name."""
+"""ns-process-data speaks to any COLMAP and ffmpeg, and to folders of any name."""
 
 import importlib.util
 import inspect
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nerfstudio.process_data.process_data_utils import CameraModel
 
-from s3im_methods.compat.process_data import quote_photos, suit_colmap, suited
+from s3im_methods.compat.process_data import suit_colmap, suit_ffmpeg, suited
 
 _COMMON = "database_path image_path ImageReader.single_camera ImageReader.camera_model output_path input_path"
 _COMMON += " BundleAdjustment.refine_principal_point VocabTreeMatching.vocab_tree_path"
@@ -114,7 +114,7 @@ def test_photos_of_several_sizes_are_turned_in_folders_with_spaces():
     lines: list[str] = []
     module = ModuleType("process_data_utils")
     module.run_command = lambda cmd, verbose=False: lines.append(cmd)  # type: ignore[attr-defined]
-    quote_photos(module)
+    suit_ffmpeg(module)
     module.run_command("ffmpeg -y -i my photos/a b.jpg -metadata:s:v:0 rotate=0 my scene/frame_00001.jpg")
     module.run_command('ffmpeg -y -noautorotate -i "a b.jpg" -vf scale=2:2 "c d.jpg"')
     words = [shlex.split(line) for line in lines]
@@ -137,3 +137,34 @@ def test_each_value_arrives_as_one_word(value):
 def test_a_program_whose_options_are_unknown_gets_all_of_them():
     assert suited("colmap mapper --anything 1", frozenset()) == "colmap mapper --anything 1"
     assert suited("colmap -h", frozenset()) == "colmap -h"
+
+
+_FILM = """#!/bin/sh
+[ "$1" = -hide_banner ] && echo '{known}' && exit
+case "$*" in *{refused}*) echo "Unrecognized option" >&2; exit 1;; esac
+for argument; do echo "$argument"; done > {log}
+"""
+
+
+@pytest.mark.parametrize(
+    ("known", "refused", "times"), [("-fps_mode[:<stream_spec>]", "-vsync", 3), ("-vsync", "-fps_mode", 0)]
+)
+def test_frames_of_a_film_are_taken_with_the_option_that_ffmpeg_has(tmp_path, monkeypatch, known, refused, times):
+    (tmp_path / "ffmpeg").write_text(_FILM.format(known=known, refused=refused, log=tmp_path / "log"))
+    (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    module = _copy_of("nerfstudio.process_data.process_data_utils")
+    suit_ffmpeg(module)
+    monkeypatch.setattr(module, "get_num_frames_in_video", lambda video: 10)
+    (tmp_path / "my film.mp4").touch()
+    module.convert_video_to_images(tmp_path / "my film.mp4", tmp_path / "my scene", 10, num_downscales=2)
+    words = (tmp_path / "log").read_text().splitlines()
+    assert words.count("-fps_mode") == times and words.count("-vsync") == int(times == 0)
+    outputs = [index for index, word in enumerate(words) if word.startswith("[out") and words[index - 1] == "-map"]
+    assert len(outputs) == 3
+    for index in outputs if times else []:
+        assert words[index + 1 : index + 3] == ["-fps_mode", "vfr"]
+
+
+def test_upstream_still_asks_every_ffmpeg_for_vsync():
+    assert "-vsync vfr" in inspect.getsource(_copy_of("nerfstudio.process_data.process_data_utils"))
