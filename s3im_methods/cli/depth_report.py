@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import tyro
 
-from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.source_config import DepthSourceConfig, length_word
 from s3im_methods.data.wording import command_line
 
 
@@ -70,7 +70,8 @@ class DepthReportCommand:
         if with_depth:
             coverage = 100 * sum(row.coverage for row in with_depth) / len(with_depth)
             nearest, farthest = min(row.nearest for row in with_depth), max(row.farthest for row in with_depth)
-            summary += f", on {coverage:.1f} % of their pixels, from {nearest:.3g} to {farthest:.3g} metres"
+            lengths = f"from {nearest:.3g} to {farthest:.3g} {length_word(report.source)}"
+            summary += f", on {coverage:.1f} % of their pixels, {lengths}"
         print(f"{summary}. Wrote {output_path}.")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from s3im_methods.data.depth.source_config import length_word
 from s3im_methods.data.wording import quote
 
 _FLAG = "--pipeline.datamanager.depth.unit"
@@ -24,23 +25,27 @@ _NO_FACTOR, _FEWEST_RATIOS = 1.6, 4
 _AXES = "transform_matrix has OpenCV's axes (y down, z forward) in place of OpenGL's"
 
 
-def implausible_unit(median: float, baseline: float, unit: float | None = None) -> str | None:
+def implausible_unit(median: float, baseline: float, unit: float | None, source: str) -> str | None:
     """A warning where depth and the cameras' distances differ too much for one unit.
 
     Args:
-        median: Median depth in metres.
-        baseline: Largest extent of the cameras' positions in metres.
+        median: Median depth in the unit of the poses.
+        baseline: Largest extent of the cameras' positions in that unit.
         unit: Metres per stored value as read, or None where the user has set it or no stored value is read.
+        source: Where depth comes from.
 
     Example:
-        >>> print(implausible_unit(1500.0, 2.0, 1.0))
+        >>> print(implausible_unit(1500.0, 2.0, 1.0, "sensor"))
         The median depth is 1.5e+03 metres, but the cameras are at most 2 metres apart: the values look like \
 millimetres, for which set --pipeline.datamanager.depth.unit 0.001.
     """
     ratio = median / baseline if baseline > 0 else 1.0
     if 1 / _FAR_FROM_BASELINE <= ratio <= _FAR_FROM_BASELINE:
         return None
-    said = f"The median depth is {median:.3g} metres, but the cameras are at most {baseline:.3g} metres apart: "
+    lengths = length_word(source)
+    said = f"The median depth is {median:.3g} {lengths}, but the cameras are at most {baseline:.3g} {lengths} apart: "
+    if source == "sparse":
+        return f"{said}if that is wrong, the points are not in the coordinates of the poses."
     factor = min(_FACTORS, key=lambda factor: abs(np.log(ratio * factor / USUAL)))
     if unit is None or not 1 / _FAR_FROM_BASELINE <= ratio * factor <= _FAR_FROM_BASELINE:
         return f"{said}if that is wrong, set {_FLAG}."

@@ -53,7 +53,7 @@ class ReportRow:
         return self.name, *shares, *metres, ", ".join([str(self.invalid), *none]), self.fit
 
 
-COLUMNS = ("image", "cover %", "mono %", "min m", "median m", "max m", "invalid", "alignment")
+COLUMNS = ("image", "cover %", "mono %", "min", "median", "max", "invalid", "alignment")
 
 
 @dataclass(frozen=True)

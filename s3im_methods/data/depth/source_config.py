@@ -11,6 +11,16 @@ SENSORS = ("sensor", "composite")
 """Sources that are a sensor's, or begin with one's."""
 
 
+def length_word(source: str) -> str:
+    """What depth of a source is counted in, the poses' unit: a sensor knows that to be metres, points do not.
+
+    Example:
+        >>> length_word("sparse")
+        'units of the data'
+    """
+    return "metres" if source in SENSORS else "units of the data"
+
+
 @dataclass
 class DepthSourceConfig:
     """Where the depth of the training and evaluation views comes from, and what its numbers mean."""

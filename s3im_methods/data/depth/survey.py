@@ -11,7 +11,7 @@ from nerfstudio.cameras.cameras import Cameras
 
 from s3im_methods.data.depth.maps import DepthMap, DepthMaps
 from s3im_methods.data.depth.plausibility import disagreeing_points, implausible_unit, mixed_units, unseen_points
-from s3im_methods.data.depth.source_config import SENSORS
+from s3im_methods.data.depth.source_config import SENSORS, length_word
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
@@ -63,7 +63,7 @@ class DepthSurvey:
             return ["Depth: none is used."]
         found = [
             f"Depth from {self.source}: {some(self.with_depth, self.views, 'training view')} with depth, "
-            f"{100 * self.coverage:.0f} % of their pixels, median {self.median:.3g} metres."
+            f"{100 * self.coverage:.0f} % of their pixels, median {self.median:.3g} {length_word(self.source)}."
             + (f" In the sensor's files {self.how_read}" if self.how_read else "")
         ]
         if self.with_depth < self.views:
@@ -85,7 +85,7 @@ class DepthSurvey:
                 f"found, for instance since {self.unaligned[0]}."
             )
         found += self.remarks
-        if self.with_depth and (warning := implausible_unit(self.median, self.baseline, self.unit)):
+        if self.with_depth and (warning := implausible_unit(self.median, self.baseline, self.unit, self.source)):
             found.append(warning)
         return found
 
@@ -117,10 +117,12 @@ class DepthSurvey:
                 f"`s3im depth-report`, {unit}, or correct the near and far limits."
             )
         if far_plane is not None and self.nearest / self.metres_per_unit > far_plane:
+            lengths = length_word(self.source)
+            change = f"{unit}, or raise" if self.source in SENSORS else "raise"
             raise InputError(
-                f"All depth lies beyond the model's far plane: the nearest is {self.nearest:.3g} metres, and the far "
-                f"plane is at {far_plane * self.metres_per_unit:.3g} metres ({far_plane:g} scene units): {unit}, or "
-                "raise --pipeline.model.far-plane."
+                f"All depth lies beyond the model's far plane: the nearest is {self.nearest:.3g} {lengths}, and the "
+                f"far plane is at {far_plane * self.metres_per_unit:.3g} {lengths} ({far_plane:g} scene units): "
+                f"{change} --pipeline.model.far-plane."
             )
 
 

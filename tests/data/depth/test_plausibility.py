@@ -21,13 +21,17 @@ IMAGES = [Path(f"{k}.png") for k in range(10)]
     ],
 )
 def test_the_likely_unit_is_named(ratio, factor, unit, says):
-    warning = implausible_unit(2 * ratio * factor, 2.0, unit)
+    warning = implausible_unit(2 * ratio * factor, 2.0, unit, "sensor")
     assert warning is None if says is None else str(warning).endswith(says)
 
 
 def test_no_unit_is_guessed_over_the_users_own_or_where_none_fits():
-    assert str(implausible_unit(1500, 2.0, None)).endswith("if that is wrong, set --pipeline.datamanager.depth.unit.")
-    assert str(implausible_unit(1e9, 2.0, 1.0)).endswith("if that is wrong, set --pipeline.datamanager.depth.unit.")
+    assert str(implausible_unit(1500, 2.0, None, "sensor")).endswith(
+        "if that is wrong, set --pipeline.datamanager.depth.unit."
+    )
+    assert str(implausible_unit(1e9, 2.0, 1.0, "sensor")).endswith(
+        "if that is wrong, set --pipeline.datamanager.depth.unit."
+    )
 
 
 @pytest.mark.parametrize("factor", [0.001, 0.01, 100, 1000])

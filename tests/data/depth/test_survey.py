@@ -5,10 +5,11 @@ import pytest
 
 from s3im_methods.data.depth.survey import DepthSurvey
 from s3im_methods.data.depth.survey import survey as depth_survey
+from s3im_methods.errors import InputError
 
 
-def survey(median: float, baseline: float) -> DepthSurvey:
-    return DepthSurvey("sensor", 8, 8, 1.0, median / 2, median, baseline, 1.0, 0, 0, ())
+def survey(median: float, baseline: float, source: str = "sensor") -> DepthSurvey:
+    return DepthSurvey(source, 8, 8, 1.0, median / 2, median, baseline, 1.0, 0, 0, ())
 
 
 # Depth in baselines of a turntable, and of two views of a room.
@@ -25,6 +26,17 @@ def test_metres_taken_for_centimetres_or_millimetres_are_told(ratio, factor):
 @pytest.mark.parametrize("ratio", [0.06, 0.27, 1.0, 2.5, 18.0])
 def test_depth_of_the_cameras_order_of_magnitude_is_not_remarked_on(ratio):
     assert len(survey(3.0 * ratio, 3.0).lines()) == 1
+
+
+def test_points_of_a_reconstruction_are_in_no_metres_and_have_no_unit_to_set():
+    assert survey(3.0, 3.0, "sparse").lines()[0].endswith("median 3 units of the data.")
+    (_, warning) = survey(3000.0, 3.0, "sparse").lines()
+    assert warning == (
+        "The median depth is 3e+03 units of the data, but the cameras are at most 3 units of the data apart: if that "
+        "is wrong, the points are not in the coordinates of the poses."
+    )
+    with pytest.raises(InputError, match=r"nearest is 1.5e\+03 units of the data.*: raise --pipeline"):
+        survey(3000.0, 3.0, "sparse").check(far_plane=1000.0)
 
 
 def test_cameras_in_one_place_have_no_baseline_to_compare_with():
