@@ -1,6 +1,7 @@
 """mip-NeRF 360 by networks and on grids: what is its own, depth losses, and settings by the data."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -240,7 +241,7 @@ def test_what_is_reflected_comes_from_where_the_camera_looks(encoding):
 
 
 def test_weights_of_ref_nerfs_losses_are_the_settings():
-    given = {"orientation_loss_mult": 0.25, "pred_normal_loss_mult": 0.5}
+    given: dict[str, Any] = {"orientation_loss_mult": 0.25, "pred_normal_loss_mult": 0.5}
     model = build(reflection="ref-nerf", reflection_layers=1, reflection_bottleneck=1, **given).train()
     bundle, targets = batch(0)
     outputs = model(bundle)
