@@ -175,3 +175,18 @@ def test_a_view_at_scale_is_its_dataset_for_the_rest(parser):
     assert len(part) == 2 and part.image_filenames == [dataset.image_filenames[k] for k in (2, 0)]
     assert part.metadata is dataset.metadata
     assert part[0]["image_idx"] == 0 and isinstance(part.image_filenames[0], Path)
+
+
+def test_a_foreground_is_averaged_as_the_image_is(parser):
+    dataset = manager_of(parser).train_dataset
+    get_data, half = dataset.get_data, torch.zeros(*SIZE, 1)
+    half[:, :7] = 1
+    dataset.get_data = lambda *given: {**get_data(*given), "fg_mask": half}  # type: ignore[method-assign]
+    (part,) = views_at_scales(dataset, (4,))
+    # A column is 4.5 of the 18.
+    assert part[0]["fg_mask"][1, :, 0].tolist() == pytest.approx([1, 2.5 / 4.5, 0, 0])
+
+
+def test_an_image_may_be_a_single_pixel(parser):
+    (part,) = views_at_scales(manager_of(parser).train_dataset, (13,))
+    assert part[0]["image"].shape == (1, 1, 3)

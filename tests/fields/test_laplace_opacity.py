@@ -78,6 +78,16 @@ def test_the_mean_density_is_the_integral():
     )
 
 
+@pytest.mark.parametrize("bins", [1, 7, 400])
+def test_through_a_wall_the_integral_is_its_thickness_over_beta(bins):
+    """What is missing inside lies in the tails outside; whatever the bins are, if none holds both sides."""
+    beta, thickness = torch.tensor(0.05, dtype=torch.float64), 1.7
+    ends = torch.linspace(0, thickness / 2 + 3, bins + 1, dtype=torch.float64)
+    sdf = ends - thickness / 2
+    half = (mean_density(sdf[:-1], sdf[1:], beta) * ends.diff()).sum()
+    assert (2 * half * beta).item() == pytest.approx(thickness, abs=1e-6)
+
+
 def test_its_gradient_is_that_of_differences_and_finite_everywhere():
     def opacities(sdf, variance):
         one = LaplaceOpacity(0.3)

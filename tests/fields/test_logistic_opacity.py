@@ -62,5 +62,29 @@ def test_lengths_in_another_unit_give_the_same_opacity():
     assert torch.allclose(rule(0.3, 0.5, radius=2.0).alphas(2 * sdf, gradients, doubled), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("cosine", [1.0, 0.3])
+def test_before_a_plane_what_is_left_telescopes(cosine):
+    """Whatever the bins are: of the distribution function at the first edge, what it is at the last (eq. 10)."""
+    random = torch.Generator().manual_seed(0)
+    edges = 2 * torch.rand(1, 30, generator=random, dtype=torch.float64).sort(dim=-1).values[..., None] / cosine
+    bundle = RayBundle(
+        torch.zeros(1, 3, dtype=torch.float64),
+        torch.tensor([[(1 - cosine**2) ** 0.5, 0.0, cosine]], dtype=torch.float64),
+        torch.ones(1, 1),
+    )
+    samples = bundle.get_ray_samples(bin_starts=edges[:, :-1], bin_ends=edges[:, 1:])
+    plane = 1.0 - cosine * edges
+    gradients = torch.tensor([0.0, 0.0, -1.0], dtype=torch.float64).expand(1, 29, 3)
+    alphas = rule(0.2, 1.0).double().alphas((plane[:, 1:] + plane[:, :-1]) / 2, gradients, samples)
+    sharpness = torch.exp(torch.tensor(2.0, dtype=torch.float64))
+    passed = torch.sigmoid(sharpness * plane[0, :, 0])
+    # The formula keeps its quotient finite by 1e-5, once a bin.
+    torch.testing.assert_close((1 - alphas[0, :, 0]).cumprod(dim=0), passed[1:] / passed[0], rtol=0, atol=2e-4)
+    behind = rule(0.2, 0.0).double().alphas((plane[:, 1:] + plane[:, :-1]) / 2, -gradients, samples)
+    at_end = rule(0.2, 1.0).double().alphas((plane[:, 1:] + plane[:, :-1]) / 2, -gradients, samples)
+    # At first a surface that is seen at a slant from behind is opaque too.
+    assert (behind > 2 * at_end).any() == (cosine < 1)
+
+
 def test_checkpoints_name_its_parameter_as_nerfstudio_does():
     assert [name for name, _ in rule(0.3, 1.0).named_parameters()] == ["variance"]

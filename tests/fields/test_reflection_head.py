@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from s3im_methods.encodings.integrated_direction import IntegratedDirectionEncoding
 from s3im_methods.fields.reflection_head import ReflectionHead, reflect
 from s3im_methods.fields.tone_mapping import linear_to_srgb, srgb_to_linear
 
@@ -73,3 +74,31 @@ def test_a_new_head_shows_a_third_of_grey():
         model.spatial.bias.zero_()
     found = model(torch.zeros(1, 6), torch.tensor([[0.0, 0.0, 1.0]]), None)
     torch.testing.assert_close(found.diffuse, torch.full((1, 3), 0.25))
+
+
+def test_colours_are_those_of_the_papers_formula():
+    """Written out, sample by sample; the appearance's numbers come last."""
+    model = head(bottleneck=4, appearance_dim=2).double()
+    random = torch.Generator().manual_seed(1)
+    features = 2 * torch.randn(40, 6, generator=random, dtype=torch.float64)
+    directions, appearance = unit(40, 4), torch.randn(40, 2, generator=random, dtype=torch.float64)
+    found = model(features, directions, appearance)
+    for k in range(40):
+        raw = model.spatial(features[k])
+        normal, view = -raw[:3] / raw[:3].norm(), -directions[k]
+        facing = normal @ view
+        roughness = torch.log(1 + torch.exp(raw[3:4] - 1))
+        harmonics = IntegratedDirectionEncoding(3).double()(2 * facing * normal - view, roughness)
+        tint = 1 / (1 + torch.exp(-raw[7:10]))
+        specular = tint * model.specular(torch.cat([raw[10:], harmonics, facing[None], appearance[k]]))
+        # 1/4 where the network says nothing.
+        diffuse = 1 / (1 + 3 * torch.exp(-raw[4:7]))
+        for light, colour in zip((diffuse + specular).tolist(), found.colours[k].tolist(), strict=True):
+            srgb = 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+            assert colour == pytest.approx(min(max(srgb, 0), 1) * 1.002 - 0.001, abs=1e-9)
+        torch.testing.assert_close(found.specular[k], specular)
+        torch.testing.assert_close(found.diffuse[k], diffuse)
+        torch.testing.assert_close(found.roughness[k], roughness)
+        torch.testing.assert_close(found.normals[k], normal)
+    # Some are beyond white.
+    assert (found.colours.max(dim=-1).values > 1).any() and (found.colours.max(dim=-1).values < 1).any()

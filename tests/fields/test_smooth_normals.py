@@ -91,3 +91,13 @@ def test_without_any_density_normals_are_finite_and_0():
             return torch.zeros_like(deviations)
 
     assert torch.equal(smooth_normals(Nothing(), samples(), torch.zeros(30, 24, 1)), torch.zeros(30, 24, 3))
+
+
+def test_where_samples_are_points_it_looks_as_far_as_for_samples_of_a_pixels_width():
+    widths = []
+    for spread in (0.0, 1.0):
+        field = Ball()
+        field.spread = spread
+        smooth_normals(field, samples(), torch.ones(30, 24, 1))
+        widths.append(field.widths[-1])
+    assert torch.equal(widths[0], widths[1]) and (widths[0] > 0).all()

@@ -1,6 +1,7 @@
 """mip-NeRF 360 by networks and on grids: what is its own, depth losses, and settings by the data."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -154,6 +155,38 @@ def test_an_envelope_of_the_weights_has_no_interlevel_loss():
     assert interlevel_loss(narrow, samples) > 0
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_proposals_share_a_network_only_if_told_to(same):
+    model = build(use_same_proposal_network=same)
+    assert len(model.proposal_networks) == (1 if same else 2)
+    starts = torch.full((RAYS, 1, 1), 0.5)
+    first, second = (density(rays().get_ray_samples(starts, starts + 0.1)) for density in model.density_fns)
+    assert torch.equal(first, second) == same
+
+
+def test_the_least_envelope_has_no_interlevel_loss_and_a_lesser_one_has():
+    """Of each proposed interval the mass of all intervals of the field that reach into it."""
+    random = torch.Generator().manual_seed(0)
+
+    def intervals(count: int) -> SimpleNamespace:
+        inner = torch.rand(RAYS, count - 1, 1, generator=random, dtype=torch.float64).sort(dim=1).values
+        edges = torch.cat([torch.zeros(RAYS, 1, 1), inner, torch.ones(RAYS, 1, 1)], dim=1)
+        return SimpleNamespace(spacing_starts=edges[:, :-1], spacing_ends=edges[:, 1:])
+
+    coarse, fine = intervals(6), intervals(15)
+    weights = torch.rand(RAYS, 15, 1, generator=random, dtype=torch.float64).requires_grad_()
+    reaches = (fine.spacing_starts[:, None] < coarse.spacing_ends[:, :, None]) & (
+        fine.spacing_ends[:, None] > coarse.spacing_starts[:, :, None]
+    )
+    least = (reaches * weights[:, None]).sum(dim=2).detach().requires_grad_()
+    assert interlevel_loss([least, weights], [coarse, fine]).item() == pytest.approx(0, abs=1e-12)
+    lesser = interlevel_loss([0.3 * least, weights], [coarse, fine])
+    lesser.backward()
+    # More of the proposal is asked for, and of the field nothing.
+    assert lesser > 1e-4 and weights.grad is None
+    assert least.grad is not None and least.grad.max() < 1e-12 and least.grad.min() < -1e-6
+
+
 WRONG = {
     "footprint": (-1.0, "give a number of 0 or above"),
     "dilation": (float("nan"), "give a number of 0 or above"),
@@ -196,6 +229,25 @@ def test_reflections_train_and_are_shown(encoding, appearance):
         assert outputs[name].shape == (RAYS, channels) and outputs[name].isfinite().all()
         assert outputs[name].min() >= 0 and outputs[name].max() <= 1
     assert model.field.seen is None
+
+
+@pytest.mark.parametrize("encoding", ["mlp", "grid"])
+def test_what_is_reflected_comes_from_where_the_camera_looks(encoding):
+    model = build(encoding=encoding, reflection="ref-nerf", reflection_layers=1, reflection_bottleneck=1).eval()
+    seen = []
+    model.field.reflection.register_forward_hook(lambda module, inputs, output: seen.append(inputs[1]))
+    model(rays())
+    assert torch.equal(seen[0], rays().directions[:, None].expand_as(seen[0]))
+
+
+def test_weights_of_ref_nerfs_losses_are_the_settings():
+    given: dict[str, Any] = {"orientation_loss_mult": 0.25, "pred_normal_loss_mult": 0.5}
+    model = build(reflection="ref-nerf", reflection_layers=1, reflection_bottleneck=1, **given).train()
+    bundle, targets = batch(0)
+    outputs = model(bundle)
+    losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
+    torch.testing.assert_close(losses["orientation_loss"], 0.25 * outputs["orientation"])
+    torch.testing.assert_close(losses["pred_normal_loss"], 0.5 * outputs["normal_difference"])
 
 
 def test_a_networks_normals_move_its_density():

@@ -249,3 +249,9 @@ def test_samples_do_not_move_where_perturb_is_off():
 def test_every_parameter_that_learns_is_in_one_group():
     groups = build(background_model="nerf++").get_param_groups()
     assert set(groups) == {"fields", "encodings", "field_background"}
+
+
+def test_sharpness_of_the_rounds_is_in_units_of_the_sphere():
+    small, large = (build(sphere_center=(0.0, 0.0, 0.0), sphere_radius=radius, base_variance=48.0) for radius in (1, 4))
+    assert small.sampler.base_sharpness == 4 * large.sampler.base_sharpness
+    assert small.sampler.base_sharpness * small.config.unit_share == pytest.approx(48)

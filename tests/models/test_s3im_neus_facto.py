@@ -389,6 +389,19 @@ def test_it_says_what_of_its_sphere_does_not_suit_the_cameras():
     assert "1 of 1 training cameras are inside the sphere around (0, 0, 0) with radius 1" in near[0]
 
 
+@pytest.mark.parametrize("band", [0.0, 6.0])
+def test_it_trains_in_mixed_precision(band):
+    model = ours(sdf_field={"band": band}, s3im=S3IMConfig()).train()
+    rays, targets = batch()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs = model(rays)
+        losses = model.get_loss_dict(outputs, targets, model.get_metrics_dict(outputs, targets))
+    sum(losses.values()).backward()  # type: ignore[union-attr]
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert {"rgb_loss", "s3im_loss", "eikonal_loss", "interlevel_loss"} <= losses.keys()
+    assert gradients and all(gradient.isfinite().all() for gradient in gradients)
+
+
 def test_a_batch_without_depth_is_refused_where_depth_is_to_be_learned():
     with pytest.raises(InputError, match="no depth to train on"):
         training(ours(SceneFacts(depth_source="none"), depth=DepthLossConfig(kind="l1")), steps=1)

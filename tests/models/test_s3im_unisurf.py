@@ -167,6 +167,23 @@ def test_without_a_ray_that_meets_the_surface_smoothness_is_0(band):
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
+def test_smoothness_compares_places_on_the_surface_with_others_to_all_sides():
+    model = build(sphere_center=(1.0, 0.0, 0.0), sphere_radius=2.0, smoothness_reach=0.02, sdf_field={"band": 0.0})
+    asked, geometry = [], model.field.geometry
+    model.field.geometry = lambda points: asked.append(points) or geometry(points)
+    bundle = batch(rays=400)[0]
+    bundle.origins = 2 * bundle.origins + torch.tensor([1.0, 0.0, 0.0])
+    model.train()(bundle)
+    here, nearby = asked[-1].chunk(2)
+    meets = model.field.sdf(here).abs() < 1e-3
+    assert meets.sum() > 100
+    aside = (nearby - here)[meets]
+    # Up to 0.02 radii of 2 along each axis, evenly.
+    assert 0.039 < aside.abs().max() <= 0.04 + 1e-5
+    assert aside.mean(dim=0).abs().max() < 0.01
+    assert aside.std(dim=0) == pytest.approx([0.04 / 3**0.5] * 3, rel=0.2)
+
+
 def test_with_a_band_smoothness_is_that_of_all_rays_that_meet_the_surface(monkeypatch):
     monkeypatch.setattr(torch, "rand_like", lambda values: torch.full_like(values, 0.7))
     asked, smoothness = [], []

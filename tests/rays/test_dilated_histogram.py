@@ -22,6 +22,7 @@ def test_the_density_is_the_largest_within_reach():
     edges, weights = histogram()
     found, shares = dilated(edges, weights, 0.05)
     assert found.shape == (30, 22) and shares.shape == (30, 21)
+    assert (found[:, 0] == 0).all() and (found[:, -1] == 1).all()
     torch.testing.assert_close(shares.sum(dim=-1), torch.ones(30))
     points = torch.rand(30, 50, generator=torch.Generator().manual_seed(9))
     density = weights / edges.diff(dim=-1)

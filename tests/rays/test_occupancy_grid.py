@@ -33,6 +33,10 @@ def test_no_point_within_reach_of_the_surface_is_left_out():
     held = grid_of_sphere().holds(*places.unbind(-1))
     distance = sphere(places)
     assert held[distance.abs() < REACH].all()
+    # Nor of what a step that crosses the surface may end in.
+    grid = grid_of_sphere()
+    depth = -sphere(grid.middles(torch.arange(32**3)))
+    assert grid.occupied[(depth > 0) & (depth < REACH + 3**0.5 / 32 + 2 / 64 - 1e-4)].all()
     # The cell's diagonal is 0.108; what is farther away, outside and deep inside, is empty.
     assert not held[distance > REACH + 0.11].any()
     assert not held[distance < -(REACH + 0.11 + 2 / 64)].any()
@@ -69,3 +73,13 @@ def test_a_sharper_surface_needs_fewer_cells():
     wide.refresh(REFRESH_EVERY, sphere, torch.tensor([0.3]))
     narrow.refresh(REFRESH_EVERY, sphere, torch.tensor([0.02]))
     assert narrow.occupied.sum() < 0.3 * wide.occupied.sum()
+
+
+def test_points_on_the_cubes_faces_belong_to_the_cells_behind_them():
+    grid = OccupancyGrid(4, 1 / 64)
+    grid.occupied[:] = False
+    for side, cell in ((-1.0, 0), (1.0, 3)):
+        grid.occupied[cell * 16 + 2 * 4 + 1] = True
+        x, y, z = (torch.tensor([value]) for value in (side, 0.1, -0.1))
+        assert grid.holds(x, y, z).item() and grid.holds(1.001 * x, y, z).item()
+        assert not grid.holds(z, y, x).item()

@@ -81,3 +81,23 @@ def test_training_moves_all_steps_of_a_ray_by_one_share():
     shares = (jittered - straight) / (STEP * RADIUS) % 1
     torch.testing.assert_close(shares, shares[:1].expand(4), atol=1e-4, rtol=0)
     assert 0.01 < shares[0] < 0.99
+
+
+def test_a_bin_is_taken_where_its_middle_lies_in_an_occupied_cell():
+    few = sampler()
+    few.grid.occupied[:] = torch.rand(32**3, generator=torch.Generator().manual_seed(0)) < 0.3
+    bundle = rays()
+    # So that some bins begin in another cell than their middle is in.
+    bundle.origins[1, 0] += 0.05
+    bundle.nears = bundle.fars = None
+    bundle = SphereBounds(torch.tensor(CENTER), RADIUS)(bundle)
+    samples = few(bundle)
+    starts = bundle.nears[1:2] + STEP * RADIUS * torch.arange(64)
+    points = few.space.unit(
+        bundle.origins[1:2, None] + (starts + STEP * RADIUS / 2)[..., None] * bundle.directions[1:2, None]
+    )
+    expected = starts[0, few.grid.holds(*points[0].unbind(-1))]
+    found = samples.frustums.starts[1, :, 0]
+    assert 10 < len(expected) < 40
+    torch.testing.assert_close(found[: len(expected)], expected)
+    assert (found[len(expected) :] == bundle.fars[1]).all()

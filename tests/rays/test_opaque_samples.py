@@ -28,3 +28,13 @@ def test_gradients_are_finite_in_empty_and_in_solid_space():
         (weights * torch.arange(8.0)[:, None]).sum().backward()
         assert density.grad is not None and density.grad.isfinite().all()
         assert weights[:, -1].mean().item() == (1.0 if value == 0 else 0.0)
+
+
+def test_no_weight_is_below_0_however_the_sum_of_the_others_is_rounded():
+    """Annealing raises weights to a power, of which that of a negative number is none."""
+    random = torch.Generator().manual_seed(0)
+    density = 20 + 40 * torch.rand(5000, 8, 1, generator=random)
+    plain = samples(5000).get_weights(density)[:, :-1]
+    assert (plain.sum(dim=1) > 1).any()
+    weights = made_opaque(samples(5000)).get_weights(density)
+    assert (weights >= 0).all() and (weights**0.3).isfinite().all()

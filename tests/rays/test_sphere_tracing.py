@@ -136,3 +136,9 @@ def test_before_more_of_the_surface_a_silhouette_covers_its_pixel():
     covered = coverage(ball_and_wall, rays, trace(ball_and_wall, rays, settings), widths, settings)
     assert covered[0] == 1 and covered[1].item() == pytest.approx(0.55, abs=0.03)
     assert math.isclose(rays.fars[1].item(), 4.0)
+
+
+def test_a_solid_whose_distance_is_0_is_met():
+    rays = lines(20, spread=0.1)
+    found = trace(lambda points: ball(points).clamp(min=0), rays, EXACT)
+    assert found.found.all() and (found.distances - closed_form(rays)[0]).abs().max() < 1e-3

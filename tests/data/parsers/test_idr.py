@@ -170,7 +170,8 @@ def test_monosdf_files_beside_each_other(tmp_path):
     outputs = parse(folder, eval_interval=3)
     assert outputs.metadata["include_mono_prior"]
     assert [p.name for p in outputs.metadata["depth_filenames"]] == [f"{k:06d}_depth.npy" for k in (1, 2, 4, 5)]
-    assert len(outputs.metadata["camera_to_worlds"]) == 4
+    whole = parse(folder, eval_interval=0).metadata["camera_to_worlds"]
+    assert torch.equal(outputs.metadata["camera_to_worlds"], whole[[1, 2, 4, 5]])
 
 
 def test_fewer_images_than_cameras_are_told_apart_by_their_numbers(tmp_path):
@@ -279,6 +280,10 @@ def test_masks_that_are_white_everywhere_are_left_out(tmp_path):
         np.save(tmp_path / "mask" / f"{k:03d}.npy", np.ones((12, 16), np.uint8))
     assert parse(tmp_path).mask_filenames is None
     assert "The masks are white everywhere" in said(tmp_path)
+    partly = np.ones((12, 16), np.uint8)
+    partly[3] = 0
+    np.save(tmp_path / "mask" / f"{COUNT - 1:03d}.npy", partly)
+    assert len(parse(tmp_path, eval_interval=0).mask_filenames or []) == COUNT
 
 
 def test_what_the_cameras_look_at_is_known(tmp_path):

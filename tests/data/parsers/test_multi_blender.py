@@ -97,6 +97,11 @@ def test_each_scale_of_the_files_has_as_many_rays(folder):
         counts += batch["indices"][:, 0].bincount(minlength=VIEWS * SCALES)
         for (camera, y, x), colour in zip(batch["indices"].tolist(), batch["image"], strict=True):
             assert torch.equal(manager.train_dataset[camera]["image"][y, x], colour)
+        # Of images as they are in the files, not made smaller once more.
+        cameras, pixels = manager.train_dataset.cameras, batch["indices"]
+        expected = cameras.generate_rays(pixels[:, :1], coords=pixels[:, 1:] + 0.5)
+        torch.testing.assert_close(rays.directions, expected.directions)
+        torch.testing.assert_close(rays.pixel_area, expected.pixel_area, rtol=1e-3, atol=0)
         assert torch.equal(rays.camera_indices, batch["indices"][:, :1])
     # 32 rays of 3 scales: 11, 11 and 10.
     assert counts.view(VIEWS, SCALES).sum(dim=0).tolist() == [330, 330, 300]
@@ -185,3 +190,24 @@ def test_no_file_is_one_sentence(tmp_path):
     (tmp_path / "note.txt").touch()
     with pytest.raises(InputError, match=r"holds no metadata\.json"):
         check_scene(MultiBlenderDataParserConfig(data=tmp_path))
+
+
+def change_sides(folder, **columns):
+    path = folder / "metadata.json"
+    meta = json.loads(path.read_text())
+    for split in meta.values():
+        split.update({name: values * VIEWS for name, values in columns.items()})
+    path.write_text(json.dumps(meta))
+    return MultiBlenderDataParserConfig(data=folder).setup().get_dataparser_outputs("train").cameras
+
+
+def test_the_principal_point_is_the_middle_of_wide_images(folder):
+    cameras = change_sides(folder, height=[12, 6, 3])
+    assert cameras.cx[:, 0].tolist() == [8.0, 4.0, 2.0] * VIEWS
+    assert cameras.cy[:, 0].tolist() == [6.0, 3.0, 1.5] * VIEWS
+
+
+def test_small_images_may_come_before_the_large_ones_that_they_were_rounded_from(folder):
+    sides = [3, 7, 15]
+    cameras = change_sides(folder, width=sides, height=sides, label=[2, 1, 0], focal=[5.0, 10.0, 20.0])
+    assert cameras.width[:, 0].tolist() == sides * VIEWS

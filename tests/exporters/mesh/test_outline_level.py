@@ -114,3 +114,18 @@ def test_the_nearest_distance_is_that_of_the_closest_approach():
 def test_rays_on_one_side_alone_say_nothing():
     assert level_of_outlines(torch.tensor([0.1, 0.2]), torch.ones(2)) is None
     assert level_of_outlines(torch.zeros(0), torch.zeros(0)) is None
+
+
+def test_what_is_no_number_along_a_ray_is_far_away():
+    """As outside of the sphere that bounds a surface."""
+    rays = six_cameras(CENTRE).generate_rays(camera_indices=0, coords=torch.tensor([[48.0, 64.0], [48.0, 90.0]]))
+    rays = SphereBounds(torch.zeros(3), 1.0)(rays)
+
+    def only_within(points: torch.Tensor) -> torch.Tensor:
+        away = (points - CENTRE).norm(dim=-1)
+        return torch.where(away < 0.7, away - RADIUS, torch.nan)
+
+    expected = nearest_distance(rays, lambda points: (points - CENTRE).norm(dim=-1) - RADIUS)
+    torch.testing.assert_close(nearest_distance(rays, only_within), expected)
+    nowhere = nearest_distance(rays, lambda points: torch.full((len(points),), torch.nan))
+    assert nowhere.isinf().all()

@@ -115,3 +115,17 @@ def test_what_is_hidden_becomes_solid():
         loss.backward()
         optimizer.step()
     assert field.sdf(inside).mean() < before - 0.01
+
+
+def test_a_camera_is_where_it_is_in_the_scene():
+    """Off the middle of a cavity to the side to which the sphere is off the scene's origin."""
+    found = hidden_points(hollow, CENTER, RADIUS, CENTER[None] * (1 + 0.25 / CENTER.norm()), seed=0)
+    assert found is not None
+    assert away(found[0]).min() > 0.5
+
+
+def test_its_weight_is_the_setting():
+    model = build("volsdf", hidden_loss_mult=0.3).train()
+    model.hidden = SimpleNamespace(loss=lambda: torch.tensor(2.0))
+    bundle, targets = batch(0)
+    assert model.get_loss_dict(model(bundle), targets)["hidden_loss"].item() == pytest.approx(0.6)

@@ -159,3 +159,43 @@ def test_normals_are_colours_even_where_weights_sum_up_to_more_than_1(monkeypatc
     # ns-export poisson and pointcloud accept no others.
     assert normals.min() >= 0
     assert normals.max() <= 1
+
+
+def test_when_the_schedule_of_the_density_goes_on_the_new_outline_is_shown():
+    model = build("volsdf").eval()
+    levels = []
+    for progress in (0.2, 0.6):
+        model.field.opacity.progress = progress
+        bundle = rays()
+        hits = aside(bundle) < 0.9
+        points = bundle.origins + model(bundle)["depth"] * bundle.directions
+        assert (model.field.sdf(points) - model.field.opacity.outline())[hits].abs().max() < 1e-4
+        levels.append(model.field.opacity.outline().item())
+    assert levels[0] > 1.5 * levels[1]
+
+
+def test_a_ray_that_meets_nothing_has_its_sample_where_it_ends():
+    model = build().eval()
+    bundle = model.collider(rays())
+    found = model.surface_renderer(bundle, model.field)
+    misses = aside(bundle) > 1.1
+    assert misses.sum() > 10
+    assert torch.equal(found.samples.frustums.starts[misses][:, 0], bundle.fars[misses])
+
+
+def test_a_pixel_beside_the_surface_is_covered_by_its_share():
+    """Pixels a thirtieth as wide as their distance is."""
+    model, bundle = build().eval(), rays(1000)
+    bundle.pixel_area = torch.full((1000, 1), 1e-3)
+    seen = model(bundle)["accumulation"][:, 0]
+    bundle = model.collider(bundle)
+    shares = torch.linspace(0, 1, 400)
+    along = bundle.nears + (bundle.fars - bundle.nears) * shares
+    points = bundle.origins[:, None] + along[..., None] * bundle.directions[:, None]
+    distances = model.field.sdf(points.view(-1, 3)).view(1000, 400)
+    closest, place = distances.min(dim=1)
+    passes = (closest > 0.01) & (bundle.fars > bundle.nears)[:, 0]
+    expected = 0.5 - closest / (1e-3**0.5 * along.gather(1, place[:, None])[:, 0])
+    chosen = passes & (expected > 0.05)
+    assert chosen.sum() > 15
+    assert (seen - expected)[chosen].abs().max() < 0.1

@@ -1,0 +1,108 @@
+"""Occupancy sampling of a model: its grid in the sphere's units, its points for the eikonal loss, its rays."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from nerfstudio.engine.callbacks import TrainingCallbackLocation
+from small_surfaces import CENTER, RADIUS, SMALL, build, rays
+
+from s3im_methods.fields.unit_space import UnitSpace
+from s3im_methods.models.s3im_neus import NeuSFieldConfig
+from s3im_methods.models.surface.occupancy import OccupancySampling
+from s3im_methods.rays.known_distances import KnownDistances
+from s3im_methods.rays.ray_budget import next_budget
+
+BAND, SHARPNESS, SIDE, STEP = 6.0, 40.0, 16, 1 / 32
+
+
+def field() -> Any:
+    """A ball of radius 1/2 of the sphere's, in scene units; its sharpness is in the sphere's."""
+    asked: list[torch.Tensor] = []
+
+    def geometry(points: torch.Tensor) -> tuple[None, None, torch.Tensor]:
+        asked.append(points)
+        return None, None, 2 * points
+
+    return SimpleNamespace(
+        space=UnitSpace(tuple(CENTER.tolist()), RADIUS, bounded=True),
+        sdf=lambda points: (points - CENTER).norm(dim=-1) - RADIUS / 2,
+        config=SimpleNamespace(band=BAND),
+        sharpness=torch.tensor([SHARPNESS]),
+        geometry=geometry,
+        asked=asked,
+    )
+
+
+def sampling(of: Any, target: int = 4096) -> OccupancySampling:
+    return OccupancySampling(
+        SimpleNamespace(occupancy_resolution=SIDE, occupancy_step=STEP, samples_per_batch=target), of
+    )
+
+
+def test_the_grid_holds_distances_and_reach_in_units_of_the_sphere():
+    of = field()
+    found = sampling(of)
+    found.refresh(0, of)
+    distances = found.grid.middles(torch.arange(SIDE**3)).norm(dim=-1)
+    in_sphere = distances < 1
+    torch.testing.assert_close(found.grid.sdf[in_sphere], distances[in_sphere] - 0.5, rtol=0, atol=1e-5)
+    reach, cell = BAND / SHARPNESS, 3**0.5 / SIDE
+    occupied = found.grid.occupied
+    assert occupied[(distances - 0.5).abs() < reach].all()
+    assert not occupied[distances > 0.5 + reach + cell + 1e-5].any()
+    assert not occupied[distances < 0.5 - reach - cell - 2 * STEP - 1e-5].any()
+
+
+def test_points_of_the_eikonal_loss_are_spread_evenly_over_the_sphere():
+    of = field()
+    torch.manual_seed(0)
+    found = sampling(of).gradients_in_sphere(of, 8 * 20_000 + 3)
+    (points,) = of.asked
+    assert points.shape == (20_000, 3) and torch.equal(found, 2 * points)
+    away = (points - CENTER) / RADIUS
+    shares = away.norm(dim=-1) ** 3
+    # Of what is even in a ball, the shares of the volume within are even from 0 to 1.
+    assert shares.max() <= 1 + 1e-5
+    torch.testing.assert_close(shares.sort().values, torch.linspace(0, 1, 20_000), rtol=0, atol=0.02)
+    assert away.mean(dim=0).abs().max() < 0.02
+    assert len(sampling(of).gradients_in_sphere(of, 3)) == 1
+
+
+def test_only_bins_that_hold_something_count_for_the_number_of_rays():
+    model = build(
+        "neus", sampling="occupancy", occupancy_resolution=SIDE, occupancy_step=STEP, samples_per_batch=40_000
+    )
+    found, bundle = model.occupancy.train(), model.collider(rays(300))
+    found.refresh(0, model.field)
+    samples = found(bundle)
+    known = KnownDistances.of(samples)
+    assert known is not None
+    held = known.least.isfinite()
+    assert 0 < held.sum() < 0.9 * held.numel()
+    assert float(found.budget.budget) == next_budget(256.0, 300, int(held.sum()), 40_000)
+    # Who renders a view changes nothing.
+    found.eval()(bundle)
+    assert float(found.budget.budget) == next_budget(256.0, 300, int(held.sum()), 40_000)
+
+
+def test_the_next_step_takes_as_many_rays_as_the_budget_says():
+    of, given = field(), []
+    found = sampling(of)
+    sampler = SimpleNamespace(set_num_rays_per_batch=given.append)
+    pipeline = SimpleNamespace(datamanager=SimpleNamespace(train_pixel_sampler=sampler))
+    (callback,) = found.callbacks(SimpleNamespace(pipeline=pipeline))  # type: ignore[arg-type]
+    for budget in (256.0, 1100.0):
+        found.budget.budget.fill_(budget)
+        callback.run_callback_at_location(3, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+    assert given == [256, 1088]
+    # Without a pipeline, as in tests, there is nobody to tell.
+    (alone,) = found.callbacks(SimpleNamespace(pipeline=None))  # type: ignore[arg-type]
+    alone.run_callback_at_location(3, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+
+
+@pytest.mark.parametrize("band", [0.0, 5.0])
+def test_a_band_leaves_out_what_rows_are_filled_with(band):
+    model = build("neus", sampling="occupancy", sdf_field=NeuSFieldConfig(**SMALL, band=band))
+    assert model.field.config.band == (band or 8.0)
