@@ -5,7 +5,6 @@ from typing import Any
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
-from s3im_methods.losses import S3IMConfig
 from s3im_methods.methods.common import adam, method, warm_adam
 from s3im_methods.models.s3im_depth_nerfacto import S3IMDepthNerfactoModelConfig
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModelConfig
@@ -61,7 +60,7 @@ LITE_RUN: dict[str, Any] = {
 s3im_nerfacto = method(
     "s3im-nerfacto",
     "Nerfacto at full size, trained with S3IM.",
-    model=S3IMNerfactoModelConfig(**full_nerfacto(), s3im=S3IMConfig(end_step=30000)),
+    model=S3IMNerfactoModelConfig(**full_nerfacto()),
     optimizers={
         "proposal_networks": adam(1e-2, 1e-4, 200000),
         "fields": adam(1e-2, 1e-4, 200000),
@@ -76,7 +75,7 @@ s3im_nerfacto = method(
 s3im_nerfacto_lite = method(
     "s3im-nerfacto-lite",
     "Nerfacto sized for a laptop without a GPU, trained with S3IM: minutes on 2 CPU cores.",
-    model=S3IMNerfactoModelConfig(**lite_nerfacto(), s3im=S3IMConfig(end_step=LITE_RUN["max_num_iterations"])),
+    model=S3IMNerfactoModelConfig(**lite_nerfacto()),
     # Twice nerfacto's: after 1,000 steps fox has 24.8 dB (23.3 with nerfacto's, 24.5 with four times as much), a room
     # with fine texture 19.5 (18.8, 19.0).
     optimizers=lite_optimizers(2e-2),
