@@ -44,6 +44,9 @@ class S3IMConfig:
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0
     """Number of steps, from start-step on, over which the weight grows linearly from 0 to loss-mult."""
+    end_step: int | None = None
+    """Training step from which on the weight is 0; before it the weight falls along half a cosine, from the end of the
+    ramp on. If not set, it does not fall. It never falls with balance add, which is the paper's sum."""
 
     def build(self) -> S3IM:
         """The loss module with these settings.
@@ -57,6 +60,11 @@ class S3IMConfig:
             if getattr(self, name) < 0:
                 flag = f"{_FLAG}.{name.replace('_', '-')}"
                 raise InputError(f"S3IM's {name} ({flag}) is {getattr(self, name)}: give 0 or more steps.")
+        if self.end_step is not None and self.end_step <= self.start_step + self.ramp_steps:
+            raise InputError(
+                f"S3IM's end_step ({_FLAG}.end-step) is {self.end_step}: give a step after {_FLAG}.start-step and "
+                f"{_FLAG}.ramp-steps, which end at step {self.start_step + self.ramp_steps}, or None."
+            )
         if self.role == "control" and self.balance == "keep":
             raise InputError(
                 f"{_FLAG}.role control needs {_FLAG}.balance add. Compare {_FLAG}.balance keep with the method without "
@@ -81,19 +89,26 @@ def s3im_weight(config: S3IMConfig, step: int) -> float:
     """Weight of the S3IM loss at a training step.
 
     Args:
-        config: The settings; ``loss_mult``, ``start_step`` and ``ramp_steps`` are used.
+        config: The settings; ``loss_mult``, ``start_step``, ``ramp_steps``, ``end_step`` and ``balance`` are used.
         step: The training step, from 0.
 
     Returns:
-        0 before ``start_step``, then growing linearly over ``ramp_steps`` steps to ``loss_mult``.
+        0 before ``start_step``, then growing linearly over ``ramp_steps`` steps to ``loss_mult``; in balance falling
+        from there to 0 at ``end_step``, as ``(1 + cos(pi t)) / 2`` with t from 0 to 1.
 
     Example:
         >>> config = S3IMConfig(loss_mult=2.0, start_step=100, ramp_steps=50)
         >>> [s3im_weight(config, step) for step in (99, 100, 125, 150, 1000)]
         [0.0, 0.0, 1.0, 2.0, 2.0]
+        >>> [round(s3im_weight(S3IMConfig(end_step=4), step), 3) for step in range(6)]
+        [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
     if step < config.start_step:
         return 0.0
-    if config.ramp_steps == 0:
-        return float(config.loss_mult)
-    return config.loss_mult * min(1.0, (step - config.start_step) / config.ramp_steps)
+    top = config.start_step + config.ramp_steps
+    weight = float(config.loss_mult)
+    if step < top:
+        return weight * (step - config.start_step) / config.ramp_steps
+    if config.end_step is None or config.balance == "add":
+        return weight
+    return weight * 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - top) / (config.end_step - top))))

@@ -1,6 +1,7 @@
 """S3IM's settings and its weight over the steps."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import tyro
@@ -53,9 +54,30 @@ def test_the_weight_is_zero_then_a_line_then_constant(step, start, ramp, mult):
         assert weight == pytest.approx(mult * (step - start) / ramp)
 
 
+@given(start=st.integers(0, 100), ramp=st.integers(0, 100), fall=st.integers(1, 300), mult=st.floats(0.01, 100))
+def test_in_balance_the_weight_falls_to_zero_at_the_end_and_stays_there(start, ramp, fall, mult):
+    top, end = start + ramp, start + ramp + fall
+    config = S3IMConfig(loss_mult=mult, start_step=start, ramp_steps=ramp, end_step=end)
+    weights = [s3im_weight(config, step) for step in range(top, end + 2)]
+    assert weights[0] == mult and weights[-2:] == [0.0, 0.0]
+    assert all(after < before for before, after in pairwise(weights[:-1]))
+    # Half of it is left in the middle, and as much is gone before it as is left after it.
+    assert [a + b for a, b in zip(weights[:-1], weights[-2::-1], strict=True)] == pytest.approx([mult] * (fall + 1))
+
+
+@given(step=st.integers(0, 1000))
+def test_the_papers_sum_never_falls(step):
+    assert s3im_weight(S3IMConfig(balance="add", end_step=10), step) == 1.0
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
+        (
+            {"start_step": 5, "ramp_steps": 5, "end_step": 10},
+            "end_step (--pipeline.model.s3im.end-step) is 10: give a step after --pipeline.model.s3im.start-step and "
+            "--pipeline.model.s3im.ramp-steps, which end at step 10, or None.",
+        ),
         ({"loss_mult": -1.0}, "weight (--pipeline.model.s3im.loss-mult) is -1.0: give a number, 0 or above."),
         ({"loss_mult": float("nan")}, "weight (--pipeline.model.s3im.loss-mult) is nan: give a number, 0 or above."),
         ({"loss_mult": float("inf")}, "weight (--pipeline.model.s3im.loss-mult) is inf: give a number, 0 or above."),
