@@ -76,7 +76,10 @@ class S3IMLosses(_Base):
     def schedule_ends(self) -> dict[str, int]:
         """The settings that say when something is reached, and the step by which it is."""
         s3im = self.s3im_settings()
-        return {"s3im.start-step": s3im.start_step + 1} if s3im.loss_mult > 0 else {}
+        if not s3im.loss_mult > 0:
+            return {}
+        falls = s3im.end_step is not None and s3im.balance == "keep"
+        return {"s3im.start-step": s3im.start_step + 1} | ({"s3im.end-step": s3im.end_step} if falls else {})
 
     def far_plane(self) -> float | None:
         """Distance from the camera beyond which no depth can be learned, scene units; None where that depends."""

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import types
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -342,11 +344,15 @@ def test_methods_say_when_their_schedules_end():
         (s3im_unisurf_lite, {"interval-steps": 1800, "s3im.start-step": 1}),
     ]
     for method, ends in expected:
-        config = method.config.pipeline.model
+        config = deepcopy(method.config.pipeline.model)
         box = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
         facts: dict = {}
         add_facts(facts, scene_kind="object", object_sphere=SceneSphere((0.0, 0.0, 0.0), 1.0, "object"))
         model = config.setup(scene_box=box, num_train_data=2, metadata=facts)
+        assert model.schedule_ends() == ends
+        model.config.s3im = replace(model.config.s3im, end_step=900)
+        assert model.schedule_ends() == {**ends, "s3im.end-step": 900}
+        model.config.s3im = replace(model.config.s3im, balance="add")
         assert model.schedule_ends() == ends
         assert max(ends.values()) <= method.config.max_num_iterations
 
