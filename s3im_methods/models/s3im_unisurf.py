@@ -23,7 +23,7 @@ from s3im_methods.models.surface.mixin import SurfaceMixin
 from s3im_methods.models.surface.presets import HASH_GRID, OUR_OBJECT, OUR_ROOM, PAPER_NETWORKS
 from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
-from s3im_methods.rays.root_finding import surface_roots
+from s3im_methods.rays.root_finding import known_by, sparse_march, surface_roots
 from s3im_methods.rays.shrinking_interval import IntervalSampler, half_width
 
 _OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True, "eikonal_loss_mult": 0.02}
@@ -43,6 +43,8 @@ PRESETS: Presets = {
     ("paper", "object"): {**OUR_OBJECT, **_PAPER},
     ("paper", "room"): {**OUR_ROOM, **_PAPER},
 }
+_FINE = 2.0
+"""Steps of the march shorter than this over the slope say enough of the distances between them."""
 _LEAST = {"march_steps": 2, "secant_steps": 0, "num_samples": 1, "num_samples_before": 0, "interval_steps": 1}
 
 
@@ -133,9 +135,17 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
     def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
         """Samples around the place where a ray meets the surface; in training how smooth it is there too."""
         config = self.config
-        roots, found = surface_roots(self.march(ray_bundle), self.field.sdf, config.secant_steps)
         half = half_width(self.field.opacity.progress, config.interval_start, config.interval_end)  # type: ignore[arg-type]
-        samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
+        if config.sdf_field.band > 0:
+            sharpness = self.field.opacity.sharpness().detach()
+            reach = config.sdf_field.band / sharpness
+            march = sparse_march(self.march(ray_bundle), self.field.sdf, config.secant_steps, reach)
+            roots, found = march.roots, march.found
+            samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
+            samples = known_by(march, samples, self.field.sdf, reach, _FINE / sharpness)
+        else:
+            roots, found = surface_roots(self.march(ray_bundle), self.field.sdf, config.secant_steps)
+            samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
         result = self.evaluate(ray_bundle, samples)
         if self.training and config.smoothness_loss_mult > 0:
             points = ray_bundle.origins + ray_bundle.directions * roots
