@@ -13,7 +13,7 @@ sample has ``near`` in its name.
 from typing import Any
 
 import torch
-from nerfstudio.cameras.rays import RaySamples
+from nerfstudio.cameras.rays import Frustums, RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from torch import Tensor
 from torch.nn import functional
@@ -65,10 +65,11 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         return alphas if is_clear is None else alphas.masked_fill(is_clear.view(*shape, 1), 0)
 
     # Whatever passes the surface is caught by the solid behind it, at any depth.
-    clear_or_solid = opacities(first_look.view(*shape, 1), points.new_zeros(*shape, 3))
-    is_near |= _weights(samples, clear_or_solid.detach()) > threshold
+    with torch.no_grad():
+        clear_or_solid = opacities(first_look.view(*shape, 1), points.new_zeros(*shape, 3))
+    is_near |= _weights(samples, clear_or_solid) > threshold
     if field.opacity.pointwise:
-        is_near = _unhidden_in_band(samples, clear_or_solid.detach(), first_look, field)
+        is_near = _unhidden_in_band(samples, clear_or_solid, first_look, field)
     is_near[0] = True  # Encodings do not take empty batches.
     near = is_near.nonzero()[:, 0]
     checked = near[:0]
@@ -81,8 +82,14 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         values.split([len(near), len(checked)]) for values in (sdf, gradients)
     )
     sdf = first_look[:, None].to(near_sdf).index_copy(0, near, near_sdf).view(*shape, 1)
-    gradient = _spread(near_gradients, near, total).view(*shape, 3)
-    alphas = opacities(sdf, gradient)
+    if any(parameter.requires_grad for parameter in field.opacity.parameters()):
+        alphas = opacities(sdf, _spread(near_gradients, near, total).view(*shape, 3))
+    else:
+        # Nothing is learned by opacities far from the surface, which are those of the first look.
+        alphas = field.get_alpha(_picked(samples, near), near_sdf, near_gradients)
+        if is_clear is not None:
+            alphas = alphas.masked_fill(is_clear[near, None], 0)
+        alphas = clear_or_solid.view(-1, 1).to(alphas).index_copy(0, near, alphas).view(*shape, 1)
     is_seen = _weights(samples, alphas.detach())[near] > threshold
     is_seen[0] = True
     seen = is_seen.nonzero()[:, 0]
@@ -91,7 +98,7 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     return {
         FieldHeadNames.RGB: _spread(rgb, places, total).view(*shape, 3),
         FieldHeadNames.SDF: sdf,
-        FieldHeadNames.NORMALS: functional.normalize(gradient, dim=-1),
+        FieldHeadNames.NORMALS: _spread(functional.normalize(near_gradients, dim=-1), near, total).view(*shape, 3),
         FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(_FAR_SAMPLES_PER_CHECKED, 1)]),
         FieldHeadNames.ALPHA: alphas,
     }
@@ -124,6 +131,15 @@ def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor
     first_look = field.sdf(points)
     assert samples.deltas is not None
     return first_look, bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, band), None
+
+
+def _picked(samples: RaySamples, places: Tensor) -> RaySamples:
+    """Bins ``[M]`` of samples ``[R, S]``, with what opacities ask for."""
+    frustums, columns = samples.frustums, samples.frustums.shape[-1]
+    row, column = places.div(columns, rounding_mode="floor"), places % columns
+    bins = (frustums.origins, frustums.directions, frustums.starts, frustums.ends, frustums.pixel_area)
+    assert samples.deltas is not None
+    return RaySamples(Frustums(*(of[row, column] for of in bins)), deltas=samples.deltas[row, column])
 
 
 def _weights(samples: RaySamples, alphas: Tensor) -> Tensor:
