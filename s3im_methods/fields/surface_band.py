@@ -10,6 +10,7 @@ Naming: ``near`` are the indices of samples near the surface among all ``N = R *
 sample has ``near`` in its name.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -70,6 +71,8 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     is_near |= _weights(samples, clear_or_solid) > threshold
     if field.opacity.pointwise:
         is_near = _unhidden_in_band(samples, clear_or_solid, first_look, field)
+    elif threshold > 0:
+        is_near &= ~_behind_solid(samples, first_look, is_near, field)
     is_near[0] = True  # Encodings do not take empty batches.
     near = is_near.nonzero()[:, 0]
     checked = near[:0]
@@ -119,6 +122,23 @@ def _unhidden_in_band(samples: RaySamples, alphas: Tensor, sdf: Tensor, field: A
     counts = (scaled < field.config.band) | (weights.reshape(-1) > threshold)
     # A threshold of 0 leaves out what is hidden to the last bit.
     return counts & (left[:, :-1].reshape(-1) > threshold)
+
+
+def _behind_solid(samples: RaySamples, sdf: Tensor, is_near: Tensor, field: Any) -> Tensor:
+    """Which samples get less light than the threshold, because solid bins before them stop it, ``[N]``.
+
+    Args:
+        samples: ``[R, S]``.
+        sdf: Their signed distances, ``[N]``.
+        is_near: Which of their bins come near to the surface, ``[N]``; all others of a distance below 0 are solid.
+        field: Whose threshold counts.
+    """
+    assert samples.deltas is not None
+    # A solid of length l lets exp(-s l) through, by NeuS's rule and by VolSDF's.
+    depth = samples.deltas.reshape(-1) * field.opacity.sharpness().detach()
+    depth = torch.where(is_near | (sdf >= 0), 0, depth).view(samples.frustums.shape)
+    before = depth.cumsum(dim=-1) - depth
+    return before.view(-1) > -math.log(field.config.color_weight_threshold)
 
 
 def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:

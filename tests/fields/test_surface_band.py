@@ -172,6 +172,18 @@ def test_a_field_without_surface_in_sight_gives_nothing_and_breaks_nothing():
     assert found[GRADIENT].shape[1:] == (3,)
 
 
+def test_what_a_solid_hides_is_not_evaluated_and_changes_nothing_that_is_seen():
+    """Every ray that hits the sphere leaves it on its other side again."""
+    seen, asked = [], []
+    # Without a threshold nothing counts as hidden.
+    for threshold in (0.0, 1e-4):
+        field = build(band=8.0, color_weight_threshold=threshold).eval()
+        asked.append(counted(field)[0])
+        seen.append(rendered(build(band=8.0, color_weight_threshold=threshold).eval())[0])
+    assert asked[1] < 0.75 * asked[0]
+    torch.testing.assert_close(seen[1], seen[0], atol=1e-3, rtol=0)
+
+
 def test_opacities_that_do_not_learn_give_the_same_gradients():
     found = []
     for final_sharpness in (None, 400.0):
