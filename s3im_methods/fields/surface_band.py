@@ -22,7 +22,9 @@ from torch.nn import functional
 from s3im_methods.rays.known_distances import KnownDistances
 
 _FAR_SAMPLES_PER_CHECKED = 8
-"""Of so many samples far from the surface one is evaluated, for the eikonal loss."""
+"""Of so many samples far from the surface one is evaluated, for the eikonal loss; of more where a ray has many."""
+_CHECKED_OF_RAY = 3
+"""So many are enough on a ray."""
 
 
 def bins_near_surface(sdf: Tensor, lengths: Tensor, sharpness: Tensor, band: float) -> Tensor:
@@ -75,9 +77,9 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         is_near &= ~_behind_solid(samples, first_look, is_near, field)
     is_near[0] = True  # Encodings do not take empty batches.
     near = is_near.nonzero()[:, 0]
-    checked = near[:0]
+    checked, per_checked = near[:0], max(_FAR_SAMPLES_PER_CHECKED, shape[-1] // _CHECKED_OF_RAY)
     if field.training and field.checks_far:
-        drawn = torch.rand(total, device=points.device) < 1 / _FAR_SAMPLES_PER_CHECKED
+        drawn = torch.rand(total, device=points.device) < 1 / per_checked
         passed_over = ~is_near if is_clear is None else ~(is_near | is_clear)
         checked = (drawn & passed_over).nonzero()[:, 0]
     sdf, features, gradients = field.geometry(points[torch.cat([near, checked])])
@@ -102,7 +104,7 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         FieldHeadNames.RGB: _spread(rgb, places, total).view(*shape, 3),
         FieldHeadNames.SDF: sdf,
         FieldHeadNames.NORMALS: _spread(functional.normalize(near_gradients, dim=-1), near, total).view(*shape, 3),
-        FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(_FAR_SAMPLES_PER_CHECKED, 1)]),
+        FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(per_checked, 1)]),
         FieldHeadNames.ALPHA: alphas,
     }
 

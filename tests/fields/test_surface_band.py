@@ -184,6 +184,14 @@ def test_what_a_solid_hides_is_not_evaluated_and_changes_nothing_that_is_seen():
     torch.testing.assert_close(seen[1], seen[0], atol=1e-3, rtol=0)
 
 
+def test_many_samples_on_a_ray_are_checked_three_a_ray(monkeypatch):
+    """A ray's 48 samples far from the surface; with one in eight it would be six."""
+    field = build(band=8.0, color_weight_threshold=1e-4)
+    near = counted(field.eval())[0]
+    asked = [counted(field.train())[0] - near for _ in range(20)]
+    assert 2 < sum(asked) / len(asked) / RAYS < 3
+
+
 def test_opacities_that_do_not_learn_give_the_same_gradients():
     found = []
     for final_sharpness in (None, 400.0):
