@@ -21,7 +21,9 @@ from torch.nn import functional
 
 from s3im_methods.rays.known_distances import KnownDistances
 
-_FAR_SAMPLES_PER_CHECKED = 8
+ELSEWHERE = "elsewhere"
+"""Under this name a field's outputs have the gradients at points that are no samples."""
+FAR_SAMPLES_PER_CHECKED = 8
 """Of so many samples far from the surface one is evaluated, for the eikonal loss; of more where a ray has many."""
 _CHECKED_OF_RAY = 3
 """So many are enough on a ray."""
@@ -46,7 +48,9 @@ def bins_near_surface(sdf: Tensor, lengths: Tensor, sharpness: Tensor, band: flo
     return (sdf.abs() - lengths / 2) * sharpness < band
 
 
-def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Tensor]:
+def outputs_in_band(
+    field: Any, samples: RaySamples, elsewhere: Tensor | None = None
+) -> dict[FieldHeadNames | str, Tensor]:
     """What ``field.get_outputs`` gives for samples ``[R, S]``, with opacities, evaluated near the surface only.
 
     The trainer seeds torch's global generator, from which the checked samples are drawn, at every step.
@@ -54,6 +58,7 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     Args:
         field: A :class:`~s3im_methods.fields.sdf_field.S3IMSDFField`.
         samples: ``[R, S]``.
+        elsewhere: Further points, ``[E, 3]``, whose gradients are wanted.
 
     Returns:
         Colours and normals are 0 where they have no weight. Gradients are ``[M, 3]``: those whose mean eikonal error
@@ -77,14 +82,20 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         is_near &= ~_behind_solid(samples, first_look, is_near, field)
     is_near[0] = True  # Encodings do not take empty batches.
     near = is_near.nonzero()[:, 0]
-    checked, per_checked = near[:0], max(_FAR_SAMPLES_PER_CHECKED, shape[-1] // _CHECKED_OF_RAY)
+    checked, per_checked = near[:0], max(FAR_SAMPLES_PER_CHECKED, shape[-1] // _CHECKED_OF_RAY)
     if field.training and field.checks_far:
         drawn = torch.rand(total, device=points.device) < 1 / per_checked
         passed_over = ~is_near if is_clear is None else ~(is_near | is_clear)
         checked = (drawn & passed_over).nonzero()[:, 0]
-    sdf, features, gradients = field.geometry(points[torch.cat([near, checked])])
-    (near_sdf, _), (near_gradients, far_gradients) = (
-        values.split([len(near), len(checked)]) for values in (sdf, gradients)
+    wanted = points[torch.cat([near, checked])]
+    if elsewhere is None:
+        elsewhere = points[:0]
+    else:
+        # A second evaluation would fill and add up a second gradient as large as the grid.
+        wanted = torch.cat([wanted, elsewhere])
+    sdf, features, gradients = field.geometry(wanted)
+    (near_sdf, *_), (near_gradients, far_gradients, gradients_elsewhere) = (
+        values.split([len(near), len(checked), len(elsewhere)]) for values in (sdf, gradients)
     )
     sdf = first_look[:, None].to(near_sdf).index_copy(0, near, near_sdf).view(*shape, 1)
     if any(parameter.requires_grad for parameter in field.opacity.parameters()):
@@ -106,6 +117,7 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         FieldHeadNames.NORMALS: _spread(functional.normalize(near_gradients, dim=-1), near, total).view(*shape, 3),
         FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(per_checked, 1)]),
         FieldHeadNames.ALPHA: alphas,
+        ELSEWHERE: gradients_elsewhere,
     }
 
 

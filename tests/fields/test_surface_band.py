@@ -184,6 +184,16 @@ def test_what_a_solid_hides_is_not_evaluated_and_changes_nothing_that_is_seen():
     torch.testing.assert_close(seen[1], seen[0], atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("band", [0.0, 8.0])
+def test_gradients_elsewhere_are_those_of_these_points(band):
+    field = build(band=band).train()
+    points = torch.rand(5, 3, generator=torch.Generator().manual_seed(4)) - 0.5
+    found = field(samples(), return_alphas=True, elsewhere=points)
+    torch.testing.assert_close(found["elsewhere"], field.geometry(points)[2])
+    found["elsewhere"].square().sum().backward()
+    assert field.encoding.hash_table.grad is not None
+
+
 def test_many_samples_on_a_ray_are_checked_three_a_ray(monkeypatch):
     """A ray's 48 samples far from the surface; with one in eight it would be six."""
     field = build(band=8.0, color_weight_threshold=1e-4)
