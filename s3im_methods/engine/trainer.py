@@ -12,7 +12,7 @@ import json
 import os
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from s3im_methods.engine.interruption import Interruption, what_is_left
 from s3im_methods.engine.resumed_settings import changed_settings
 from s3im_methods.engine.run_place import checkpoint_name, choose_step, fit_hardware, steps_in
 from s3im_methods.engine.safe_checkpoints import SafeCheckpoints
+from s3im_methods.engine.small_numbers import small_numbers_are_0
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
 from s3im_methods.errors import InputError
@@ -146,7 +147,7 @@ class S3IMTrainer(SafeCheckpoints):
         # nerfstudio's loop runs this many steps from where it starts.
         self.config.max_num_iterations = total - self._start_step
         try:
-            with Interruption(self._stop) as self._interruption:
+            with Interruption(self._stop) as self._interruption, self._arithmetic():
                 super().train()
         except OSError as error:
             # The terminal is closed, or nobody reads on, as in ns-train ... | head.
@@ -163,6 +164,9 @@ class S3IMTrainer(SafeCheckpoints):
             raise InputError(f"{cannot_write(self.base_dir, error)} {what_is_left(self.config)}") from error
         finally:
             self.config.max_num_iterations = total
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return small_numbers_are_0() if self.device == "cpu" else nullcontext()
 
     def _is_gone(self, error: OSError) -> bool:
         """Whether somebody has removed or renamed the run's folder, as the writer of tensorboard's events finds."""

@@ -30,7 +30,7 @@ from s3im_methods.fields.initial_sphere import start_as_sphere
 from s3im_methods.fields.logistic_opacity import LogisticOpacity
 from s3im_methods.fields.opacity import OpacityRule
 from s3im_methods.fields.sdf_network import geometry, kernels_suit, parameters_of, sdf_network, signed_distances
-from s3im_methods.fields.surface_band import outputs_in_band
+from s3im_methods.fields.surface_band import ELSEWHERE, outputs_in_band
 from s3im_methods.fields.unit_space import UnitSpace
 
 
@@ -268,26 +268,43 @@ class S3IMSDFField(SDFField):
         at = frustums.starts if self.config.sdf_at == "start" else (frustums.starts + frustums.ends) / 2
         return (frustums.origins + frustums.directions * at).reshape(-1, 3)
 
-    def get_outputs(
-        self, ray_samples: RaySamples, density_embedding: Tensor | None = None, return_alphas: bool = False
-    ) -> dict[FieldHeadNames, Tensor]:
+    def forward(  # type: ignore[override]
+        self,
+        ray_samples: RaySamples,
+        compute_normals: bool = False,
+        return_alphas: bool = False,
+        elsewhere: Tensor | None = None,
+    ) -> dict[FieldHeadNames | str, Tensor]:
+        """What :meth:`get_outputs` gives, whatever nerfstudio's ``compute_normals`` is."""
+        return self.get_outputs(ray_samples, return_alphas=return_alphas, elsewhere=elsewhere)
+
+    def get_outputs(  # type: ignore[override]
+        self,
+        ray_samples: RaySamples,
+        density_embedding: Tensor | None = None,
+        return_alphas: bool = False,
+        elsewhere: Tensor | None = None,
+    ) -> dict[FieldHeadNames | str, Tensor]:
         """Colours, signed distances, gradients, normals and, where asked for, opacities of samples ``[R, S]``.
 
-        With a band see :func:`~s3im_methods.fields.surface_band.outputs_in_band`.
+        With a band see :func:`~s3im_methods.fields.surface_band.outputs_in_band`. Gradients at points ``[E, 3]``
+        elsewhere are under the name ``elsewhere``, where there are such points.
         """
         if self.config.band > 0 and return_alphas:
-            return outputs_in_band(self, ray_samples)
+            return outputs_in_band(self, ray_samples, elsewhere)
         shape = ray_samples.frustums.shape
         points = self.sample_positions(ray_samples)
         sdf, features, gradients = self.geometry(points)
         rgb = self.colors(ray_samples, points, features, gradients)
         gradients = gradients.view(*shape, 3)
-        outputs = {
+        outputs: dict[FieldHeadNames | str, Tensor] = {
             FieldHeadNames.RGB: rgb.view(*shape, 3),
             FieldHeadNames.SDF: sdf.view(*shape, 1),
             FieldHeadNames.NORMALS: functional.normalize(gradients, dim=-1),
             FieldHeadNames.GRADIENT: gradients,
         }
+        if elsewhere is not None:
+            outputs[ELSEWHERE] = self.geometry(elsewhere)[2]
         if return_alphas:
             outputs[FieldHeadNames.ALPHA] = self.get_alpha(ray_samples, outputs[FieldHeadNames.SDF], gradients)
         return outputs

@@ -10,18 +10,23 @@ Naming: ``near`` are the indices of samples near the surface among all ``N = R *
 sample has ``near`` in its name.
 """
 
+import math
 from typing import Any
 
 import torch
-from nerfstudio.cameras.rays import RaySamples
+from nerfstudio.cameras.rays import Frustums, RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from torch import Tensor
 from torch.nn import functional
 
 from s3im_methods.rays.known_distances import KnownDistances
 
-_FAR_SAMPLES_PER_CHECKED = 8
-"""Of so many samples far from the surface one is evaluated, for the eikonal loss."""
+ELSEWHERE = "elsewhere"
+"""Under this name a field's outputs have the gradients at points that are no samples."""
+FAR_SAMPLES_PER_CHECKED = 8
+"""Of so many samples far from the surface one is evaluated, for the eikonal loss; of more where a ray has many."""
+_CHECKED_OF_RAY = 3
+"""So many are enough on a ray."""
 
 
 def bins_near_surface(sdf: Tensor, lengths: Tensor, sharpness: Tensor, band: float) -> Tensor:
@@ -43,7 +48,9 @@ def bins_near_surface(sdf: Tensor, lengths: Tensor, sharpness: Tensor, band: flo
     return (sdf.abs() - lengths / 2) * sharpness < band
 
 
-def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Tensor]:
+def outputs_in_band(
+    field: Any, samples: RaySamples, elsewhere: Tensor | None = None
+) -> dict[FieldHeadNames | str, Tensor]:
     """What ``field.get_outputs`` gives for samples ``[R, S]``, with opacities, evaluated near the surface only.
 
     The trainer seeds torch's global generator, from which the checked samples are drawn, at every step.
@@ -51,6 +58,7 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     Args:
         field: A :class:`~s3im_methods.fields.sdf_field.S3IMSDFField`.
         samples: ``[R, S]``.
+        elsewhere: Further points, ``[E, 3]``, whose gradients are wanted.
 
     Returns:
         Colours and normals are 0 where they have no weight. Gradients are ``[M, 3]``: those whose mean eikonal error
@@ -65,24 +73,38 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
         return alphas if is_clear is None else alphas.masked_fill(is_clear.view(*shape, 1), 0)
 
     # Whatever passes the surface is caught by the solid behind it, at any depth.
-    clear_or_solid = opacities(first_look.view(*shape, 1), points.new_zeros(*shape, 3))
-    is_near |= _weights(samples, clear_or_solid.detach()) > threshold
+    with torch.no_grad():
+        clear_or_solid = opacities(first_look.view(*shape, 1), points.new_zeros(*shape, 3))
+    is_near |= _weights(samples, clear_or_solid) > threshold
     if field.opacity.pointwise:
-        is_near = _unhidden_in_band(samples, clear_or_solid.detach(), first_look, field)
+        is_near = _unhidden_in_band(samples, clear_or_solid, first_look, field)
+    elif threshold > 0:
+        is_near &= ~_behind_solid(samples, first_look, is_near, field)
     is_near[0] = True  # Encodings do not take empty batches.
     near = is_near.nonzero()[:, 0]
-    checked = near[:0]
+    checked, per_checked = near[:0], max(FAR_SAMPLES_PER_CHECKED, shape[-1] // _CHECKED_OF_RAY)
     if field.training and field.checks_far:
-        drawn = torch.rand(total, device=points.device) < 1 / _FAR_SAMPLES_PER_CHECKED
+        drawn = torch.rand(total, device=points.device) < 1 / per_checked
         passed_over = ~is_near if is_clear is None else ~(is_near | is_clear)
         checked = (drawn & passed_over).nonzero()[:, 0]
-    sdf, features, gradients = field.geometry(points[torch.cat([near, checked])])
-    (near_sdf, _), (near_gradients, far_gradients) = (
-        values.split([len(near), len(checked)]) for values in (sdf, gradients)
+    wanted = points[torch.cat([near, checked])]
+    others = points[:0] if elsewhere is None else elsewhere
+    if elsewhere is not None:
+        # A second evaluation would fill and add up a second gradient as large as the grid.
+        wanted = torch.cat([wanted, elsewhere])
+    sdf, features, gradients = field.geometry(wanted)
+    (near_sdf, *_), (near_gradients, far_gradients, gradients_elsewhere) = (
+        values.split([len(near), len(checked), len(others)]) for values in (sdf, gradients)
     )
     sdf = first_look[:, None].to(near_sdf).index_copy(0, near, near_sdf).view(*shape, 1)
-    gradient = _spread(near_gradients, near, total).view(*shape, 3)
-    alphas = opacities(sdf, gradient)
+    if any(parameter.requires_grad for parameter in field.opacity.parameters()):
+        alphas = opacities(sdf, _spread(near_gradients, near, total).view(*shape, 3))
+    else:
+        # Nothing is learned by opacities far from the surface, which are those of the first look.
+        alphas = field.get_alpha(_picked(samples, near), near_sdf, near_gradients)
+        if is_clear is not None:
+            alphas = alphas.masked_fill(is_clear[near, None], 0)
+        alphas = clear_or_solid.view(-1, 1).to(alphas).index_copy(0, near, alphas).view(*shape, 1)
     is_seen = _weights(samples, alphas.detach())[near] > threshold
     is_seen[0] = True
     seen = is_seen.nonzero()[:, 0]
@@ -91,9 +113,10 @@ def outputs_in_band(field: Any, samples: RaySamples) -> dict[FieldHeadNames, Ten
     return {
         FieldHeadNames.RGB: _spread(rgb, places, total).view(*shape, 3),
         FieldHeadNames.SDF: sdf,
-        FieldHeadNames.NORMALS: functional.normalize(gradient, dim=-1),
-        FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(_FAR_SAMPLES_PER_CHECKED, 1)]),
+        FieldHeadNames.NORMALS: _spread(functional.normalize(near_gradients, dim=-1), near, total).view(*shape, 3),
+        FieldHeadNames.GRADIENT: torch.cat([near_gradients, far_gradients.repeat(per_checked, 1)]),
         FieldHeadNames.ALPHA: alphas,
+        ELSEWHERE: gradients_elsewhere,
     }
 
 
@@ -114,6 +137,23 @@ def _unhidden_in_band(samples: RaySamples, alphas: Tensor, sdf: Tensor, field: A
     return counts & (left[:, :-1].reshape(-1) > threshold)
 
 
+def _behind_solid(samples: RaySamples, sdf: Tensor, is_near: Tensor, field: Any) -> Tensor:
+    """Which samples get less light than the threshold, because solid bins before them stop it, ``[N]``.
+
+    Args:
+        samples: ``[R, S]``.
+        sdf: Their signed distances, ``[N]``.
+        is_near: Which of their bins come near to the surface, ``[N]``; all others of a distance below 0 are solid.
+        field: Whose threshold counts.
+    """
+    assert samples.deltas is not None
+    # A solid of length l lets exp(-s l) through, by NeuS's rule and by VolSDF's.
+    depth = samples.deltas.reshape(-1) * field.opacity.sharpness().detach()
+    depth = torch.where(is_near | (sdf >= 0), 0, depth).view(samples.frustums.shape)
+    before = depth.cumsum(dim=-1) - depth
+    return before.view(-1) > -math.log(field.config.color_weight_threshold)
+
+
 def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     """Signed distances at all ``N`` samples, which of their bins come near to the surface, and which hold nothing."""
     sharpness, band = field.opacity.sharpness().detach(), field.config.band
@@ -124,6 +164,15 @@ def _first_look(field: Any, samples: RaySamples, points: Tensor) -> tuple[Tensor
     first_look = field.sdf(points)
     assert samples.deltas is not None
     return first_look, bins_near_surface(first_look, samples.deltas.reshape(-1), sharpness, band), None
+
+
+def _picked(samples: RaySamples, places: Tensor) -> RaySamples:
+    """Bins ``[M]`` of samples ``[R, S]``, with what opacities ask for."""
+    frustums, columns = samples.frustums, samples.frustums.shape[-1]
+    row, column = places.div(columns, rounding_mode="floor"), places % columns
+    bins = (frustums.origins, frustums.directions, frustums.starts, frustums.ends, frustums.pixel_area)
+    assert samples.deltas is not None
+    return RaySamples(Frustums(*(of[row, column] for of in bins)), deltas=samples.deltas[row, column])
 
 
 def _weights(samples: RaySamples, alphas: Tensor) -> Tensor:

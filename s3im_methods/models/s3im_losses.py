@@ -78,8 +78,10 @@ class S3IMLosses(_Base):
         s3im = self.s3im_settings()
         if not s3im.loss_mult > 0:
             return {}
-        falls = s3im.end_step is not None and s3im.balance == "keep"
-        return {"s3im.start-step": s3im.start_step + 1} | ({"s3im.end-step": s3im.end_step} if falls else {})
+        ends = {"s3im.start-step": s3im.start_step + 1}
+        if s3im.end_step is not None and s3im.balance == "keep":
+            ends["s3im.end-step"] = s3im.end_step
+        return ends
 
     def far_plane(self) -> float | None:
         """Distance from the camera beyond which no depth can be learned, scene units; None where that depends."""

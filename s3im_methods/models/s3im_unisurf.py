@@ -16,6 +16,7 @@ from torch import Tensor
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.fields.occupancy_opacity import OccupancyOpacity
+from s3im_methods.fields.surface_band import ELSEWHERE
 from s3im_methods.losses.normals import smooth_normals_loss
 from s3im_methods.models.presets import Presets, check_weights, refuse
 from s3im_methods.models.s3im_neus import NeuSFieldConfig
@@ -23,7 +24,7 @@ from s3im_methods.models.surface.mixin import SurfaceMixin
 from s3im_methods.models.surface.presets import HASH_GRID, OUR_OBJECT, OUR_ROOM, PAPER_NETWORKS
 from s3im_methods.models.surface.samples import SurfaceSamples
 from s3im_methods.models.surface.settings import SurfaceSettings
-from s3im_methods.rays.root_finding import surface_roots
+from s3im_methods.rays.root_finding import known_by, sparse_march, surface_roots
 from s3im_methods.rays.shrinking_interval import IntervalSampler, half_width
 
 _OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True, "eikonal_loss_mult": 0.02}
@@ -43,6 +44,8 @@ PRESETS: Presets = {
     ("paper", "object"): {**OUR_OBJECT, **_PAPER},
     ("paper", "room"): {**OUR_ROOM, **_PAPER},
 }
+_FINE = 2.0
+"""Steps of the march shorter than this over the slope say enough of the distances between them."""
 _LEAST = {"march_steps": 2, "secant_steps": 0, "num_samples": 1, "num_samples_before": 0, "interval_steps": 1}
 
 
@@ -133,22 +136,32 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
     def sample(self, ray_bundle: RayBundle) -> SurfaceSamples:
         """Samples around the place where a ray meets the surface; in training how smooth it is there too."""
         config = self.config
-        roots, found = surface_roots(self.march(ray_bundle), self.field.sdf, config.secant_steps)
         half = half_width(self.field.opacity.progress, config.interval_start, config.interval_end)  # type: ignore[arg-type]
-        samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
-        result = self.evaluate(ray_bundle, samples)
-        if self.training and config.smoothness_loss_mult > 0:
-            points = ray_bundle.origins + ray_bundle.directions * roots
-            result.for_losses["smoothness"] = self._smoothness(points, found[:, 0])
+        if config.sdf_field.band > 0:
+            sharpness = self.field.opacity.sharpness().detach()
+            reach = config.sdf_field.band / sharpness
+            march = sparse_march(self.march(ray_bundle), self.field.sdf, config.secant_steps, reach)
+            roots, found = march.roots, march.found
+            samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
+            samples = known_by(march, samples, self.field.sdf, reach, _FINE / sharpness)
+        else:
+            roots, found = surface_roots(self.march(ray_bundle), self.field.sdf, config.secant_steps)
+            samples = self.sampler(ray_bundle, roots=roots, found=found, half=half * self.sphere_radius)
+        if not (self.training and config.smoothness_loss_mult > 0):
+            return self.evaluate(ray_bundle, samples)
+        points, found = self._smooth_points(ray_bundle.origins + ray_bundle.directions * roots, found[:, 0])
+        result = self.evaluate(ray_bundle, samples, elsewhere=points)
+        here, nearby = result.for_losses.pop(ELSEWHERE).chunk(2)
+        result.for_losses["smoothness"] = smooth_normals_loss(here, nearby, found)
         return result
 
-    def _smoothness(self, points: Tensor, found: Tensor) -> Tensor:
+    def _smooth_points(self, points: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
+        """Points at the surface and then one near each, and which of these pairs count."""
         # Picking rays would make a GPU wait; with a band it waits anyway. Encodings do not take empty batches.
         if self.config.sdf_field.band > 0 and found.any():
             points, found = points[found], found[found]
         aside = self.config.smoothness_reach * self.sphere_radius * (2 * torch.rand_like(points) - 1)
-        here, nearby = self.field.geometry(torch.cat([points, points + aside]))[2].chunk(2)
-        return smooth_normals_loss(here, nearby, found)
+        return torch.cat([points, points + aside]), found
 
     def get_loss_dict(
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None

@@ -129,6 +129,7 @@ class S3IMVolSDFModel(SurfaceMixin, SurfaceModel):
             config.convergence,
             config.num_opacity_samples,
             config.num_extra_samples,
+            band=config.sdf_field.band,
         )
         self.sampler = ErrorBoundedSampler(search, self.first_sampler(single_jitter=True))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from s3im_methods.rays.error_bound import doubt, drawn_edges, least_beta, opacity_error, opacity_mass
 from s3im_methods.rays.known_distances import KnownDistances, least_distance
+from s3im_methods.rays.sparse_looks import sparse_distances
 
 _RIM = 2e-3
 """Shares of the opacity in the bins from near to where it begins, and from where it ends to far. Their middles, where
@@ -43,6 +44,9 @@ class ErrorBound:
     """Edges of the search that are kept beside them, taken at random."""
     bisections: int = 10
     """Halvings in search of the least beta whose error is good enough."""
+    band: float = 0.0
+    """Above 0 the first look, with convergence ray, leaves out what is more than so many beta from the surface, see
+    :func:`~s3im_methods.rays.sparse_looks.sparse_distances`."""
 
 
 @dataclass
@@ -122,7 +126,10 @@ class ErrorBoundedSampler(Sampler):
     def _search(self, rays: RayBundle, distances: Callable[..., Tensor], beta: Tensor) -> Search:
         settings = self.settings
         edges = self._first_edges(rays)
-        sdf = distances(slice(None), edges)
+        if settings.band > 0 and settings.convergence == "ray":
+            sdf = sparse_distances(lambda of, at: distances(of, at[:, None])[:, 0], edges, settings.band * beta)
+        else:
+            sdf = distances(slice(None), edges)
         found = Search(edges, sdf, least_distance(edges, sdf))
         for _ in range(settings.looks - 1):
             error = opacity_error(found.lengths, found.sdf, found.least, beta).amax(dim=-1)

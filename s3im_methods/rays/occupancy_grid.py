@@ -29,6 +29,7 @@ class OccupancyGrid(nn.Module):
     Attributes:
         sdf: The latest signed distances at the cells' middles, ``[resolution^3]``.
         occupied: Which cells may hold something of the surface, ``[resolution^3]``; at first all in the sphere.
+        half_diagonal: Of a cell.
     """
 
     sdf: Tensor
@@ -39,7 +40,7 @@ class OccupancyGrid(nn.Module):
         self.resolution, self.step = resolution, step
         self.register_buffer("sdf", torch.zeros(resolution**3))
         self.register_buffer("occupied", torch.zeros(resolution**3, dtype=torch.bool))
-        self._cells, self._half_diagonal = torch.arange(resolution**3), math.sqrt(3) / resolution
+        self._cells, self.half_diagonal = torch.arange(resolution**3), math.sqrt(3) / resolution
         self._sphere = self._within(self.middles(self._cells))
         self.occupied[self._sphere] = True
 
@@ -50,7 +51,7 @@ class OccupancyGrid(nn.Module):
         return (2 * places + 1) / n - 1
 
     def _within(self, middles: Tensor) -> Tensor:
-        return middles.norm(dim=-1) < 1 + self._half_diagonal
+        return middles.norm(dim=-1) < 1 + self.half_diagonal
 
     @torch.no_grad()
     def refresh(self, step: int, sdf: Callable[[Tensor], Tensor], reach: Tensor) -> None:
@@ -72,7 +73,7 @@ class OccupancyGrid(nn.Module):
         self.occupied[:] = self._may_hold_surface(reach) & self._sphere.to(self.sdf.device)
 
     def _may_hold_surface(self, reach: Tensor) -> Tensor:
-        beside = reach + self._half_diagonal
+        beside = reach + self.half_diagonal
         return (self.sdf < beside) & (self.sdf > -(beside + 2 * self.step))
 
     def holds(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:

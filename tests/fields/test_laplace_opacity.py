@@ -157,3 +157,14 @@ def test_a_ray_at_its_outline_is_half_opaque(ratio):
     distance = (along**2 + (2.0 + offset) ** 2).sqrt() - 2.0
     depth = torch.trapezoid(laplace_density(distance, torch.tensor(beta, dtype=torch.float64)), along)
     assert torch.exp(-depth).item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_far_from_the_surface_no_number_is_so_small_that_a_cpu_takes_long():
+    """Below 1e-38 exponentials take a CPU tens of times as long; half of a ray's samples can be that far."""
+    beta, tiny = torch.tensor(1 / 1500), torch.finfo(torch.float32).tiny
+    far = torch.linspace(0.058, 2.0, 1000)
+    assert laplace_density(far, beta).min() > tiny
+    assert (laplace_density(far, beta) < 1e-20).all()
+    assert torch.equal(laplace_density(-far, beta), torch.full_like(far, 1500.0))
+    samples, _ = along(torch.linspace(0, 2, 51))
+    assert torch.equal(rule(1500.0).alphas(torch.full((1, 50, 1), -1.0), torch.zeros(3), samples), torch.ones(1, 50, 1))

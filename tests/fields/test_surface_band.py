@@ -1,5 +1,6 @@
 """A field evaluated near its surface only: what is rendered stays, what is learned stays, most samples cost nothing."""
 
+import math
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from nerfstudio.cameras.rays import RayBundle, RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 
+from s3im_methods.fields.laplace_opacity import LaplaceOpacity
 from s3im_methods.fields.sdf_field import S3IMSDFField, S3IMSDFFieldConfig
 from s3im_methods.fields.surface_band import bins_near_surface
 
@@ -168,6 +170,54 @@ def test_a_field_without_surface_in_sight_gives_nothing_and_breaks_nothing():
     found = field.get_outputs(away, return_alphas=True)
     assert found[ALPHA].item() < 1e-4
     assert found[GRADIENT].shape[1:] == (3,)
+
+
+def test_what_a_solid_hides_is_not_evaluated_and_changes_nothing_that_is_seen():
+    """Every ray that hits the sphere leaves it on its other side again."""
+    seen, asked = [], []
+    # Without a threshold nothing counts as hidden.
+    for threshold in (0.0, 1e-4):
+        field = build(band=8.0, color_weight_threshold=threshold).eval()
+        asked.append(counted(field)[0])
+        seen.append(rendered(build(band=8.0, color_weight_threshold=threshold).eval())[0])
+    assert asked[1] < 0.75 * asked[0]
+    torch.testing.assert_close(seen[1], seen[0], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("band", [0.0, 8.0])
+def test_gradients_elsewhere_are_those_of_these_points(band):
+    field = build(band=band).train()
+    points = torch.rand(5, 3, generator=torch.Generator().manual_seed(4)) - 0.5
+    found = field(samples(), return_alphas=True, elsewhere=points)
+    torch.testing.assert_close(found["elsewhere"], field.geometry(points)[2])
+    found["elsewhere"].square().sum().backward()
+    assert field.encoding.hash_table.grad is not None
+
+
+def test_many_samples_on_a_ray_are_checked_three_a_ray(monkeypatch):
+    """A ray's 48 samples far from the surface; with one in eight it would be six."""
+    field = build(band=8.0, color_weight_threshold=1e-4)
+    near = counted(field.eval())[0]
+    asked = [counted(field.train())[0] - near for _ in range(20)]
+    assert 2 < sum(asked) / len(asked) / RAYS < 3
+
+
+def test_opacities_that_do_not_learn_give_the_same_gradients():
+    found = []
+    for final_sharpness in (None, 400.0):
+        field = build(band=8.0, color_weight_threshold=1e-4).train()
+        rule = LaplaceOpacity(0.1 * math.log(400.0), final_sharpness)
+        field.use_opacity(rule)
+        torch.manual_seed(7)
+        colours, outputs = rendered(field)
+        (colours * torch.linspace(-1, 1, RAYS)[:, None]).sum().backward()
+        learned = [
+            p.grad.flatten() for name, p in field.named_parameters() if p.grad is not None and "variance" not in name
+        ]
+        found.append((outputs[ALPHA], torch.cat(learned)))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-6)
+    # A rule that learns is asked about all samples, the other one about those near the surface.
+    assert (found[0][0] > 0.5).any()
 
 
 def test_hand_computed_bins():

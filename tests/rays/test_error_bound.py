@@ -113,3 +113,14 @@ def test_edges_are_drawn_as_the_mass_lies():
     assert found[1].tolist() == [3.0, 3.0, 3.0]
     assert found[2].tolist() == pytest.approx([1.0, 2.0, 3.0])
     assert bins[0].tolist() == [1, 1, 1] and within[0].tolist() == pytest.approx([0.25, 0.5, 0.75], abs=2e-3)
+
+
+def test_behind_a_solid_and_far_from_it_no_number_is_so_small_that_a_cpu_takes_long():
+    edges = torch.linspace(0, 2, 41)[None]
+    lengths, sdf = edges.diff(dim=-1), 1.0 - edges
+    found = [
+        opacity_mass(lengths, sdf, torch.tensor([0.001])),
+        doubt(lengths, sdf, torch.zeros_like(lengths), torch.tensor([0.001])),
+    ]
+    for values in found:
+        assert (values[0, 25:] > torch.finfo(torch.float32).tiny).all() and (values[0, 25:] < 1e-20).all()

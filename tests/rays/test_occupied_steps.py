@@ -9,7 +9,7 @@ from nerfstudio.cameras.rays import RayBundle
 from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.rays.known_distances import KnownDistances
 from s3im_methods.rays.occupancy_grid import OccupancyGrid
-from s3im_methods.rays.occupied_steps import OccupiedStepSampler
+from s3im_methods.rays.occupied_steps import OccupiedStepSampler, Steps, _walk, _walk_by_kernel, in_rows
 from s3im_methods.rays.sphere_bounds import SphereBounds
 
 CENTER, RADIUS = (1.0, 0.0, 0.0), 2.0
@@ -101,3 +101,36 @@ def test_a_bin_is_taken_where_its_middle_lies_in_an_occupied_cell():
     assert 10 < len(expected) < 40
     torch.testing.assert_close(found[: len(expected)], expected)
     assert (found[len(expected) :] == bundle.fars[1]).all()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_kernel_takes_the_steps_that_torch_takes(training, monkeypatch):
+    chosen, directions = sampler(training), torch.nn.functional.normalize(torch.randn(500, 3), dim=-1)
+    origins = torch.tensor(CENTER) - 3 * directions + 0.8 * torch.randn(500, 3)
+    bundle = SphereBounds(torch.tensor(CENTER), RADIUS)(RayBundle(origins, directions, torch.ones(500, 1)))
+    found = []
+    for walk in (_walk, _walk_by_kernel):
+        monkeypatch.setattr("s3im_methods.rays.occupied_steps._walk_by_kernel", walk)
+        torch.manual_seed(3)
+        found.append(chosen.steps(bundle))
+    by_torch, by_kernel = found
+    assert len(by_torch.rays) > 1000
+    # Rounding may put a step into the next cell.
+    assert abs(len(by_torch.rays) - len(by_kernel.rays)) <= 2
+    if len(by_torch.rays) == len(by_kernel.rays):
+        assert torch.equal(by_torch.rays, by_kernel.rays)
+        torch.testing.assert_close(by_torch.starts, by_kernel.starts)
+        torch.testing.assert_close(by_torch.ends, by_kernel.ends)
+
+
+def test_rows_hold_the_steps_of_their_rays_and_what_is_known_of_them():
+    bundle = rays()
+    steps = Steps(torch.tensor([0, 0, 2]), torch.tensor([4.0, 5.0, 4.5]), torch.tensor([4.1, 5.2, 4.5]))
+    samples = in_rows(bundle, steps, torch.tensor([0.3, -0.05, 0.2]))
+    known = KnownDistances.of(samples)
+    assert known is not None and samples.frustums.shape == (4, 2)
+    assert samples.frustums.starts[0, :, 0].tolist() == [4.0, 5.0]
+    torch.testing.assert_close(known.middle[0], torch.tensor([0.3, -0.05]))
+    torch.testing.assert_close(known.least[0], torch.tensor([0.25, 0.0]), atol=1e-6, rtol=0)
+    # A step without length, and what fills the rows.
+    assert known.least[1:].isinf().all()

@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from nerfstudio.model_components.ray_samplers import UniformSampler
+from rays_at_a_ball import ball, rays
 
-from s3im_methods.rays.root_finding import first_roots
+from s3im_methods.rays.known_distances import KnownDistances
+from s3im_methods.rays.root_finding import first_roots, known_by, sparse_march, surface_roots
 from s3im_methods.rays.sphere_bounds import half_chord
 
 
@@ -72,3 +75,60 @@ def test_it_carries_no_gradient_and_asks_as_often_as_it_says():
     roots, _ = first_roots(wall, torch.linspace(0, 1, 7)[None], secant_steps=3)
     assert not roots.requires_grad
     assert asked == [7, 1, 1, 1]
+
+
+def marched(reach: float = 0.05, radius: float = 0.5):
+    """Bins along rays at a ball, what a sparse march finds, and how many points each look had."""
+    bundle, looks = rays(count=300), []
+    bins = UniformSampler(num_samples=32).eval()(bundle)
+
+    def sdf(points: torch.Tensor) -> torch.Tensor:
+        looks.append(len(points))
+        return ball(points, radius)
+
+    return bundle, bins, sparse_march(bins, sdf, 3, reach), looks
+
+
+def test_a_sparse_march_finds_the_same_roots_with_a_third_of_the_looks():
+    _, bins, march, looks = marched()
+    counts = []
+    roots, found = surface_roots(bins, lambda points: counts.append(len(points)) or ball(points), 3)
+    assert torch.equal(march.found, found) and 50 < found.sum() < 250
+    torch.testing.assert_close(march.roots[found], roots[found], rtol=0, atol=1e-5)
+    # The secant's looks are on rays that have a root.
+    assert looks[-3:] == [int(found.sum())] * 3 and counts[-3:] == [300] * 3
+    assert sum(looks) < 0.45 * sum(counts)
+
+
+def test_a_march_without_a_surface_has_no_root():
+    _, _, march, _ = marched(radius=-1.0)
+    assert not march.found.any() and march.places.shape == march.values.shape == (300, 34)
+    assert (march.places.diff(dim=1) >= -1e-6).all()
+
+
+def test_the_root_is_one_more_place_with_the_value_0():
+    _, _, march, _ = marched()
+    assert (march.places.diff(dim=1) >= -1e-6).all()
+    at_root = march.places == march.roots
+    assert (march.values[at_root & march.found] == 0).all()
+    assert ((at_root & (march.values == 0)).sum(dim=1, keepdim=True)[march.found] == 1).all()
+
+
+@pytest.mark.parametrize("fine", [0.0, 1.0])
+def test_what_a_march_knows_of_samples_is_near_to_the_truth_and_exact_where_that_matters(fine):
+    bundle, _, march, _ = marched()
+    samples, looks = UniformSampler(num_samples=50).eval()(bundle), []
+    noted = known_by(march, samples, lambda points: looks.append(len(points)) or ball(points), 0.05, fine)
+    known = KnownDistances.of(noted)
+    assert known is not None
+    middles = samples.frustums.get_positions()
+    truth = ball(middles)
+    at = ((samples.frustums.starts + samples.frustums.ends) / 2)[..., 0]
+    # Up to the surface, and a little behind it.
+    assert bundle.nears is not None and bundle.fars is not None
+    seen = (bundle.fars > bundle.nears) & ((at < march.roots + 0.03) | ~march.found)
+    error = (known.middle - truth).abs()
+    assert error[seen & (truth.abs() < 0.05)].max() < (5e-3 if fine == 0 else 0.02)
+    assert error[seen].max() < 0.1
+    assert (sum(looks) > 0) == (fine == 0)
+    assert sum(looks) < 0.3 * truth.numel()

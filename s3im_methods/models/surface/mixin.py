@@ -21,6 +21,7 @@ from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.scene_sphere import SceneSphere, sphere_warnings
 from s3im_methods.encodings import chosen_implementation, fuse_hash_encodings, implementation_line
 from s3im_methods.fields.sdf_field import S3IMSDFField
+from s3im_methods.fields.surface_band import ELSEWHERE
 from s3im_methods.fields.unit_space import UnitSpace
 from s3im_methods.models.crop import is_cropping
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
@@ -205,15 +206,23 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             return values
         return torch.where(self.field.space.unit(points).norm(dim=-1) <= 1, values, torch.nan)
 
-    def evaluate(self, ray_bundle: RayBundle, samples: RaySamples, found_by: Sequence[Level] = ()) -> SurfaceSamples:
+    def evaluate(
+        self,
+        ray_bundle: RayBundle,
+        samples: RaySamples,
+        found_by: Sequence[Level] = (),
+        elsewhere: Tensor | None = None,
+    ) -> SurfaceSamples:
         """Evaluate the field at samples ``[R, S]``, and weigh them by the field's opacity rule.
 
         Args:
             ray_bundle: Their rays ``[R]``.
             samples: Where to look.
             found_by: The levels of proposals that led to them.
+            elsewhere: Further points, ``[E, 3]``, whose gradients losses want; they are in ``for_losses`` under this
+                name, for the caller to take from there.
         """
-        of_samples = self.field(samples, return_alphas=True)
+        of_samples = self.field(samples, return_alphas=True, elsewhere=elsewhere)
         weights, transmittance = samples.get_weights_and_transmittance_from_alphas(of_samples[FieldHeadNames.ALPHA])
         levels = [*found_by, (weights, samples)]
         left = transmittance[:, -1, :]
@@ -224,6 +233,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             hits = ray_bundle.fars - ray_bundle.nears > (0 if self.config.bounds == "sphere" else 1e-5)
             weights, left = weights * hits[..., None], torch.where(hits, left, 1)
         for_losses = {"eik_grad": of_samples[FieldHeadNames.GRADIENT]}
+        if elsewhere is not None:
+            for_losses[ELSEWHERE] = of_samples[ELSEWHERE]
         if self.training and self.config.curvature_loss_mult > 0:
             for_losses["laplacian"] = self.field.laplacian(samples)
         colours, normals = of_samples[FieldHeadNames.RGB], of_samples[FieldHeadNames.NORMALS]
