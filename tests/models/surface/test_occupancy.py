@@ -72,12 +72,13 @@ def test_only_bins_that_hold_something_count_for_the_number_of_rays():
     samples, _ = found(bundle, model.field)
     known = KnownDistances.of(samples)
     assert known is not None
-    held = known.least.isfinite()
-    assert 0 < held.sum() < 0.9 * held.numel()
-    assert float(found.budget.budget) == next_budget(256.0, 300, int(held.sum()), 40_000)
+    taken = found.steps_taken
+    # Steps that a sharp surface leaves out count too, and what rows are filled with does not.
+    assert 0 < int(known.least.isfinite().sum()) <= taken < 300 / STEP
+    assert float(found.budget.budget) == next_budget(256.0, 300, taken, 40_000)
     # Who renders a view changes nothing.
     found.eval()(bundle, model.field)
-    assert float(found.budget.budget) == next_budget(256.0, 300, int(held.sum()), 40_000)
+    assert float(found.budget.budget) == next_budget(256.0, 300, taken, 40_000)
 
 
 def test_the_next_step_takes_as_many_rays_as_the_budget_says():
