@@ -108,7 +108,7 @@ PRESETS: Presets = {
         "contraction_norm": "max",
         "rim": 0.5,
         "box_scale": 1.5,
-        "coarse_steps": 200,
+        "coarse_steps": 50,
         "coarse_alpha_init": 1e-2,
         "coarse_rate": 2.0,
         "coarse_step_ratio": 1.0,
@@ -164,10 +164,11 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
         # Nothing else tells fog of the background's colour from empty space.
         preset["entropy_mult"] = 5e-3
     has_depth = config.style == "ours" and kind == "room" and facts.depth_source in DEPTH_MAPS
-    if has_depth:
+    depth = config.depth.bounded_where(has_depth)
+    if has_depth and depth.weight() > 0:
         # Depth maps say that there is no fog.
         preset["near_reach"] = 0.0
-    result = filled(replace(config, scene_kind=kind, depth=config.depth.bounded_where(has_depth)), preset)
+    result = filled(replace(config, scene_kind=kind, depth=depth), preset)
     # The colours of the coarse stage are no pictures yet.
     result.s3im = replace(result.s3im, start_step=max(result.s3im.start_step, result.coarse_steps))
     _check(result)

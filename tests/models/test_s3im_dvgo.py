@@ -419,6 +419,9 @@ def test_depth_maps_teach_rooms_and_nothing_else():
     room = with_preset(S3IMDVGOModelConfig(scene_kind="room"), facts)
     assert room.depth.kind == "bounded" and room.near_reach == 0.0
     assert with_preset(S3IMDVGOModelConfig(scene_kind="room"), SceneFacts()).near_reach == 1.0
+    # Depth maps that nothing is learned from do not keep a room free of fog.
+    for unused in (DepthLossConfig(kind="none"), DepthLossConfig(kind="bounded", loss_mult=0.0)):
+        assert with_preset(S3IMDVGOModelConfig(scene_kind="room", depth=unused), facts).near_reach == 1.0
     assert with_preset(S3IMDVGOModelConfig(scene_kind="object"), facts).depth.kind == "none"
     assert with_preset(S3IMDVGOModelConfig(scene_kind="room", style="original"), facts).depth.kind == "none"
     assert with_preset(S3IMDVGOModelConfig(scene_kind="room"), SceneFacts(depth_source="sparse")).depth.kind == "none"
