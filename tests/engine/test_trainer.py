@@ -376,3 +376,11 @@ def test_a_folder_that_was_removed_gets_its_config_again(tmp_path, monkeypatch):
     assert names(tmp_path / "run") == ["config.yml", "models"]
     run.save_checkpoint(2)
     assert len(written) == 1
+
+
+def test_numbers_too_small_for_full_precision_are_0_in_a_training_on_a_cpu(tmp_path):
+    small, found, training = torch.tensor(2e-39), [], trainer(tmp_path)
+    training.device = "cpu"
+    with training._arithmetic():
+        found.append((small * 1.5).item())
+    assert found == [0.0] and (small * 1.5).item() > 0

@@ -1,6 +1,7 @@
 """A field evaluated near its surface only: what is rendered stays, what is learned stays, most samples cost nothing."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from nerfstudio.field_components.field_heads import FieldHeadNames
 
 from s3im_methods.fields.laplace_opacity import LaplaceOpacity
 from s3im_methods.fields.sdf_field import S3IMSDFField, S3IMSDFFieldConfig
-from s3im_methods.fields.surface_band import bins_near_surface
+from s3im_methods.fields.surface_band import _behind_solid, bins_near_surface
 
 BOX = torch.tensor([[-1.0] * 3, [1.0] * 3])
 RAYS, BINS = 64, 48
@@ -223,3 +224,15 @@ def test_opacities_that_do_not_learn_give_the_same_gradients():
 def test_hand_computed_bins():
     sdf, lengths = torch.tensor([0.3, 0.3, -0.3, -0.26]), torch.tensor([0.0, 0.5, 0.0, 0.04])
     assert bins_near_surface(sdf, lengths, torch.tensor([20.0]), band=5).tolist() == [False, True, False, True]
+
+
+def test_a_solid_hides_what_is_behind_it_and_not_itself():
+    sdf = torch.tensor([[0.5, -0.5, -0.5, -0.5], [0.5, 0.0, -0.5, -0.5]])
+    samples: Any = SimpleNamespace(deltas=torch.full((2, 4, 1), 0.1), frustums=SimpleNamespace(shape=(2, 4)))
+    field = SimpleNamespace(
+        opacity=SimpleNamespace(sharpness=lambda: torch.tensor([100.0])),
+        config=SimpleNamespace(color_weight_threshold=1e-4),
+    )
+    # A solid bin lets exp(-10) through, and exp(-9.2) is the threshold. A near bin may let more through.
+    found = _behind_solid(samples, sdf.view(-1), sdf.view(-1) == 0, field)
+    assert found.view(2, 4).tolist() == [[False, False, True, True], [False, False, False, True]]

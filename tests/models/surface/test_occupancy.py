@@ -134,3 +134,18 @@ def test_thousands_of_rays_do_not_blur_the_sum():
     found = steps_that_count(steps(rays, length=0.045), sdf, counted())
     # Two solid steps let exp(-9) through, which is more than the threshold.
     assert found.all()
+
+
+def test_a_sharp_surfaces_samples_know_their_distances():
+    model = build("neus", sampling="occupancy", occupancy_resolution=SIDE, occupancy_step=STEP)
+    of = field()
+    of.sharpness, of.opacity = torch.tensor([400.0]), SimpleNamespace(sharpness=lambda: torch.tensor([400.0]) / RADIUS)
+    of.config = SimpleNamespace(band=BAND, color_weight_threshold=1e-4)
+    found, bundle = sampling(of).eval(), model.collider(rays(100))
+    found.refresh(0, of)
+    samples, aside = found(bundle, of)
+    known, bins = KnownDistances.of(samples), samples.frustums
+    assert known is not None
+    held = (bins.ends > bins.starts)[..., 0]
+    assert 0 < held.sum() < found.steps_taken and len(aside)
+    torch.testing.assert_close(known.middle[held], of.sdf(bins.get_positions())[held], rtol=0, atol=1e-4)
