@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from s3im_methods.fields.opacity import OpacityRule
 
+LEAST_EXPONENT = -80.0
+"""What is less than its exponential is as good as 0; numbers below 1e-38 take a CPU tens of times as long."""
 MAX_SHARPNESS = 1e4
 """1/beta at most, per radius of the unit sphere: VolSDF's floor of 1e-4 for beta."""
 _SHORT = 1e-2
@@ -35,8 +37,8 @@ def laplace_density(sdf: Tensor, beta: Tensor) -> Tensor:
 
 
 def _half_exp(scaled: Tensor) -> Tensor:
-    """exp(-abs(scaled)) / 2, at least that of 80: smaller numbers take a CPU tens of times as long."""
-    return 0.5 * torch.exp((-scaled.abs()).clamp(min=-80.0))
+    """exp(-abs(scaled)) / 2."""
+    return 0.5 * torch.exp((-scaled.abs()).clamp(min=LEAST_EXPONENT))
 
 
 def mean_density(first: Tensor, second: Tensor, beta: Tensor) -> Tensor:

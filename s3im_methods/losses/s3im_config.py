@@ -48,6 +48,11 @@ class S3IMConfig:
     """Training step from which on the weight is 0; before it the weight falls along half a cosine, from the end of the
     ramp on. If not set, it does not fall. It never falls with balance add, which is the paper's sum."""
 
+    @property
+    def falls_by(self) -> int | None:
+        """The step by which the weight has fallen to 0; None if it never falls."""
+        return self.end_step if self.balance == "keep" else None
+
     def build(self) -> S3IM:
         """The loss module with these settings.
 
@@ -109,6 +114,6 @@ def s3im_weight(config: S3IMConfig, step: int) -> float:
     weight = float(config.loss_mult)
     if step < top:
         return weight * (step - config.start_step) / config.ramp_steps
-    if config.end_step is None or config.balance == "add":
+    if config.falls_by is None:
         return weight
-    return weight * 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - top) / (config.end_step - top))))
+    return weight * 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - top) / (config.falls_by - top))))

@@ -79,8 +79,8 @@ class S3IMLosses(_Base):
         if not s3im.loss_mult > 0:
             return {}
         ends = {"s3im.start-step": s3im.start_step + 1}
-        if s3im.end_step is not None and s3im.balance == "keep":
-            ends["s3im.end-step"] = s3im.end_step
+        if s3im.falls_by is not None:
+            ends["s3im.end-step"] = s3im.falls_by
         return ends
 
     def far_plane(self) -> float | None:

@@ -13,12 +13,10 @@ import math
 import torch
 from torch import Tensor
 
-from s3im_methods.fields.laplace_opacity import laplace_density, mean_density
+from s3im_methods.fields.laplace_opacity import LEAST_EXPONENT, laplace_density, mean_density
 
 _LARGEST_EXPONENT = 30.0
 """A bound beyond its exponential is no bound; float32 would overflow at 88."""
-_LEAST_EXPONENT = -80.0
-"""What is less than its exponential is as good as 0; numbers below 1e-38 take a CPU tens of times as long."""
 _EVERYWHERE = 1e-3
 """Share of a ray's edges that are drawn evenly, so that every interval has a chance."""
 
@@ -39,11 +37,11 @@ def opacity_error(lengths: Tensor, sdf: Tensor, least: Tensor, beta: Tensor) -> 
 def _reaching(lengths: Tensor, sdf: Tensor, beta: Tensor) -> Tensor:
     """The light that reaches each interval, by the densities at the starts of those before it."""
     optical = lengths * laplace_density(sdf[:, :-1], beta)
-    return torch.exp((optical - optical.cumsum(dim=-1)).clamp(min=_LEAST_EXPONENT))
+    return torch.exp((optical - optical.cumsum(dim=-1)).clamp(min=LEAST_EXPONENT))
 
 
 def _shares_of_error(lengths: Tensor, least: Tensor, beta: Tensor) -> Tensor:
-    return (lengths / beta).square() * torch.exp((-least / beta).clamp(min=_LEAST_EXPONENT)) / 4
+    return (lengths / beta).square() * torch.exp((-least / beta).clamp(min=LEAST_EXPONENT)) / 4
 
 
 def doubt(lengths: Tensor, sdf: Tensor, least: Tensor, beta: Tensor) -> Tensor:
@@ -102,7 +100,7 @@ def least_beta(lengths: Tensor, sdf: Tensor, least: Tensor, beta: Tensor, eps: f
 def opacity_mass(lengths: Tensor, sdf: Tensor, beta: Tensor) -> Tensor:
     """What each interval adds to a ray's opacity, ``[R, n]``, with distances that run evenly through it."""
     optical = lengths * mean_density(sdf[:, :-1], sdf[:, 1:], beta)
-    before = (optical - optical.cumsum(dim=-1)).clamp(min=_LEAST_EXPONENT)
+    before = (optical - optical.cumsum(dim=-1)).clamp(min=LEAST_EXPONENT)
     return torch.exp(before) * -torch.expm1(-optical.clamp(max=_LARGEST_EXPONENT))
 
 
