@@ -9,6 +9,8 @@ the gradient is
     dL/dx = w n [ 2 (1 - structure) (me - bias mx) / (mx^2 + my^2 + C1)
                   + 2 (1 - bias) / (v + C2) * ((e - me) - structure (x - mx)) ].
 
+Its terms with ``mx`` and ``x - mx`` come from the denominators; they are left out where those are held.
+
 Sums are in float64 whatever the colours are, which costs nothing beside fetching the rays. One thread does it all: a
 training batch takes a fraction of a millisecond, less than starting others. The GIL is free.
 """
@@ -18,14 +20,16 @@ from s3im_methods.losses.ssim import C1, C2
 
 
 @compiled()
-def grouped_value_and_gradient(x, y, permutations, weights, groups, gradient):
+def grouped_value_and_gradient(x, y, permutations, weights, groups, held, gradient):
     """Return the loss of ``x`` against ``y`` (``[B, C]``), and add its gradient to ``gradient`` (``[B, C]``).
 
-    Of every row of ``permutations`` (``[M, B]``) the first ``groups * P`` rays count; ``weights`` is ``[P]``.
+    Of every row of ``permutations`` (``[M, B]``) the first ``groups * P`` rays count; ``weights`` is ``[P]``,
+    and ``held`` a bool.
     """
     size, channels = weights.shape[0], x.shape[1]
     share = 1 / max(1, permutations.shape[0] * groups * channels)
     total = 0.0
+    flow = 0.0 if held else 1.0
     for m in range(permutations.shape[0]):
         for first in range(0, groups * size, size):
             members = permutations[m, first : first + size]
@@ -46,9 +50,9 @@ def grouped_value_and_gradient(x, y, permutations, weights, groups, gradient):
                 bias, structure = me * me / energy, ve / contrast
                 total += bias + structure - bias * structure
                 of_error = 2 * share * (1 - bias) / contrast
-                of_mean = 2 * share * (1 - structure) * (me - bias * mx) / energy
+                of_mean = 2 * share * (1 - structure) * (me - flow * bias * mx) / energy
                 for j in range(size):
                     a, b = x[members[j], c], y[members[j], c]
-                    slope = of_mean + of_error * ((a - b - me) - structure * (a - mx))
+                    slope = of_mean + of_error * ((a - b - me) - flow * structure * (a - mx))
                     gradient[members[j], c] += weights[j] * slope
     return total * share

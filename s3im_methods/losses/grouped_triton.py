@@ -36,6 +36,7 @@ def value_and_gradient(
     padded: tl.constexpr,
     channels: tl.constexpr,
     block: tl.constexpr,
+    held: tl.constexpr,
 ):
     """Fill ``losses`` (``[M, programs]``, to be added up) and ``gradient`` (``[M, rays, channels]``).
 
@@ -51,6 +52,7 @@ def value_and_gradient(
     w = tl.load(weights + place, place < size, other=0.0)[None, :]
     share = 1.0 / tl.maximum(tl.num_programs(1) * groups * channels, 1).to(tl.float32)
     total = tl.zeros([block], tl.float32)
+    flow = 0.0 if held else 1.0
     for c in tl.static_range(channels):
         a = tl.load(x + members * channels + c, known, other=0.0)
         b = tl.load(y + members * channels + c, known, other=0.0)
@@ -62,34 +64,36 @@ def value_and_gradient(
         bias, structure = me * me / energy, ve / contrast
         total += bias + structure - bias * structure
         of_error = 2.0 * share * (1.0 - bias) / contrast
-        of_mean = 2.0 * share * (1.0 - structure) * (me - bias * mx) / energy
-        slope = of_mean[:, None] + of_error[:, None] * (de - structure[:, None] * da)
+        of_mean = 2.0 * share * (1.0 - structure) * (me - flow * bias * mx) / energy
+        slope = of_mean[:, None] + of_error[:, None] * (de - flow * structure[:, None] * da)
         tl.store(gradient + (m * rays + members) * channels + c, w * slope, known)
     loss = tl.sum(tl.where(group < groups, total, 0.0), axis=0) * share
     tl.store(losses + m * tl.num_programs(0) + tl.program_id(0), loss)
 
 
 class Groups(torch.autograd.Function):
-    """What ``grouped_s3im`` computes: ``apply(x, y, permutations, weights, full)``.
+    """What ``grouped_s3im`` computes: ``apply(x, y, permutations, weights, full, held)``.
 
     ``x`` and ``y`` in float32, ``[B, C]``; ``permutations`` ``[M, B]``; ``weights`` ``[P]``; ``full``, how many groups
-    count, is an int64 tensor of one number, for which the host does not wait.
+    count, is an int64 tensor of one number, for which the host does not wait; ``held`` is a bool.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, permutations: Tensor, weights: Tensor, full: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, y: Tensor, permutations: Tensor, weights: Tensor, full: Tensor, held: bool
+    ) -> Tensor:
         (rays, channels), count, size = x.shape, len(permutations), len(weights)
         programs = max(1, triton.cdiv(rays // size, BLOCK))
         losses, gradient = x.new_zeros(count, programs), x.new_zeros(count, rays, channels)
         given = (values.contiguous() for values in (x, y, permutations, weights, full))
         with torch.cuda.device(x.device) if x.is_cuda else contextlib.nullcontext():
             value_and_gradient[(programs, count)](
-                *given, losses, gradient, rays, C1, C2, size, triton.next_power_of_2(size), channels, BLOCK
+                *given, losses, gradient, rays, C1, C2, size, triton.next_power_of_2(size), channels, BLOCK, held
             )
         ctx.save_for_backward(gradient.sum(dim=0))
         return losses.sum()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:  # pyright: ignore
-        return gradient * ctx.saved_tensors[0], None, None, None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:  # pyright: ignore
+        return gradient * ctx.saved_tensors[0], None, None, None, None, None

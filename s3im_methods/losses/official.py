@@ -15,7 +15,13 @@ def official_permutations(count: int, length: int, generator: torch.Generator) -
 
 
 def official_s3im(
-    x: Tensor, y: Tensor, permutations: Tensor, kernel_size: int, stride: int, patch_height: int
+    x: Tensor,
+    y: Tensor,
+    permutations: Tensor,
+    kernel_size: int,
+    stride: int,
+    patch_height: int,
+    held: bool = False,
 ) -> Tensor:
     """1 - SSIM of one image that holds the permuted batches one after the other, row by row.
 
@@ -33,6 +39,8 @@ def official_s3im(
         kernel_size: Side of a window, in pixels.
         stride: Step from one window to the next, in pixels.
         patch_height: Height of the image, in pixels.
+        held: Whether SSIM's denominators are constants for the gradient, unlike in the reference; see
+            :mod:`~s3im_methods.losses.ssim`.
 
     Returns:
         A scalar in [0, 2); 0, with a gradient of 0, where the padded image is smaller than a window.
@@ -58,6 +66,11 @@ def official_s3im(
     square_x, square_y, product = mean_x**2, mean_y**2, mean_x * mean_y
     variance_x, variance_y = mean(image_x * image_x) - square_x, mean(image_y * image_y) - square_y
     covariance = mean(image_x * image_y) - product
+    if held:
+        energy, contrast = square_x + square_y + C1, variance_x + variance_y + C2
+        bias = (square_x + square_y - 2 * product) / energy.detach()
+        structure = (variance_x + variance_y - 2 * covariance) / contrast.detach()
+        return (bias + structure - bias * structure).mean()
     above = (2 * product + C1) * (2 * covariance + C2)
     below = (square_x + square_y + C1) * (variance_x + variance_y + C2)
     # Unlike 1 - above / below, this has a gradient of exactly 0 where both images are equal.

@@ -17,6 +17,7 @@ from s3im_methods.losses.permutations import random_permutations
 from s3im_methods.losses.ssim_patches import patch_ssim
 
 Mode = Literal["grouped", "official", "patch", "both"]
+Denominators = Literal["free", "held"]
 
 _FLAG = "--pipeline.model.s3im"
 
@@ -44,6 +45,8 @@ class S3IM(nn.Module):
         patch_height: Height of the image of shuffled rays, in pixels; mode ``official`` only.
         patch_width: No effect, because the width follows from the batch. The authors' module has this argument.
         mode: See above.
+        denominators: Whether the gradient flows through SSIM's denominators, ``free`` as in the paper, or they are
+            ``held``; see :mod:`~s3im_methods.losses.ssim`.
         seed: Where the random numbers begin, until :meth:`reseed` is called.
 
     Raises:
@@ -64,6 +67,7 @@ class S3IM(nn.Module):
         patch_height: int = 64,
         patch_width: int = 64,
         mode: Mode = "grouped",
+        denominators: Denominators = "free",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -73,6 +77,7 @@ class S3IM(nn.Module):
         self.patch_height = patch_height
         self.patch_width = patch_width
         self.mode = mode
+        self.denominators = denominators
         self._check_settings()
         self._generators: dict[torch.device, torch.Generator] = {}
         self._seed = seed
@@ -84,6 +89,10 @@ class S3IM(nn.Module):
                 raise InputError(f"S3IM's {name} ({flag}) is {getattr(self, name)}: give at least 1.")
         if self.mode not in get_args(Mode):
             raise InputError(f"S3IM has no mode {self.mode!r} ({_FLAG}.mode): give one of {', '.join(get_args(Mode))}.")
+        if self.denominators not in get_args(Denominators):
+            raise InputError(
+                f"S3IM's denominators ({_FLAG}.denominators) are {self.denominators!r}: give free or held."
+            )
         if self.mode in ("grouped", "both") and self.stride != self.kernel_size:
             raise InputError(
                 f"In S3IM's mode '{self.mode}' windows do not overlap, but stride ({_FLAG}.stride) is {self.stride} "
@@ -141,24 +150,26 @@ class S3IM(nn.Module):
             return self._loss(src_vec.to(dtype), tar_vec.to(dtype), valid, num_patches, patch_size)
 
     def _loss(self, x: Tensor, y: Tensor, valid: Tensor | None, num_patches: int, patch_size: int) -> Tensor:
+        held = self.denominators == "held"
         if self.mode == "patch":
-            return patch_ssim(x, y, num_patches, patch_size, self.kernel_size, self.stride, valid)
+            return patch_ssim(x, y, num_patches, patch_size, self.kernel_size, self.stride, valid, held)
         generator = self._generator(x.device)
         if self.mode in ("grouped", "both"):
             permutations = random_permutations(self.repeat_time, len(x), generator)
-            loss = grouped_s3im(x, y, permutations, self.kernel_size, valid)
+            loss = grouped_s3im(x, y, permutations, self.kernel_size, valid, held=held)
             if self.mode == "both":
-                loss = loss + patch_ssim(x, y, num_patches, patch_size, self.kernel_size, self.stride, valid)
+                loss = loss + patch_ssim(x, y, num_patches, patch_size, self.kernel_size, self.stride, valid, held)
             return loss
         if valid is not None:
             x, y = x[valid], y[valid]
         permutations = official_permutations(self.repeat_time, len(x), generator)
-        return official_s3im(x, y, permutations, self.kernel_size, self.stride, self.patch_height)
+        return official_s3im(x, y, permutations, self.kernel_size, self.stride, self.patch_height, held)
 
     def extra_repr(self) -> str:
         """The settings, for ``print``."""
         return (
-            f"mode={self.mode!r}, kernel_size={self.kernel_size}, stride={self.stride}, repeat_time={self.repeat_time}"
+            f"mode={self.mode!r}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"repeat_time={self.repeat_time}, denominators={self.denominators!r}"
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from s3im_methods.errors import InputError
-from s3im_methods.losses.s3im import S3IM, Mode
+from s3im_methods.losses.s3im import S3IM, Denominators, Mode
 
 _FLAG = "--pipeline.model.s3im"
 
@@ -40,6 +40,11 @@ class S3IMConfig:
     """How S3IM and the method's own colour loss are combined. keep: both are scaled at every step so that their joint
     gradient at the rendered colours has the norm of the method's own; regularisers count as much as without S3IM, and
     the weight only turns the direction. add: their sum as in the paper, whose gradient is longer."""
+    denominators: Denominators | None = field(default_factory=lambda: None)
+    """Whether SSIM's denominators, a window's brightness and contrast, are part of the gradient. free: they are, as in
+    the paper; where colours cannot be fitted, the loss is then least with exaggerated contrast. held: they are
+    constants of each step, and the loss is least where the error is. If not set: held with balance keep, free with
+    add."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0
@@ -82,12 +87,14 @@ class S3IMConfig:
             patch_height=self.patch_height,
             patch_width=self.patch_width,
             mode=self.mode,
+            denominators=self.denominators or ("held" if self.balance == "keep" else "free"),
         )
 
 
-# config.yml of a run from before this setting has none, and YAML makes objects without their constructor: such a run
-# goes on with the sum that it began with.
+# config.yml of a run from before a setting has none, and YAML makes objects without their constructor: such a run goes
+# on with the sum, and with the gradient, that it began with.
 S3IMConfig.balance = "add"
+S3IMConfig.denominators = "free"
 
 
 def s3im_weight(config: S3IMConfig, step: int) -> float:

@@ -10,6 +10,11 @@ Because (2ab + C) / (a^2 + b^2 + C) = 1 - (a - b)^2 / (a^2 + b^2 + C), it is als
     (1 - bias) * (1 - structure),   bias = me^2 / (mx^2 + my^2 + C1),   structure = ve / (vx + vy + C2),
 
 which needs no covariance. Only this second form is used here.
+
+The denominators hold ``x`` too. So where part of ``y`` cannot be fitted, such as noise, SSIM of ``x = mean + a (fit -
+mean)`` is best not at ``a = 1``, where the squared error is least, but at more contrast: at ``a = sqrt(vy / vf)``, with
+``vf`` the variance of the fit. *Held* denominators are constants for the gradient. Value and weights of the windows
+stay, and the gradient is zero where the error is.
 """
 
 from functools import cache
@@ -67,13 +72,14 @@ def image_windows(images: Tensor, kernel_size: int, stride: int) -> Tensor:
     return images.permute(0, 3, 1, 2).unfold(2, kernel_size, stride).unfold(3, kernel_size, stride).flatten(4)
 
 
-def dissimilarity(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+def dissimilarity(x: Tensor, y: Tensor, weights: Tensor, held: bool = False) -> Tensor:
     """1 - SSIM of every window; differentiable any number of times.
 
     Args:
         x: ``[..., P]``: in every window (and channel), the P pixels of the first image.
         y: The second image's, of the same shape.
         weights: ``[P]``, summing to 1.
+        held: Whether the denominators are constants for the gradient.
 
     Returns:
         ``[...]``, from 0 (equal) to below 2.
@@ -87,6 +93,8 @@ def dissimilarity(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
     # Centred, because the mean of the squares minus the square of the mean loses all digits of a small variance.
     variance = (((x - mean_x[..., None]) ** 2 + (y - mean_y[..., None]) ** 2) * weights).sum(-1)
     error_variance = ((error - mean_error[..., None]) ** 2 * weights).sum(-1)
-    bias = mean_error**2 / (mean_x**2 + mean_y**2 + C1)
-    structure = error_variance / (variance + C2)
+    energy, contrast = mean_x**2 + mean_y**2 + C1, variance + C2
+    if held:
+        energy, contrast = energy.detach(), contrast.detach()
+    bias, structure = mean_error**2 / energy, error_variance / contrast
     return bias + structure - bias * structure

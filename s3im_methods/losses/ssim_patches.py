@@ -16,6 +16,7 @@ def patch_ssim(
     kernel_size: int,
     stride: int,
     valid: Tensor | None = None,
+    held: bool = False,
 ) -> Tensor:
     """1 - SSIM, averaged over the windows inside the patches that a batch begins with, and over the channels.
 
@@ -28,6 +29,7 @@ def patch_ssim(
         kernel_size: Side of a window, in pixels.
         stride: Step from one window to the next, in pixels; nothing is padded.
         valid: ``[B]``, bool; a window counts only if all its rays are valid, and what the others hold has no effect.
+        held: Whether SSIM's denominators are constants for the gradient; see :mod:`~s3im_methods.losses.ssim`.
 
     Returns:
         A scalar in [0, 2); 0, with a gradient of 0, where no window is valid.
@@ -54,8 +56,8 @@ def patch_ssim(
 
     weights = gaussian_window(kernel_size, x.dtype, x.device)
     if valid is None:
-        return dissimilarity(windows(x), windows(y), weights).mean()
+        return dissimilarity(windows(x), windows(y), weights, held).mean()
     x, y = (values.where(valid[:, None], 0) for values in (x, y))
     counts = windows(valid[:, None]).all(-1).to(x)
-    losses = dissimilarity(windows(x), windows(y), weights)
+    losses = dissimilarity(windows(x), windows(y), weights, held)
     return (losses * counts).sum() / (counts.sum() * x.shape[1]).clamp(min=1)

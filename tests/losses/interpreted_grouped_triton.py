@@ -28,11 +28,12 @@ def value_and_gradient(x: torch.Tensor, *given, **settings) -> tuple[torch.Tenso
     return loss.detach(), torch.autograd.grad(loss, x)[0]
 
 
+@pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize(("rays", "kernel_size", "channels"), [(16, 4, 3), (50, 4, 3), (700, 4, 3), (200, 3, 1)])
-def test_value_and_gradient_are_those_of_plain_torch(by_kernel, rays, kernel_size, channels):
+def test_value_and_gradient_are_those_of_plain_torch(by_kernel, rays, kernel_size, channels, held):
     given = batch(rays, channels)
-    found = value_and_gradient(*given, kernel_size)
-    expected = value_and_gradient(*given, kernel_size, fused=False)
+    found = value_and_gradient(*given, kernel_size, held=held)
+    expected = value_and_gradient(*given, kernel_size, fused=False, held=held)
     assert expected[1].abs().max() > 1e-5
     torch.testing.assert_close(found[0], expected[0], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found[1], expected[1], rtol=1e-4, atol=1e-4 * float(expected[1].abs().max()))

@@ -42,10 +42,16 @@ def orders(count: int, rays: int, seed: int = 0) -> Tensor:
 
 
 def value_and_gradient(
-    x: Tensor, y: Tensor, permutations: Tensor, kernel_size: int, valid: Tensor | None = None, fused: bool | None = None
+    x: Tensor,
+    y: Tensor,
+    permutations: Tensor,
+    kernel_size: int,
+    valid: Tensor | None = None,
+    fused: bool | None = None,
+    held: bool = False,
 ) -> tuple[Tensor, Tensor]:
     x = x.detach().clone().requires_grad_()
-    loss = grouped_s3im(x, y, permutations, kernel_size, valid, fused)
+    loss = grouped_s3im(x, y, permutations, kernel_size, valid, fused, held)
     return loss.detach(), torch.autograd.grad(3.0 * loss, x)[0] / 3.0
 
 
@@ -57,8 +63,9 @@ def value_and_gradient(
     count=st.integers(1, 3),
     share=st.sampled_from([None, 1.0, 0.7, 0.2, 0.0]),
     seed=st.integers(0, 9),
+    held=st.booleans(),
 )
-def test_both_routines_equal_the_loop_and_each_other(rays, channels, kernel_size, count, share, seed):
+def test_both_routines_equal_the_loop_and_each_other(rays, channels, kernel_size, count, share, seed, held):
     x, y = batch(rays, channels, seed)
     permutations = orders(count, rays, seed)
     drawn = torch.rand(rays, generator=torch.Generator().manual_seed(seed))
@@ -66,7 +73,7 @@ def test_both_routines_equal_the_loop_and_each_other(rays, channels, kernel_size
     if valid is not None:
         # What invalid rays hold must not matter, to the loop neither.
         x[~valid], y[~valid] = float("nan"), float("inf")
-    plain, fused = (value_and_gradient(x, y, permutations, kernel_size, valid, way) for way in FUSED)
+    plain, fused = (value_and_gradient(x, y, permutations, kernel_size, valid, way, held) for way in FUSED)
     expected = loop(x, y, permutations, kernel_size, torch.ones(rays, dtype=torch.bool) if valid is None else valid)
     assert plain[0].item() == pytest.approx(expected, abs=1e-12)
     torch.testing.assert_close(fused, plain, atol=1e-12, rtol=1e-9)
@@ -80,6 +87,23 @@ def test_gradient_of_the_fused_routine_in_float64():
     x.requires_grad_()
     for mask in (None, valid):
         assert torch.autograd.gradcheck(lambda x, mask=mask: grouped_s3im(x, y, orders(3, 21), 2, mask, True), (x,))
+
+
+@pytest.mark.parametrize("fused", FUSED)
+def test_with_held_denominators_noise_does_not_raise_the_contrast(fused):
+    random = torch.Generator().manual_seed(0)
+    fit = torch.rand(4096, 3, generator=random, dtype=torch.float64)
+    y = fit + 0.2 * torch.randn(4096, 3, generator=random, dtype=torch.float64)
+    growth = []
+    for held in (False, True):
+        gradient = value_and_gradient(fit, y, orders(10, 4096), 4, fused=fused, held=held)[1]
+        # How fast the loss falls where the contrast of the fit is raised.
+        growth.append(-(gradient * (fit - fit.mean(0))).sum().item())
+    # About -d/da of ((a - 1)^2 vf + vn) / (a^2 vf + vf + vn) at a = 1, with vf = 1 / 12 and vn = 0.04; the factor of
+    # the means takes a tenth away.
+    assert growth[0] == pytest.approx(2 * 0.04 / 12 / (2 / 12 + 0.04) ** 2, rel=0.15)
+    # Not quite 0: groups whose contrast the noise happens to raise count less.
+    assert -0.2 * growth[0] < growth[1] < 0
 
 
 def test_gradient_of_both_colours_by_autograd_in_float64():

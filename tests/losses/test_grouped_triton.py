@@ -23,7 +23,8 @@ def test_in_the_interpreter():
     assert done.returncode == 0 and "passed" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
 
 
-def test_it_compiles_for_a_gpu():
+@pytest.mark.parametrize("held", [False, True])
+def test_it_compiles_for_a_gpu(held):
     """To machine code, for which no GPU is needed; without atomic additions, so that it repeats itself."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -32,7 +33,7 @@ def test_it_compiles_for_a_gpu():
     from s3im_methods.losses import grouped_triton
 
     kernel = grouped_triton.value_and_gradient
-    constants = {"size": 16, "padded": 16, "channels": 3, "block": grouped_triton.BLOCK}
+    constants = {"size": 16, "padded": 16, "channels": 3, "block": grouped_triton.BLOCK, "held": held}
     types = {"permutations": "*i64", "full": "*i64", "rays": "i32", "c1": "fp32", "c2": "fp32"}
     types |= dict.fromkeys(constants, "constexpr")
     signature = {argument: types.get(argument, "*fp32") for argument in kernel.arg_names}
@@ -48,12 +49,13 @@ def test_a_cpu_has_no_gpus_kernel():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="There is no GPU.")
-def test_on_a_gpu_it_is_plain_torchs():
+@pytest.mark.parametrize("held", [False, True])
+def test_on_a_gpu_it_is_plain_torchs(held):
     x, y = torch.rand(2, 4096, 3, device="cuda")
     permutations = torch.stack([torch.randperm(4096, device="cuda") for _ in range(10)])
     assert gpu_kernels_for(x) is not None
     x.requires_grad_()
-    found, expected = (grouped_s3im(x, y, permutations, 4, fused=fused) for fused in (None, False))
+    found, expected = (grouped_s3im(x, y, permutations, 4, fused=fused, held=held) for fused in (None, False))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
     gradients = [torch.autograd.grad(loss, x)[0] for loss in (found, expected)]
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-7)

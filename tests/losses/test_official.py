@@ -7,6 +7,7 @@ from torch import Tensor
 
 from s3im_methods.losses import S3IM
 from s3im_methods.losses.official import official_permutations, official_s3im
+from s3im_methods.losses.ssim import dissimilarity, gaussian_window, image_windows
 
 
 def window_1d(size: int, dtype: torch.dtype) -> Tensor:
@@ -92,6 +93,18 @@ def test_other_batch_sizes_leave_out_the_rest_at_the_end(rays, height, width):
     order = official_permutations(2, rays, torch.Generator().manual_seed(0))
     theirs = reference(x, y, order.flatten()[: height * width], height, width)
     assert official_s3im(x, y, order, 4, 4, patch_height=64).item() == pytest.approx(theirs.item(), abs=1e-12)
+
+
+def test_held_denominators_are_those_of_its_windows():
+    x, y = batch(256, 3, torch.float64)
+    x.requires_grad_()
+    order = official_permutations(2, 256, torch.Generator().manual_seed(0))
+    images = [F.pad(values[order.flatten()].view(1, 16, 32, 3), (0, 0, 1, 1, 1, 1)) for values in (x, y)]
+    windows = [image_windows(image, 4, 4) for image in images]
+    expected = dissimilarity(*windows, gaussian_window(4, x.dtype, x.device), held=True).mean()
+    ours = official_s3im(x, y, order, 4, 4, patch_height=16, held=True)
+    gradients = [torch.autograd.grad(loss, x)[0] for loss in (ours, expected)]
+    torch.testing.assert_close((ours, gradients[0]), (expected, gradients[1]), rtol=1e-9, atol=1e-12)
 
 
 def test_masked_rays_are_dropped_before():

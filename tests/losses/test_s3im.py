@@ -191,7 +191,7 @@ def test_the_module_has_nothing_to_train_or_save():
     loss = S3IM()
     loss(*batch(64))
     assert not list(loss.parameters()) and not loss.state_dict()
-    assert repr(loss) == "S3IM(mode='grouped', kernel_size=4, stride=4, repeat_time=10)"
+    assert repr(loss) == "S3IM(mode='grouped', kernel_size=4, stride=4, repeat_time=10, denominators='free')"
 
 
 def test_the_settings_reach_the_mode():
@@ -205,6 +205,19 @@ def test_the_settings_reach_the_mode():
     order = random_permutations(3, 192, generator.manual_seed(4))
     grouped = S3IM(kernel_size=5, stride=5, repeat_time=3, seed=4)
     assert grouped(x, y).item() == grouped_s3im(x, y, order, kernel_size=5).item()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_held_denominators_change_the_gradient_alone_in_every_mode(mode):
+    x, y = batch(192)
+    x.requires_grad_()
+    free, held = (
+        module(mode, seed=4, denominators=denominators)(x, y, **layout(mode, 192)) for denominators in ("free", "held")
+    )
+    assert held.item() == pytest.approx(free.item(), rel=1e-9)
+    gradients = [torch.autograd.grad(loss, x)[0] for loss in (free, held)]
+    turned = torch.cosine_similarity(*(gradient.flatten() for gradient in gradients), dim=0).item()
+    assert 0.5 < turned < 0.9999
 
 
 def test_both_is_the_sum_of_random_groups_and_real_patches():

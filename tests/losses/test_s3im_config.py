@@ -17,6 +17,7 @@ def test_defaults_build_the_default_module():
     config, module, default = S3IMConfig(), S3IMConfig().build(), S3IM()
     for name in ("kernel_size", "stride", "repeat_time", "patch_height", "patch_width", "mode"):
         assert getattr(module, name) == getattr(default, name) == getattr(config, name)
+    assert module.denominators == "held" and default.denominators == "free"  # The module alone is the paper's.
 
 
 def test_every_setting_reaches_the_module():
@@ -27,6 +28,7 @@ def test_every_setting_reaches_the_module():
         "patch_height": 32,
         "patch_width": 16,
         "mode": "official",
+        "denominators": "free",
     }
     module = S3IMConfig(**settings).build()  # type: ignore[arg-type]
     assert {name: getattr(module, name) for name in settings} == settings
@@ -97,6 +99,20 @@ def test_settings_out_of_range_are_refused(setting, message):
 
 def test_by_default_s3im_pulls_no_harder_than_the_method():
     assert S3IMConfig().balance == "keep"
+
+
+@pytest.mark.parametrize("balance", ["keep", "add"])
+def test_denominators_are_held_in_balance_and_free_in_the_papers_sum(balance):
+    config = S3IMConfig(balance=balance)
+    assert config.build().denominators == {"keep": "held", "add": "free"}[balance]
+    for chosen in ("held", "free"):
+        assert replace(config, denominators=chosen).build().denominators == chosen
+
+
+def test_a_config_from_before_held_denominators_goes_on_with_free_ones():
+    old = yaml.load("!!python/object:s3im_methods.losses.s3im_config.S3IMConfig {balance: keep}", yaml.Loader)
+    for config in (old, replace(old, loss_mult=1.0)):
+        assert (config.balance, config.denominators) == ("keep", "free")
 
 
 def test_a_config_from_before_the_setting_goes_on_with_the_sum():

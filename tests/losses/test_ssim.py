@@ -53,6 +53,33 @@ def test_dissimilarity_equals_the_definition(x, y, raw):
     assert -1e-12 <= result.item() < 2
 
 
+@given(vf=st.floats(0.001, 0.1), vn=st.floats(0.0, 0.1), scale=st.floats(0.5, 2.0))
+def test_only_with_held_denominators_the_best_contrast_is_that_of_what_can_be_fitted(vf, vn, scale):
+    # The four pixels of a window: what can be fitted and what cannot have mean 0 and no covariance.
+    fit = vf**0.5 * torch.tensor([1.0, 1.0, -1.0, -1.0], dtype=torch.float64)
+    y = 0.5 + fit + vn**0.5 * torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=torch.float64)
+    weights = torch.full((4,), 0.25, dtype=torch.float64)
+
+    def slope(contrast: float, held: bool) -> float:
+        contrast = torch.tensor(contrast, dtype=torch.float64, requires_grad=True)
+        return torch.autograd.grad(dissimilarity(0.5 + contrast * fit, y, weights, held), contrast)[0].item()
+
+    # By hand, d/da of ((a - 1)^2 vf + vn) / (a^2 vf + vf + vn + C2) is zero where a^2 vf + a C2 = vf + vn + C2.
+    exaggerated = (-C2 + (C2**2 + 4 * vf * (vf + vn + C2)) ** 0.5) / (2 * vf)
+    assert slope(exaggerated, held=False) == pytest.approx(0, abs=1e-9)
+    assert slope(1.0, held=True) == pytest.approx(0, abs=1e-12)
+    # Held, it is the error's own slope, by the denominator of this contrast.
+    below = vf * scale**2 + vf + vn + C2
+    assert slope(scale, held=True) == pytest.approx(2 * (scale - 1) * vf / below, rel=1e-9, abs=1e-12)
+
+
+@given(seed=st.integers(0, 99))
+def test_held_denominators_change_no_value(seed):
+    x, y = torch.rand(2, 50, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    weights = gaussian_window(3, torch.float64, CPU)
+    assert torch.equal(dissimilarity(x, y, weights, held=True), dissimilarity(x, y, weights))
+
+
 @pytest.mark.parametrize(("mean", "offset"), [(0.5, 0.1), (0.02, 0.3), (0.0, 0.5), (0.9, -0.4)])
 def test_a_constant_offset_counts_by_the_luminance_alone(mean, offset):
     y = mean + 0.1 * torch.randn(100, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
