@@ -49,6 +49,7 @@ _MODEL, _DATA = "pipeline.model.", "pipeline.datamanager."
 _SWITCHES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     (f"{_MODEL}s3im.", f"{_MODEL}s3im.loss_mult", lambda value: value == 0),
     (f"{_MODEL}s3im.patch_height", f"{_MODEL}s3im.mode", lambda value: value != "official"),
+    (f"{_MODEL}s3im.end_step", f"{_MODEL}s3im.balance", lambda value: value == "add"),
     (f"{_MODEL}depth.", f"{_MODEL}depth.kind", lambda value: value == "none"),
     (f"{_MODEL}camera_optimizer.", f"{_MODEL}camera_optimizer.mode", lambda value: value == "off"),
     (f"{_MODEL}orientation_loss_mult", f"{_MODEL}predict_normals", lambda value: value is False),

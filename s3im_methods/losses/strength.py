@@ -74,7 +74,7 @@ def balance_factor(own: Tensor, added: Tensor) -> Tensor:
 def balanced(own: Tensor, added: Tensor, colours: Tensor) -> Tensor:
     """Two losses of the rendered colours in balance: ``c (own + added)`` with c the :func:`balance_factor`.
 
-    This is the default of all methods, for a training loop of your own. Other terms, such as regularisers, are added
+    With ``S3IM(denominators="held")`` this is the default of all methods, for a training loop of your own. Other terms, such as regularisers, are added
     to the result.
 
     Args:

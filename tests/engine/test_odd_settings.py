@@ -141,6 +141,13 @@ def test_a_height_that_a_mode_ignores():
     assert idle_settings(config("s3im-nerfacto", **official)) == []
 
 
+def test_a_falling_weight_of_the_papers_sum():
+    falling = {"pipeline__model__s3im__end_step": 100}
+    assert idle_settings(config("s3im-nerfacto", **falling)) == []
+    (line,) = idle_settings(config("s3im-nerfacto", **falling, pipeline__model__s3im__balance="add"))
+    assert line == "--pipeline.model.s3im.end-step has no effect, because --pipeline.model.s3im.balance is add."
+
+
 def test_depth_that_is_not_learned():
     given = config("s3im-depth-nerfacto", pipeline__model__depth__kind="none", pipeline__model__depth__loss_mult=5.0)
     (line,) = idle_settings(given)
