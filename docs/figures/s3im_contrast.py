@@ -1,4 +1,4 @@
-"""Where S3IM's gradient wants the contrast, if part of the true colours cannot be fitted: denominators free and held."""
+"""Where free and held denominators of S3IM want the contrast, if part of the true colours cannot be fitted."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +18,7 @@ def slope(kind: str, psnr: float, contrast: float) -> float:
 
     Args:
         kind: One of ``KINDS``.
-        psnr: Of the colours with as much contrast as can be fitted, dB; the true colours have the variance ``VARIANCE``.
+        psnr: Of the colours with as much contrast as can be fitted, dB; the true ones have the variance ``VARIANCE``.
         contrast: Of the rendered colours, as a multiple of that.
     """
     random = torch.Generator().manual_seed(0)

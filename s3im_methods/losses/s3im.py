@@ -45,8 +45,8 @@ class S3IM(nn.Module):
         patch_height: Height of the image of shuffled rays, in pixels; mode ``official`` only.
         patch_width: No effect, because the width follows from the batch. The authors' module has this argument.
         mode: See above.
-        denominators: Whether the gradient flows through SSIM's denominators, ``free`` as in the paper, or they are
-            ``held``; see :mod:`~s3im_methods.losses.ssim`.
+        denominators: ``free``: the gradient flows through SSIM's denominators, as in the paper. ``held``: they are
+            constants for the gradient. See :mod:`~s3im_methods.losses.ssim`.
         seed: Where the random numbers begin, until :meth:`reseed` is called.
 
     Raises:

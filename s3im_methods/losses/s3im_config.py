@@ -42,9 +42,8 @@ class S3IMConfig:
     the weight only turns the direction. add: their sum as in the paper, whose gradient is longer."""
     denominators: Denominators | None = field(default_factory=lambda: None)
     """Whether SSIM's denominators, a window's brightness and contrast, are part of the gradient. free: they are, as in
-    the paper; where colours cannot be fitted, the loss is then least with exaggerated contrast. held: they are
-    constants of each step, and the loss is least where the error is. If not set: held with balance keep, free with
-    add."""
+    the paper; where colours cannot be fitted, training then exaggerates contrast. held: no gradient flows through
+    them, so that contrast is not exaggerated. If not set: held with balance keep, free with add."""
     start_step: int = 0
     """First training step at which the loss may count; before it the weight is 0."""
     ramp_steps: int = 0

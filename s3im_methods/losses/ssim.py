@@ -11,10 +11,10 @@ Because (2ab + C) / (a^2 + b^2 + C) = 1 - (a - b)^2 / (a^2 + b^2 + C), it is als
 
 which needs no covariance. Only this second form is used here.
 
-The denominators hold ``x`` too. So where part of ``y`` cannot be fitted, such as noise, SSIM of ``x = mean + a (fit -
-mean)`` is best not at ``a = 1``, where the squared error is least, but at more contrast: at ``a = sqrt(vy / vf)``, with
-``vf`` the variance of the fit. *Held* denominators are constants for the gradient. Value and weights of the windows
-stay, and the gradient is zero where the error is.
+The denominators depend on ``x`` too. Where part of ``y`` cannot be fitted, such as noise, SSIM therefore prefers too
+much contrast. For ``x = mean + a (fit - mean)`` the squared error is least at ``a = 1``, and SSIM is best at about
+``a = sqrt(vy / vf)``, with ``vf`` the variance of the fit. *Held* denominators are constants for the gradient: the
+value stays, and the terms that raise contrast and brightness are left out.
 """
 
 from functools import cache

@@ -74,8 +74,8 @@ def balance_factor(own: Tensor, added: Tensor) -> Tensor:
 def balanced(own: Tensor, added: Tensor, colours: Tensor) -> Tensor:
     """Two losses of the rendered colours in balance: ``c (own + added)`` with c the :func:`balance_factor`.
 
-    With ``S3IM(denominators="held")`` this is the default of all methods, for a training loop of your own. Other terms, such as regularisers, are added
-    to the result.
+    With ``S3IM(denominators="held")`` this is the default of all methods, for a training loop of your own. Other terms,
+    such as regularisers, are added to the result.
 
     Args:
         own: The method's own loss of the colours, a scalar.

@@ -62,9 +62,10 @@ class S3IMTerm(nn.Module):
     def harms_objects_on_black(self) -> bool:
         """Whether objects that are composited over black, and whose alpha is not learned, can come out dark."""
         config = self.config
-        # The sum with this weight was as good as none, and ten times as much a decibel worse. In balance a tenth of the
-        # usual weight still lost one object of two.
-        return config.role == "loss" and config.loss_mult > (0.03 if config.balance == "add" else 0.0)
+        # Held denominators lost no object. With free ones the sum with this weight was as good as none, and ten times
+        # as much a decibel worse; in balance a tenth of the usual weight still lost one object of two.
+        free = config.role == "loss" and self.loss_fn.denominators == "free"
+        return free and config.loss_mult > (0.03 if config.balance == "add" else 0.0)
 
     def weight(self, step: int) -> float:
         """The loss's weight at a training step; 0 while the panel's switch is off."""

@@ -100,8 +100,8 @@ def test_held_denominators_are_those_of_its_windows():
     x.requires_grad_()
     order = official_permutations(2, 256, torch.Generator().manual_seed(0))
     images = [F.pad(values[order.flatten()].view(1, 16, 32, 3), (0, 0, 1, 1, 1, 1)) for values in (x, y)]
-    windows = [image_windows(image, 4, 4) for image in images]
-    expected = dissimilarity(*windows, gaussian_window(4, x.dtype, x.device), held=True).mean()
+    a, b = (image_windows(image, 4, 4) for image in images)
+    expected = dissimilarity(a, b, gaussian_window(4, x.dtype, x.device), held=True).mean()
     ours = official_s3im(x, y, order, 4, 4, patch_height=16, held=True)
     gradients = [torch.autograd.grad(loss, x)[0] for loss in (ours, expected)]
     torch.testing.assert_close((ours, gradients[0]), (expected, gradients[1]), rtol=1e-9, atol=1e-12)

@@ -48,7 +48,8 @@ def test_window_is_centred_on_half_its_size_and_sums_to_one(size):
 )
 def test_dissimilarity_equals_the_definition(x, y, raw):
     weights = [value / sum(raw) for value in raw]
-    result = dissimilarity(*(torch.tensor(values, dtype=torch.float64) for values in (x, y, weights)))
+    a, b, window = (torch.tensor(values, dtype=torch.float64) for values in (x, y, weights))
+    result = dissimilarity(a, b, window)
     assert result.item() == pytest.approx(definition(x, y, weights), abs=1e-9)
     assert -1e-12 <= result.item() < 2
 
@@ -61,8 +62,8 @@ def test_only_with_held_denominators_the_best_contrast_is_that_of_what_can_be_fi
     weights = torch.full((4,), 0.25, dtype=torch.float64)
 
     def slope(contrast: float, held: bool) -> float:
-        contrast = torch.tensor(contrast, dtype=torch.float64, requires_grad=True)
-        return torch.autograd.grad(dissimilarity(0.5 + contrast * fit, y, weights, held), contrast)[0].item()
+        factor = torch.tensor(contrast, dtype=torch.float64, requires_grad=True)
+        return torch.autograd.grad(dissimilarity(0.5 + factor * fit, y, weights, held), factor)[0].item()
 
     # By hand, d/da of ((a - 1)^2 vf + vn) / (a^2 vf + vf + vn + C2) is zero where a^2 vf + a C2 = vf + vn + C2.
     exaggerated = (-C2 + (C2**2 + 4 * vf * (vf + vn + C2)) ** 0.5) / (2 * vf)

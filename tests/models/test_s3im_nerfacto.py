@@ -302,7 +302,8 @@ IGNORED = {"opacity_loss_mult": 0.0}
 
 
 def test_it_warns_of_objects_that_are_to_be_before_black():
-    model = build(S3IMNerfactoModelConfig, TRANSPARENT, background_color="last_sample", **IGNORED)
+    free = S3IMConfig(denominators="free")
+    model = build(S3IMNerfactoModelConfig, TRANSPARENT, background_color="last_sample", s3im=free, **IGNORED)
     (sentence,) = model.data_warnings(SimpleNamespace())
     assert "--pipeline.model.background-color white" in sentence and "loss-mult 0." in sentence
 
@@ -310,14 +311,15 @@ def test_it_warns_of_objects_that_are_to_be_before_black():
 @pytest.mark.parametrize(
     ("settings", "facts"),
     [
-        ({"background_color": "black"}, TRANSPARENT),
-        ({"background_color": "black", **IGNORED}, OPAQUE),
-        (IGNORED, TRANSPARENT),
+        ({"background_color": "black", **IGNORED}, TRANSPARENT),
+        ({"background_color": "black", "s3im": S3IMConfig(denominators="free")}, TRANSPARENT),
+        ({"background_color": "black", "s3im": S3IMConfig(denominators="free"), **IGNORED}, OPAQUE),
+        ({"s3im": S3IMConfig(denominators="free"), **IGNORED}, TRANSPARENT),
         ({"background_color": "black", "s3im": S3IMConfig(loss_mult=0.03, balance="add"), **IGNORED}, TRANSPARENT),
         ({"background_color": "black", "s3im": S3IMConfig(role="control", balance="add"), **IGNORED}, TRANSPARENT),
     ],
 )
-def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak(settings, facts):
+def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak_or_held(settings, facts):
     assert build(S3IMNerfactoModelConfig, facts, **settings).data_warnings(SimpleNamespace()) == []
 
 

@@ -72,20 +72,23 @@ def test_it_warns_of_a_dynamic_method_on_a_scene_at_rest(name, times, warned):
 
 
 @pytest.mark.parametrize(
-    ("background", "weight", "cut_out", "warned"),
+    ("background", "weight", "denominators", "cut_out", "warned"),
     [
-        ("last_sample", 0.1, True, True),
-        ("black", 0.1, True, True),
-        ("white", 0.1, True, False),
-        ("last_sample", 0.0, True, False),
-        ("last_sample", 0.1, False, False),
+        ("last_sample", 0.1, "free", True, True),
+        ("black", 0.1, "free", True, True),
+        ("white", 0.1, "free", True, False),
+        ("last_sample", 0.0, "free", True, False),
+        ("last_sample", 0.1, "free", False, False),
+        ("last_sample", 0.1, "held", True, False),
+        ("last_sample", 0.1, None, True, False),
     ],
 )
-def test_it_warns_of_objects_on_black(monkeypatch, background, weight, cut_out, warned):
+def test_it_warns_of_objects_on_black(monkeypatch, background, weight, denominators, cut_out, warned):
     monkeypatch.setattr("s3im_methods.models.any_method.model.has_transparent_background", lambda dataset: cut_out)
     config = wrapped("nerfacto")
     config.pipeline.model.background_color = background
     config.pipeline.model.s3im.loss_mult = weight
+    config.pipeline.model.s3im.denominators = denominators
     sentences = build(config).data_warnings(None)
     assert len(sentences) == warned and all("--pipeline.model.background-color white" in text for text in sentences)
 
