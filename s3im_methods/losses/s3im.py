@@ -45,9 +45,9 @@ class S3IM(nn.Module):
         patch_height: Height of the image of shuffled rays, in pixels; mode ``official`` only.
         patch_width: No effect, because the width follows from the batch. The authors' module has this argument.
         mode: See above.
+        seed: Where the random numbers begin, until :meth:`reseed` is called.
         denominators: ``free``: the gradient flows through SSIM's denominators, as in the paper. ``held``: they are
             constants for the gradient. See :mod:`~s3im_methods.losses.ssim`.
-        seed: Where the random numbers begin, until :meth:`reseed` is called.
 
     Raises:
         InputError: If a size is below 1, the mode is unknown, the stride does not suit the mode, or the image of
@@ -67,8 +67,8 @@ class S3IM(nn.Module):
         patch_height: int = 64,
         patch_width: int = 64,
         mode: Mode = "grouped",
-        denominators: Denominators = "free",
         seed: int = 0,
+        denominators: Denominators = "free",
     ) -> None:
         super().__init__()
         self.kernel_size = kernel_size

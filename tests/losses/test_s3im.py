@@ -220,11 +220,17 @@ def test_held_denominators_change_the_gradient_alone_in_every_mode(mode):
     assert 0.5 < turned < 0.9999
 
 
-def test_both_is_the_sum_of_random_groups_and_real_patches():
+@pytest.mark.parametrize("denominators", ["free", "held"])
+def test_both_is_the_sum_of_random_groups_and_real_patches(denominators):
     x, y = batch(192)
-    both, grouped, patch = (module(mode, seed=4)(x, y, **layout(mode, 192)) for mode in ("both", "grouped", "patch"))
+    x.requires_grad_()
+    both, grouped, patch = (
+        module(mode, seed=4, denominators=denominators)(x, y, **layout(mode, 192))
+        for mode in ("both", "grouped", "patch")
+    )
     assert both.item() == pytest.approx(grouped.item() + patch.item(), rel=1e-12)
     assert min(grouped.item(), patch.item()) > 0.01
+    torch.testing.assert_close(gradient(both, x), gradient(grouped, x) + gradient(patch, x))
 
 
 def mean_and_error(losses: list[Tensor]) -> tuple[float, float]:
@@ -300,6 +306,10 @@ def test_a_grey_prediction_is_pulled_harder_than_by_the_squared_error_and_a_blac
         (
             {"mode": "fast"},
             "S3IM has no mode 'fast' (--pipeline.model.s3im.mode): give one of grouped, official, patch, both.",
+        ),
+        (
+            {"denominators": "loose"},
+            "S3IM's denominators (--pipeline.model.s3im.denominators) are 'loose': give free or held.",
         ),
         (
             {"mode": "official", "patch_height": 1},

@@ -56,6 +56,16 @@ def test_against_loops(patches, size, kernel, stride, others, share):
     assert valid is None or not x.grad[~valid].any()
 
 
+def test_held_denominators_have_the_same_gradient_with_a_mask_of_all_rays():
+    x, y = batch(128)
+    x.requires_grad_()
+    masks = (None, torch.ones(128, dtype=torch.bool))
+    losses = [patch_ssim(x, y, 2, 8, 4, 4, mask, held=held) for held in (True, False) for mask in masks]
+    held, held_masked, free, _ = (torch.autograd.grad(loss, x)[0] for loss in losses)
+    torch.testing.assert_close(held_masked, held)
+    assert (held - free).norm() > 0.05 * free.norm()
+
+
 def test_no_number_is_fetched_from_the_device():
     x = torch.rand(70, 3, device="meta", requires_grad=True)
     y, valid = torch.rand(70, 3, device="meta"), torch.ones(70, dtype=torch.bool, device="meta")
