@@ -118,8 +118,9 @@ def test_the_control_pulls_at_the_colours_as_strongly_but_in_the_plain_losss_dir
     assert torch.equal(control["interlevel_loss"], with_s3im["interlevel_loss"])
 
 
-def test_in_balance_the_pull_has_the_sums_direction_and_the_plain_losss_length():
-    added, kept = gradients_at_the_colours(balance="add"), gradients_at_the_colours(balance="keep")
+@pytest.mark.parametrize("denominators", ["free", "held"])
+def test_in_balance_the_pull_has_the_sums_direction_and_the_plain_losss_length(denominators):
+    added, kept = (gradients_at_the_colours(balance=how, denominators=denominators) for how in ("add", "keep"))
     plain = gradients_at_the_colours(start_step=1)["gradient"]
     assert kept["gradient"].norm().item() == pytest.approx(plain.norm().item(), rel=1e-5)
     factor = (kept["rgb_loss"] / added["rgb_loss"]).item()
