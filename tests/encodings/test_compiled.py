@@ -64,7 +64,7 @@ from s3im_methods.losses import total_variation_kernels
 from s3im_methods.losses.grouped_kernels import grouped_value_and_gradient as kernel
 
 colours = np.linspace(0, 1, 12).reshape(4, 3)
-arguments = np.arange(4)[None], np.full(4, 0.25), 1
+arguments = np.arange(4)[None], np.full(4, 0.25), 1, False
 value = kernel(colours, colours ** 2, *arguments, np.zeros((4, 3)))
 assert abs(value - kernel.py_func(colours, colours ** 2, *arguments, np.zeros((4, 3)))) < 1e-12
 print(kernel.stats.cache_path)
