@@ -11,7 +11,7 @@ import torch
 from s3im_methods.compat.checkpoints import allow_numpy_scalars
 
 METHOD = "s3im-nerfacto-lite"
-STEPS = 60
+STEPS = 90
 
 
 def program(name: str) -> Path:
