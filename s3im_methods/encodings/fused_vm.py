@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernels.threads import in_ranges
 
 Axes = tuple[int, int, int]
 """The axes along a plane's columns, along its rows, and along its line."""

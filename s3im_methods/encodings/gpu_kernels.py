@@ -6,7 +6,7 @@ import torch
 from nerfstudio.field_components.encodings import HashEncoding
 from torch import Tensor
 
-from s3im_methods.kernel_check import agreeing_kernels
+from s3im_methods.kernels.available import agreeing_kernels
 
 
 def _load() -> ModuleType:

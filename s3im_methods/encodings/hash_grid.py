@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from s3im_methods.encodings.gpu_kernels import gpu_kernels
-from s3im_methods.encodings.threads import in_ranges
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 
 Implementation = Literal["tcnn", "fused", "torch"]
 

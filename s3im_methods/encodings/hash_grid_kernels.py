@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 
 PRIME_X, PRIME_Y, PRIME_Z = np.uint32(1), np.uint32(2654435761), np.uint32(805459861)
 

@@ -14,9 +14,9 @@ from nerfstudio.utils.external import TCNN_EXISTS
 from torch import Tensor
 from torch.nn.functional import pad
 
-from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.errors import InputError
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 
 
 class SDFHashEncoding(HashEncoding):

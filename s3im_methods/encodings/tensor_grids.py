@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from s3im_methods.encodings.fused_vm import Axes, vm_features, vm_sum
 from s3im_methods.encodings.resampling import ResampledGrid, Window
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
 
 Kind = Literal["triplane", "vm", "cp"]
 
@@ -91,7 +91,9 @@ class AxisGrid(ResampledGrid, Encoding):
 
     def _plane(self, index: int, points: Tensor) -> Tensor:
         """One plane's features of points ``[n, 3]``: ``[components, n]``."""
-        grid = points[:, list(_PLANES[index])].view(1, -1, 1, 2)
+        columns, rows = _PLANES[index]
+        # An index by a list would be copied to the device in each step.
+        grid = torch.stack([points[:, columns], points[:, rows]], dim=-1).view(1, -1, 1, 2)
         values = functional.grid_sample(getattr(self, f"plane_{index}"), grid, align_corners=True)
         return values.view(self.num_components, -1)
 

@@ -10,7 +10,7 @@ their own order whatever the number of threads. (Cut by components, threads woul
 
 import numpy as np
 
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 
 # Sums over components in any order, which lets the processor work on several at once.
 _SUMS = {"reassoc", "contract"}

@@ -16,8 +16,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from s3im_methods.encodings.resampling import ResampledGrid, Window, lerp_along, node_positions
-from s3im_methods.encodings.threads import in_ranges
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 
 _KERNEL_DTYPES = (torch.float32, torch.float64)
 

@@ -7,8 +7,8 @@ outside counts as 0. ``slots`` (``[X * Y * Z]``, 0 between calls) says which row
 points of each node are summed in their own order whatever the number of threads.
 """
 
-from s3im_methods.encodings.compiled import compiled
 from s3im_methods.encodings.vm_kernels import jit, neighbours
+from s3im_methods.kernels.compiled import compiled
 
 
 @jit

@@ -66,7 +66,10 @@ class AlphaMask(nn.Module):
         return self._clearances[1]
 
     def occupied_box(self) -> Tensor:
-        """Corners of the smallest box of nodes that holds all that is occupied, ``[2, 3]``; else the whole."""
+        """Corners of the smallest box of nodes that holds all that is occupied, ``[2, 3]``, of a mask that exists.
+
+        Where nothing is occupied it is the mask's whole box.
+        """
         if not self.volume.any():
             return self.box.clone()
         nodes = self.volume.nonzero()

@@ -58,7 +58,7 @@ def in_unit_cube(positions: Tensor, deviations: Tensor, field: Any) -> UnitSampl
 class _WithFootprint:
     spread: float
 
-    def density_at(self: Any, positions: Tensor, deviations: Tensor) -> Tensor:
+    def density_of_width(self: Any, positions: Tensor, deviations: Tensor) -> Tensor:
         """Densities ``[*batch, 1]`` at positions ``[*batch, 3]`` of given widths ``[*batch, 1]``, in the world."""
         found = fused_densities(self, positions, deviations)
         if found is not None:

@@ -14,8 +14,8 @@ from nerfstudio.fields.density_fields import HashMLPDensityField
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from s3im_methods.encodings.threads import in_ranges
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 from s3im_methods.rendering import LANES
 from s3im_methods.rendering.networks import DensityNetwork, array, density_network, grid_and_network, layers
 

@@ -57,14 +57,17 @@ class MipDensityField(Field):
 
     def get_density(self, ray_samples: RaySamples) -> tuple[Tensor, Any]:
         """Densities ``[*batch, 1]`` of samples, and the trunk's features."""
-        gaussians = frustum_gaussians(ray_samples.frustums)
-        if self.with_normals and torch.is_grad_enabled():
-            # The normals are the gradient with respect to these.
-            mean = gaussians.mean
-            self._sample_locations = mean if mean.requires_grad else mean.requires_grad_()
-        if self.unbounded:
-            gaussians = contract_gaussians(gaussians)
-        features = self.trunk(self.encoding(gaussians))
+        # Half precision has too few digits for the high octaves.
+        with torch.autocast(ray_samples.frustums.origins.device.type, enabled=False):
+            gaussians = frustum_gaussians(ray_samples.frustums)
+            if self.with_normals and torch.is_grad_enabled():
+                # The normals are the gradient with respect to these.
+                mean = gaussians.mean
+                self._sample_locations = mean if mean.requires_grad else mean.requires_grad_()
+            if self.unbounded:
+                gaussians = contract_gaussians(gaussians)
+            encoded = self.encoding(gaussians)
+        features = self.trunk(encoded)
         before = self.density_head(features)
         self._density_before_activation = before
         return functional.softplus(before + _DENSITY_SHIFT), features

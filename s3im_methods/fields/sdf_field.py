@@ -95,6 +95,8 @@ class S3IMSDFField(SDFField):
     space: UnitSpace
     checks_far = True
     """Whether training evaluates some samples far from the surface too, for the eikonal loss."""
+    shows_last_sample = False
+    """Whether a ray that meets nothing shows the colour of its last sample."""
 
     def __init__(
         self,

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.fields.fused_training import summed
 from s3im_methods.fields.unit_space import GRID_SIDE
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 from s3im_methods.rendering.networks import array
 
 _NUMBERS_OF_LAYERS = 2, 3

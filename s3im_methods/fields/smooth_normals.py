@@ -47,7 +47,7 @@ def smooth_normals(field: Any, samples: RaySamples, density: Tensor) -> Tensor:
     directions = _corners(points.dtype, points.device)
     around = points[:, :, None] + step[:, :, None] * directions
     step = step[:, :, None].expand(*around.shape[:-1], 1)
-    opacity = -torch.expm1(-_STEPS * step * field.density_at(around, step))
+    opacity = -torch.expm1(-_STEPS * step * field.density_of_width(around, step))
     found = functional.normalize(-(opacity * directions).sum(dim=-2), dim=-1, eps=1e-30)
     return torch.zeros_like(density).expand(-1, -1, 3).scatter(1, visible.expand(-1, -1, 3), found)
 

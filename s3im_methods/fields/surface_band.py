@@ -61,8 +61,8 @@ def outputs_in_band(
         elsewhere: Further points, ``[E, 3]``, whose gradients are wanted.
 
     Returns:
-        Colours and normals are 0 where they have no weight. Gradients are ``[M, 3]``: those whose mean eikonal error
-        estimates, without a bias, that of all samples.
+        Colours and normals are 0 where they have no weight, but for last samples that are shown. Gradients are
+        ``[M, 3]``: those whose mean eikonal error estimates, without a bias, that of all samples.
     """
     points = field.sample_positions(samples)
     shape, total, threshold = samples.frustums.shape, len(points), field.config.color_weight_threshold
@@ -75,7 +75,9 @@ def outputs_in_band(
     # Whatever passes the surface is caught by the solid behind it, at any depth.
     with torch.no_grad():
         clear_or_solid = opacities(first_look.view(*shape, 1), points.new_zeros(*shape, 3))
-    is_near |= _weights(samples, clear_or_solid) > threshold
+    is_near |= _weights(samples, clear_or_solid)[0] > threshold
+    if field.shows_last_sample:
+        is_near.view(shape)[:, -1] = True
     if field.opacity.pointwise:
         is_near = _unhidden_in_band(samples, clear_or_solid, first_look, field)
     elif threshold > 0:
@@ -105,7 +107,11 @@ def outputs_in_band(
         if is_clear is not None:
             alphas = alphas.masked_fill(is_clear[near, None], 0)
         alphas = clear_or_solid.view(-1, 1).to(alphas).index_copy(0, near, alphas).view(*shape, 1)
-    is_seen = _weights(samples, alphas.detach())[near] > threshold
+    weights, left = _weights(samples, alphas.detach())
+    is_seen = weights > threshold
+    if field.shows_last_sample:
+        is_seen.view(shape)[:, -1] |= left > threshold
+    is_seen = is_seen[near]
     is_seen[0] = True
     seen = is_seen.nonzero()[:, 0]
     places = near[seen]
@@ -133,6 +139,8 @@ def _unhidden_in_band(samples: RaySamples, alphas: Tensor, sdf: Tensor, field: A
     threshold = field.config.color_weight_threshold
     scaled = sdf.abs() * field.opacity.sharpness().detach()
     counts = (scaled < field.config.band) | (weights.reshape(-1) > threshold)
+    if field.shows_last_sample:
+        counts.view(weights.shape[:2])[:, -1] = True
     # A threshold of 0 leaves out what is hidden to the last bit.
     return counts & (left[:, :-1].reshape(-1) > threshold)
 
@@ -175,8 +183,10 @@ def _picked(samples: RaySamples, places: Tensor) -> RaySamples:
     return RaySamples(Frustums(*(of[row, column] for of in bins)), deltas=samples.deltas[row, column])
 
 
-def _weights(samples: RaySamples, alphas: Tensor) -> Tensor:
-    return samples.get_weights_and_transmittance_from_alphas(alphas)[0].reshape(-1)
+def _weights(samples: RaySamples, alphas: Tensor) -> tuple[Tensor, Tensor]:
+    """What each sample weighs, ``[N]``, and what of a ray's light is left behind its last one, ``[R]``."""
+    weights, left = samples.get_weights_and_transmittance_from_alphas(alphas)
+    return weights.reshape(-1), left[:, -1, 0]
 
 
 def _spread(values: Tensor, places: Tensor, total: int) -> Tensor:

@@ -115,13 +115,13 @@ class S3IMTensoRFField(TensoRFField):
         """
         wanted = seen.reshape(-1).nonzero()[:, 0]
         colours = torch.zeros_like(positions).reshape(-1, 3)
-        if len(wanted):
-            places = positions.reshape(-1, 3)[wanted]
-            if along_rays(directions):
-                values = self._colour_on_rays(places, directions[:, 0], wanted // directions.shape[1])
-            else:
-                values = self.colour(places, directions.reshape(-1, 3)[wanted])
-            colours = colours.index_copy(0, wanted, values.to(colours.dtype))
+        places = positions.reshape(-1, 3)[wanted]
+        # Also where none is wanted: data parallelism needs the colours' parameters in every step's graph.
+        if along_rays(directions):
+            values = self._colour_on_rays(places, directions[:, 0], wanted // directions.shape[1])
+        else:
+            values = self.colour(places, directions.reshape(-1, 3)[wanted])
+        colours = colours.index_copy(0, wanted, values.to(colours.dtype))
         return colours.view(positions.shape)
 
     def _colour_on_rays(self, positions: Tensor, directions: Tensor, rays: Tensor) -> Tensor:

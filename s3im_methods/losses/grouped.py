@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from s3im_methods.kernel_check import agreeing_kernels, fused_available
+from s3im_methods.kernels.available import agreeing_kernels, fused_available
 from s3im_methods.losses.permutations import valid_first
 from s3im_methods.losses.ssim import dissimilarity, gaussian_window
 

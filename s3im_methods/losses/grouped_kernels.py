@@ -15,7 +15,7 @@ Sums are in float64 whatever the colours are, which costs nothing beside fetchin
 training batch takes a fraction of a millisecond, less than starting others. The GIL is free.
 """
 
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 from s3im_methods.losses.ssim import C1, C2
 
 

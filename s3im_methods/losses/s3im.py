@@ -50,8 +50,8 @@ class S3IM(nn.Module):
             constants for the gradient. See :mod:`~s3im_methods.losses.ssim`.
 
     Raises:
-        InputError: If a size is below 1, the mode is unknown, the stride does not suit the mode, or the image of
-            shuffled rays is lower than a window.
+        InputError: If a size is below 1, the mode or the denominators are unknown, the stride does not suit the mode,
+            or the image of shuffled rays is lower than a window.
 
     Example:
         >>> y = torch.rand(4096, 3)

@@ -19,7 +19,7 @@ class S3IMConfig:
     kernel_size: int = 4
     """Side of a window, in pixels: SSIM is computed over groups of kernel-size squared rays."""
     stride: int = 4
-    """Step from one window to the next, in pixels; in mode grouped it must equal kernel-size."""
+    """Step from one window to the next, in pixels; in modes grouped and both it must equal kernel-size."""
     repeat_time: int = 10
     """How many random orders of the batch are averaged; more of them make the loss less noisy and cost more time."""
     patch_height: int = 64
@@ -29,12 +29,12 @@ class S3IMConfig:
     it."""
     mode: Mode = "grouped"
     """Which rays form a window. grouped: random groups of rays. official: the shuffled rays are laid out as an image,
-    exactly as in the authors' module. patch: neighbouring pixels, which
-    --pipeline.datamanager.pixel-sampler.patch-share has to bring. both: the sum of grouped and patch."""
+    exactly as in the authors' module; with denominators free its gradient is the same too. patch: neighbouring pixels,
+    which --pipeline.datamanager.pixel-sampler.patch-share has to bring. both: the sum of grouped and patch."""
     role: Literal["loss", "control"] = "loss"
-    """What S3IM does. loss: it is a term of the total loss. control: it is left out, and the method's own colour loss
-    is scaled at every step to the gradient norm at the rendered colours that it has with S3IM. What S3IM gains over
-    the control is not due to a stronger loss. control needs balance add."""
+    """What S3IM does. loss: it is a term of the total loss. control: S3IM is left out, and at every step the
+    colour loss is scaled to the gradient norm that colour loss plus S3IM would have. So what S3IM gains over the
+    control is not due to a stronger loss. control needs balance add."""
     # A factory, because what the class itself holds is for old runs; see below.
     balance: Literal["add", "keep"] = field(default_factory=lambda: "keep")
     """How S3IM and the method's own colour loss are combined. keep: both are scaled at every step so that their joint

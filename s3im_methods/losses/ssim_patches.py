@@ -39,9 +39,9 @@ def patch_ssim(
     """
     if num_patches < 1 or patch_size < kernel_size:
         raise InputError(
-            f"S3IM's mode 'patch' needs patches of at least {kernel_size} x {kernel_size} pixels, but the batch has "
-            f"{num_patches} patches of {patch_size} x {patch_size}: set {_SAMPLER}.patch-share above 0 and "
-            f"{_SAMPLER}.patch-size to {kernel_size} or more."
+            f"S3IM's modes 'patch' and 'both' need patches of at least {kernel_size} x {kernel_size} pixels, but the "
+            f"batch has {num_patches} patches of {patch_size} x {patch_size}: raise {_SAMPLER}.patch-share or the rays "
+            f"per batch until a patch fits, and give {_SAMPLER}.patch-size {kernel_size} or more."
         )
     rays = num_patches * patch_size**2
     if rays > len(x):

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from s3im_methods.encodings.fused_vm import components_last
-from s3im_methods.encodings.threads import in_ranges
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 
 _KERNEL_DTYPES = (torch.float32, torch.float64)
 

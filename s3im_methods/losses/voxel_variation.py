@@ -1,5 +1,6 @@
 """Total variation of a voxel grid at the nodes that a step touches (DVGO, Sun et al., CVPR 2022)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,19 +8,21 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-def touched_nodes(points: Tensor, shape: tuple[int, ...]) -> Tensor:
+def touched_nodes(points: Tensor, shape: Sequence[int]) -> Tensor:
     """The nodes of the cells in which points lie, ``[3, n]``, each once.
 
     Args:
         points: In [-1, 1], ``[n, 3]``.
-        shape: Of the grid, ``(X, Y, Z, C)``.
+        shape: Nodes of the grid along x, y and z.
     """
-    counts = torch.tensor(shape[:3], device=points.device)
-    lower = ((points + 1) / 2 * (counts - 1)).floor().long().clamp(min=0)
-    lower = torch.minimum(lower, counts - 2)
-    cells = torch.unique((lower[:, 0] * counts[1] + lower[:, 1]) * counts[2] + lower[:, 2])
+    # Tensors of counts or offsets would be copied to the device in each step.
+    x, y, z = (
+        ((points[:, axis] + 1) / 2 * (shape[axis] - 1)).floor().long().clamp(min=0, max=shape[axis] - 2)
+        for axis in range(3)
+    )
+    cells = torch.unique((x * shape[1] + y) * shape[2] + z)
     offsets = [(x * shape[1] + y) * shape[2] + z for x in (0, 1) for y in (0, 1) for z in (0, 1)]
-    nodes = torch.unique(cells[:, None] + torch.tensor(offsets, device=points.device))
+    nodes = torch.unique(torch.stack([cells + offset for offset in offsets]))
     x, rest = nodes // (shape[1] * shape[2]), nodes % (shape[1] * shape[2])
     return torch.stack([x, rest // shape[2], rest % shape[2]])
 

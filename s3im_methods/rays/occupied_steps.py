@@ -12,9 +12,9 @@ from nerfstudio.cameras.rays import RayBundle, RaySamples
 from nerfstudio.model_components.ray_samplers import Sampler
 from torch import Tensor
 
-from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.fields.unit_space import UnitSpace
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 from s3im_methods.rays.known_distances import KnownDistances
 from s3im_methods.rays.occupancy_grid import OccupancyGrid
 

@@ -32,18 +32,18 @@ class SampleProposals(ProposalNetworkSampler):
             weights = samples.get_weights(density)
             weights_list.append(weights)
             samples_list.append(samples)
-            bins, shares = self.histogram(samples, weights**self._anneal, len(weights_list))
-            samples = self.pdf_sampler(ray_bundle, bins, shares, num_samples=following)
+            bins, shares = self.histogram(samples, weights, len(weights_list))
+            samples = self.pdf_sampler(ray_bundle, bins, shares**self._anneal, num_samples=following)
         if updated:
             self._steps_since_update = 0
         return samples, weights_list, samples_list
 
     def histogram(self, samples: RaySamples, weights: Tensor, level: int) -> tuple[RaySamples, Tensor]:
-        """From what the next samples are drawn.
+        """From what the next samples are drawn, once the annealing has raised its weights to a power.
 
         Args:
             samples: Of a proposal, ``[R, S]``.
-            weights: Annealed, ``[R, S, 1]``.
+            weights: Its weights, ``[R, S, 1]``.
             level: How many proposals there were, this one included.
 
         Returns:

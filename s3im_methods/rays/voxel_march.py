@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.encodings.voxel_grid import VoxelGrid, interpolated, node_gradient, runs_kernels
 from s3im_methods.fields.alpha_mask import AlphaMask
+from s3im_methods.kernels.threads import in_ranges
 
 
 def shift_of(alpha_init: float) -> float:

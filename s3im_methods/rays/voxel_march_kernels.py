@@ -9,8 +9,8 @@ maximum)``: see :class:`~s3im_methods.rays.voxel_march.GridSpace`.
 
 import numpy as np
 
-from s3im_methods.encodings.compiled import compiled
 from s3im_methods.encodings.vm_kernels import inlined, jit
+from s3im_methods.kernels.compiled import compiled
 
 
 @inlined
@@ -50,10 +50,11 @@ def march(rays, bounds, edges, space, box, values, cells, cell_box, optics, dept
         seen = one
         ox, oy, oz, dx, dy, dz = rays[r, 0], rays[r, 1], rays[r, 2], rays[r, 3], rays[r, 4], rays[r, 5]
         near, far, jitter = bounds[r, 0], bounds[r, 1], bounds[r, 2]
-        # Cells per unit of length along the axis where it is most; a contraction no more than doubles a distance.
+        # Cells per unit of length along the axis where it is most; a contraction no more than doubles a distance,
+        # unless its rim is wide.
         speed = max(abs(dx) * cx, abs(dy) * cy, abs(dz) * cz)
         if rim > 0:
-            speed = 2 * max(cx, cy, cz) / radius
+            speed = max(kind(2), rim) * max(cx, cy, cz) / radius
         clear = near
         for k in range(edges.shape[0] - 1):
             t = near + edges[k] + jitter * (edges[k + 1] - edges[k])

@@ -8,7 +8,7 @@ nothing. Of a gradient with respect to parameters each range has a sum of its ow
 
 import numpy as np
 
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 from s3im_methods.rendering.gradient_lanes import (
     add_outer_1_by_1,
     add_outer_1_by_4,

@@ -12,10 +12,10 @@ from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler
 from torch import Tensor
 
 from s3im_methods.encodings.level_weights import ray_radii
-from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.fields.footprint_fields import FootprintDensityField, PerRayFootprintNerfactoField
 from s3im_methods.fields.fused_training import FusedDensityField
 from s3im_methods.fields.per_ray_nerfacto_field import PerRayNerfactoField
+from s3im_methods.kernels.threads import in_ranges
 from s3im_methods.rays.mip360_proposals import Mip360Proposals
 from s3im_methods.rays.sample_proposals import SampleProposals
 from s3im_methods.rendering.networks import DensityNetwork, array, density_network, layers

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from s3im_methods.encodings.fused_vm import components_last
 from s3im_methods.encodings.octaves import OctaveEncoding
 from s3im_methods.encodings.tensor_grids import AxisVM
-from s3im_methods.encodings.threads import in_ranges
 from s3im_methods.fields.ray_share import share_of
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
+from s3im_methods.kernels.threads import in_ranges
 from s3im_methods.rendering import LANES
 from s3im_methods.rendering.networks import array, layers
 from s3im_methods.rendering.quick_views import QuickViews, draws_plainly, runs_here

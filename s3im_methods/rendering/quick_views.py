@@ -16,8 +16,8 @@ from nerfstudio.model_components.ray_samplers import PDFSampler, Sampler, Spaced
 from nerfstudio.model_components.scene_colliders import NearFarCollider
 from torch import Tensor
 
-from s3im_methods.encodings.threads import in_ranges
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 from s3im_methods.rendering.networks import array
 
 Distances = Callable[[Tensor], Tensor]

@@ -5,7 +5,7 @@ A network is a :class:`~s3im_methods.rendering.networks.DensityNetwork`.
 
 import numpy as np
 
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 from s3im_methods.rendering.lanes import add_4_rows, add_product_of_1, add_product_of_4, interpolate
 
 jit = compiled(fastmath={"contract", "nsz"})

@@ -41,6 +41,19 @@ def test_the_encoding_sees_contracted_space_only_where_space_is_unbounded(unboun
     assert (spreads.max() < 0.06 * (9.05**2 * 1e-3 / 6)) == unbounded
 
 
+@pytest.mark.parametrize("unbounded", [True, False])
+def test_under_autocast_the_network_is_told_the_same(unbounded):
+    of = MipDensityField(num_layers=3, width=16, num_octaves=12, unbounded=unbounded)
+    encoded = []
+    of.trunk.register_forward_pre_hook(lambda module, inputs: encoded.append(inputs[0]))
+    single = samples(9.0)
+    single.frustums = single.frustums._apply_fn_to_fields(torch.Tensor.float)
+    of.get_density(single)
+    with torch.autocast("cpu", torch.bfloat16):
+        of.get_density(single)
+    assert encoded[0].dtype == torch.float32 and torch.equal(*encoded)
+
+
 def test_densities_and_colours_of_networks_that_say_nothing():
     of = field(MipField)
     with torch.no_grad():

@@ -16,7 +16,7 @@ class Ball:
         self.noise = noise
         self.widths: list[Tensor] = []
 
-    def density_at(self, positions: Tensor, deviations: Tensor) -> Tensor:
+    def density_of_width(self, positions: Tensor, deviations: Tensor) -> Tensor:
         self.widths.append(deviations)
         ripples = (400 * positions).sin().sum(dim=-1, keepdim=True)
         inside = (1 - positions.norm(dim=-1, keepdim=True)) / 0.015
@@ -41,7 +41,7 @@ def error(found: Tensor, given: RaySamples) -> Tensor:
 
 
 def density_of(field: Ball, given: RaySamples) -> Tensor:
-    return field.density_at(given.frustums.get_positions(), given.frustums.starts)
+    return field.density_of_width(given.frustums.get_positions(), given.frustums.starts)
 
 
 def test_a_balls_normals_are_right():
@@ -55,7 +55,7 @@ def test_a_balls_normals_are_right():
 def test_noise_of_a_pixels_size_is_seen_past():
     given, field = samples(), Ball(noise=0.3)
     points = given.frustums.get_positions().requires_grad_()
-    (slopes,) = torch.autograd.grad(field.density_at(points, points[..., :1]).log().sum(), points)
+    (slopes,) = torch.autograd.grad(field.density_of_width(points, points[..., :1]).log().sum(), points)
     of_gradient = error(-torch.nn.functional.normalize(slopes, dim=-1), given)
     found = error(smooth_normals(field, given, density_of(field, given)), given)
     assert of_gradient > 60 > 3 * found, (of_gradient, found)
@@ -63,7 +63,7 @@ def test_noise_of_a_pixels_size_is_seen_past():
 
 def test_the_most_visible_samples_have_normals():
     class Fog(Ball):
-        def density_at(self, positions: Tensor, deviations: Tensor) -> Tensor:
+        def density_of_width(self, positions: Tensor, deviations: Tensor) -> Tensor:
             return 20 * torch.exp(-2 * positions.norm(dim=-1, keepdim=True))
 
     given, field = samples(), Fog()
@@ -87,7 +87,7 @@ def test_wide_pixels_look_farther_and_through_wider_samples():
 
 def test_without_any_density_normals_are_finite_and_0():
     class Nothing(Ball):
-        def density_at(self, positions: Tensor, deviations: Tensor) -> Tensor:
+        def density_of_width(self, positions: Tensor, deviations: Tensor) -> Tensor:
             return torch.zeros_like(deviations)
 
     assert torch.equal(smooth_normals(Nothing(), samples(), torch.zeros(30, 24, 1)), torch.zeros(30, 24, 3))

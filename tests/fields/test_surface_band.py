@@ -10,6 +10,7 @@ from nerfstudio.cameras.rays import RayBundle, RaySamples
 from nerfstudio.field_components.field_heads import FieldHeadNames
 
 from s3im_methods.fields.laplace_opacity import LaplaceOpacity
+from s3im_methods.fields.occupancy_opacity import OccupancyOpacity
 from s3im_methods.fields.sdf_field import S3IMSDFField, S3IMSDFFieldConfig
 from s3im_methods.fields.surface_band import _behind_solid, bins_near_surface
 
@@ -101,6 +102,24 @@ def test_without_a_threshold_a_wide_band_gives_every_sample_all_it_has():
     assert torch.equal(actual[GRADIENT].view(RAYS, BINS, 3), expected[GRADIENT])
     seen = actual[RGB].any(dim=-1)
     torch.testing.assert_close(actual[RGB][seen], expected[RGB][seen])
+
+
+@pytest.mark.parametrize("pointwise", [False, True])
+def test_last_samples_that_are_shown_have_their_colours(pointwise):
+    settings = {"band": 8.0, "color_weight_threshold": 1e-4}
+    plain, other, field = build().eval(), build(**settings).eval(), build(**settings).eval()
+    for each in (plain, other, field) if pointwise else ():
+        each.use_opacity(OccupancyOpacity(0.6, learned=False))
+    expected, few = plain.get_outputs(samples(), return_alphas=True), counted(other)
+    assert not field.get_outputs(samples(), return_alphas=True)[RGB][1:, -1].any()
+    field.shows_last_sample = True
+    found = field.get_outputs(samples(), return_alphas=True)
+    passes = (1 - expected[ALPHA]).prod(dim=1)[:, 0] > 0.5
+    assert 10 < passes.sum() < RAYS - 10
+    torch.testing.assert_close(found[RGB][passes, -1], expected[RGB][passes, -1])
+    # One more for each ray that does not end at the surface.
+    for more, less in zip(counted(field), few, strict=True):
+        assert passes.sum() <= more - less < RAYS
 
 
 def test_most_samples_cost_nothing():

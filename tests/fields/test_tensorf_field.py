@@ -118,6 +118,24 @@ def test_colour_on_rays_is_that_of_the_whole_network_with_its_gradients():
         torch.testing.assert_close(ours.grad, theirs.grad, msg=lambda text, name=name: f"{name}: {text}")
 
 
+@pytest.mark.parametrize("kind", ["vm", "cp", "triplane"])
+@pytest.mark.parametrize("by_axis", [True, False])
+@pytest.mark.parametrize("on_rays", [True, False])
+def test_the_colours_parameters_have_a_gradient_of_0_where_nothing_is_seen(kind, by_axis, on_rays):
+    """Data parallelism fails where they have none and total variation gives them one."""
+    unseen = field()
+    unseen.color_encoding = make_grid(kind, (5, 5, 5), 2, by_axis)
+    unseen.B = torch.nn.Linear(unseen.color_encoding.get_out_dim(), 4, bias=False)
+    directions = functional.normalize(torch.randn(5, 1, 3), dim=-1).expand(5, 7, 3)
+    directions = directions if on_rays else directions.contiguous()
+    colours = unseen.colour_where(torch.rand(5, 7, 3), directions, torch.zeros(5, 7, dtype=torch.bool))
+    assert not colours.any()
+    colours.sum().backward()
+    for part in (unseen.color_encoding, unseen.B, unseen.mlp_head):
+        for parameter in part.parameters():
+            assert parameter.grad is not None and not parameter.grad.any()
+
+
 def test_colour_depends_on_place_and_direction():
     coloured = field()
     directions = functional.normalize(torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 0, 0]]), dim=-1)

@@ -76,9 +76,9 @@ def test_no_number_is_fetched_from_the_device():
 @pytest.mark.parametrize(("patches", "size"), [(0, 8), (4, 3), (-1, 8), (0, 0)])
 def test_no_patch_that_holds_a_window_is_refused(patches, size):
     message = (
-        f"S3IM's mode 'patch' needs patches of at least 4 x 4 pixels, but the batch has {patches} patches of {size} x "
-        f"{size}: set --pipeline.datamanager.pixel-sampler.patch-share above 0 and "
-        "--pipeline.datamanager.pixel-sampler.patch-size to 4 or more."
+        f"S3IM's modes 'patch' and 'both' need patches of at least 4 x 4 pixels, but the batch has {patches} patches "
+        f"of {size} x {size}: raise --pipeline.datamanager.pixel-sampler.patch-share or the rays per batch until a "
+        "patch fits, and give --pipeline.datamanager.pixel-sampler.patch-size 4 or more."
     )
     with pytest.raises(InputError) as raised:
         patch_ssim(*batch(256), patches, size, 4, 4)

@@ -169,7 +169,8 @@ def test_jumps_over_empty_space_leave_nothing_out():
     mask.update((torch.rand(40, 40, 40) > 0.9995).float(), BOX, 0.5)
     assert mask.cells.float().mean() < 0.1 and mask.clearances().max() > 3
     rays, bounds = _rays(300, torch.float64)
-    for space in (GridSpace(), GridSpace(0.7, 0.3), GridSpace(0.7, 0.5, "euclidean")):
+    spaces = (GridSpace(), GridSpace(0.7, 0.3), GridSpace(0.7, 0.5, "euclidean"))
+    for space in (*spaces, GridSpace(0.7, 4.0), GridSpace(0.7, 4.0, "euclidean")):
         edges = equal_edges(3.0, 0.03) if space.scale is None else outward_edges(space, 40, 0.5)
         how = March(edges.double(), shift_of(0.05), 0.7, 1e-3)
         found = march(rays, bounds, how, grid, BOX.double(), space, mask)

@@ -59,8 +59,9 @@ class DepthLossConfig:
     """Which loss to use. bounded keeps each ray's cumulative weight within bounds around its depth; bounded-fork
     repeats the arithmetic of its authors' code. ds-nerf and urban are those of DS-NeRF and of Urban Radiance Fields;
     their stock variants repeat nerfstudio's arithmetic. l2 and l1 compare the rendered depth. ranking and pearson are
-    for depths of unknown scale. none trains without depth. auto suits surface methods, where it is urban with a weight
-    of 1 in rooms that have depth, and mip-NeRF 360, where it is bounded in scenes with depth maps; else it is none."""
+    for depths of unknown scale. none trains without depth. auto chooses by method and scene: urban with a weight of 1
+    for surface methods in rooms that have depth, bounded for mip-NeRF 360 in scenes with depth maps, bounded for DVGO
+    in rooms with depth maps, and none otherwise."""
     loss_mult: float | None = None
     """Weight of the depth loss in the total; 0 switches it off. Each kind has its own default: 1 for bounded,
     bounded-fork and what auto chooses, 0.3 for ds-nerf, 0.1 for urban and ranking, 0.01 for l2, l1 and pearson,
@@ -119,7 +120,7 @@ class DepthLossConfig:
         return replace(self, kind="urban", loss_mult=self.weight()) if wanted else replace(self, kind="none")
 
     def bounded_where(self, wanted: bool) -> "DepthLossConfig":
-        """The same settings with auto replaced by the kind that it stands for in mip-NeRF 360, with its usual weight.
+        """The same settings with auto replaced by the kind that it stands for in mip-NeRF 360 and DVGO.
 
         Args:
             wanted: Whether there are depth maps.

@@ -20,12 +20,22 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         device = next(value.device for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
         with torch.autocast(device.type, enabled=False):
-            return function(*map(_widen, args), **{name: _widen(value) for name, value in kwargs.items()})  # type: ignore[arg-type]
+            return function(*map(widened, args), **{name: widened(value) for name, value in kwargs.items()})  # type: ignore[arg-type]
 
     return wrapped
 
 
-def _widen(value: Any) -> Any:
+def widened(value: Any) -> Any:
+    """A tensor in float32 at least, lists and dictionaries of such; whatever else there is stays as it is.
+
+    Example:
+        >>> widened({"rgb": torch.ones(1, dtype=torch.float16), "rays": 4})
+        {'rgb': tensor([1.]), 'rays': 4}
+    """
+    if isinstance(value, dict):
+        return {name: widened(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [widened(each) for each in value]
     return value.float() if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16) else value
 
 

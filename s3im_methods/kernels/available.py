@@ -1,6 +1,7 @@
 """Whether our kernels run here: Numba's on CPUs, and Triton's on a GPU, which is found out by running them."""
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
@@ -52,6 +53,9 @@ def agreeing_kernels(
 
     @functools.cache
     def kernels_for(device: torch.device) -> ModuleType | None:
+        # The viewer renders inside one, which raises at any line when its camera moves.
+        tracer = sys.gettrace()
+        sys.settrace(None)
         try:
             kernels = load()
             with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
@@ -64,6 +68,8 @@ def agreeing_kernels(
         except Exception as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             reason = f"{type(error).__name__}: {lines[0]}"
+        finally:
+            sys.settrace(tracer)
         say(f"{without} on {device}, not the faster Triton kernels: {reason}.")
         return None
 

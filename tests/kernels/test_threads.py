@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from s3im_methods.encodings import threads
-from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernels import threads
+from s3im_methods.kernels.threads import in_ranges
 
 
 @pytest.fixture(params=["torch's", "own"])
@@ -86,7 +86,7 @@ def test_a_forked_process_works_on():
         import os, warnings
         warnings.filterwarnings("ignore")
         import torch
-        from s3im_methods.encodings.threads import in_ranges
+        from s3im_methods.kernels.threads import in_ranges
         torch.set_num_threads(2)
         in_ranges(2, lambda first, last: None)
         child = os.fork()

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import s3im_methods
-from s3im_methods.encodings import compiled as module
+from s3im_methods.kernels import compiled as module
 
 KERNELS = """
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 
 jit = compiled(fastmath={"reassoc", "contract"})
 inlined = compiled(inline="always")
@@ -38,7 +38,7 @@ PACKAGE = {
     "__init__.py": "",
     "constants.py": "OFFSET = 0.0\n",
     "lanes.py": """
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 from some_kernels.constants import OFFSET
 
 @compiled()
@@ -46,7 +46,7 @@ def half(x):
     return x / 2 + OFFSET
 """,
     "main.py": """
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 from some_kernels.lanes import half
 
 @compiled()

@@ -5,12 +5,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
+from nerfstudio.viewer_legacy.server.viewer_utils import IOChangeException, SetTrace
 
-from s3im_methods import kernel_check, method_configs
+from s3im_methods import method_configs
+from s3im_methods.kernels import available
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LITE = [name for name in method_configs.__all__ if name.endswith("_lite")]
 
 STEPS = """
@@ -65,8 +69,27 @@ def test_without_numba_methods_compute_the_same_and_one_line_says_so():
 
 def test_a_numba_that_refuses_to_be_imported_is_none(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    kernel_check.fused_available.cache_clear()
+    available.fused_available.cache_clear()
     try:
-        assert not kernel_check.fused_available()
+        assert not available.fused_available()
     finally:
-        kernel_check.fused_available.cache_clear()
+        available.fused_available.cache_clear()
+
+
+def test_what_the_viewer_interrupts_is_not_taken_for_a_kernel_that_fails(capsys):
+    """nerfstudio renders for the viewer inside a trace function, which raises when the camera moves."""
+    kernels = ModuleType("kernels")
+
+    def compare(module, device):
+        values = torch.ones(2)
+        return [values], [values]
+
+    def interrupt(frame, event, argument):
+        if frame.f_code is compare.__code__:
+            raise IOChangeException
+        return interrupt
+
+    kernels_for = available.agreeing_kernels(lambda: kernels, compare, "torch computes")
+    with SetTrace(interrupt):
+        found, tracer = kernels_for(torch.device("cpu")), sys.gettrace()
+    assert found is kernels and tracer is interrupt and capsys.readouterr().out == ""
