@@ -24,7 +24,11 @@ def warn(line: str) -> None:
 
 
 def _print(line: str, style: str | None, whole: bool) -> None:
-    # Commands that print nothing there start without it.
-    from nerfstudio.utils.rich_utils import CONSOLE
-
+    try:
+        # Commands that print nothing there start without it.
+        from nerfstudio.utils.rich_utils import CONSOLE
+    except ImportError:
+        # S3IM serves other code without nerfstudio.
+        print(line, flush=True)
+        return
     CONSOLE.print(line, style=style, markup=False, emoji=False, highlight=False if whole else None, soft_wrap=whole)

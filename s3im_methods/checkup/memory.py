@@ -19,7 +19,7 @@ class MemoryEstimate:
     """In bytes.
 
     Args:
-        images: Images, masks, depth and normals, as the data manager keeps them.
+        images: Images, and masks, depth and normals where the method learns from them, as its data manager keeps them.
         model: Parameters, gradients and the optimiser's moments.
         step: What a training step holds of a batch.
         libraries: What this process has with all libraries loaded, before the above.
@@ -58,7 +58,7 @@ def estimate_memory(cameras: Cameras, bytes_per_pixel: int, model: nn.Module, ra
 
     Args:
         cameras: Of the training views, in the resolution that they are trained in.
-        bytes_per_pixel: Of image, mask, depth and normals together.
+        bytes_per_pixel: Of the image and of what else is loaded with it.
         model: The model, built for training; one that grows has ``bytes_when_grown()`` for its largest parameters in
             training.
         rays: Rays per batch.

@@ -15,17 +15,19 @@ from PIL import Image
 
 from s3im_methods.checkup.memory import bytes_per_pixel, estimate_memory
 from s3im_methods.checkup.picture import SAMPLES, Sample, draw_scene
+from s3im_methods.checkup.pixels import check_pixels
 from s3im_methods.checkup.placement import Placement
 from s3im_methods.data.advice import Advice, advise, depth_advice
 from s3im_methods.data.checks.files import Picture, read_picture
 from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth_datamanager import DepthDataManagerConfig
+from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.read_scene import ReadScene, read_scene
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
+from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.scene_sphere import look_away
 from s3im_methods.data.surface_datamanager import SurfaceDataManagerConfig
-from s3im_methods.data.views_at_scale import views_at_scales
 from s3im_methods.engine.odd_settings import idle_settings
 from s3im_methods.engine.pipeline import check_batch, warnings_of
 from s3im_methods.exporters.mesh.world_frame import world_frame
@@ -80,17 +82,19 @@ def report_scene(config: TrainerConfig) -> SceneReport:
     # Methods that render whole images, such as splatfacto, have no pixel sampler.
     pixels = getattr(manager, "pixel_sampler", None)
     factor, ignores_masks = manager.camera_res_scale_factor, bool(getattr(pixels, "ignore_mask", False))
-    read = read_scene(manager.dataparser, depth, manager.use_masks if surface else False, factor, ignores_masks)
+    read = read_scene(
+        manager.dataparser,
+        depth,
+        manager.use_masks if surface else False,
+        factor,
+        ignores_masks,
+        getattr(manager, "train_views", None),
+        surface,
+    )
     if depth is not None:
         read.depth.check(getattr(pipeline.model, "far_plane", None))
     if isinstance(pixels, PatchAwarePixelSamplerConfig):
-        sampler = pixels.setup(num_rays_per_batch=manager.train_num_rays_per_batch)
-        of_training = getattr(manager, "scales", (1,))
-        of_evaluation = getattr(manager, "eval_scales", None) or of_training
-        for dataset, scales in ((read.train, of_training), (read.evaluation, of_evaluation)):
-            outputs = replace(dataset._dataparser_outputs, mask_filenames=dataset.mask_filenames)
-            for part in views_at_scales(dataset, scales):
-                sampler.check(outputs, factor / part.factor)
+        check_pixels(manager, read)
     # Masks leave pixels out of a radiance field's training, and cut an object out of a surface's.
     facts = replace(read.facts, has_foreground_mask=read.facts.has_foreground_mask or read.masks is not None)
     advice = advise(read.splits["train"], facts)
@@ -101,7 +105,7 @@ def report_scene(config: TrainerConfig) -> SceneReport:
         warnings += warnings_of(model, read.train)
         memory = estimate_memory(
             read.train.cameras,
-            bytes_per_pixel(read.train.get_data(0, image_type="uint8")),
+            bytes_per_pixel(_loaded(manager, read).get_data(0, image_type="uint8")),
             model,
             manager.train_num_rays_per_batch,
         )
@@ -110,6 +114,16 @@ def report_scene(config: TrainerConfig) -> SceneReport:
     rows["for pictures"] = f"{advice.pictures}: {advice.pictures_reason}"
     rows["for a mesh"] = f"{advice.mesh}: {advice.mesh_reason}"
     return SceneReport(rows, tuple(warnings), advice, read, _placement(read))
+
+
+def _loaded(manager: Any, read: ReadScene) -> SceneImages:
+    """The training views with what the method's data manager loads of them, and nothing else."""
+    if isinstance(manager, SurfaceDataManagerConfig):
+        return read.train
+    outputs, factor = read.splits["train"], manager.camera_res_scale_factor
+    if isinstance(manager, DepthDataManagerConfig):
+        return DepthDataset(outputs, factor, manager.depth)
+    return SceneImages(outputs, factor)
 
 
 def _without_spheres(read: ReadScene) -> dict[str, Any]:

@@ -14,6 +14,7 @@
 | `masks`            | whatever a mask stores beside 0 is inside: noise, palette indices, colour | none filed |
 | `sdf_dataset`      | neus and neus-facto end in a KeyError on scenes without monocular priors  | issue 2251 |
 | `pca_poses`        | --orientation-method pca mirrors two of the cameras                       | none filed |
+| `colmap_names`     | names of photos in COLMAP's text files are cut off at the first space     | none found |
 | `proposals`        | a render between two steps delays the proposal networks' next update      | none filed |
 | `runs`             | a copied run loads the original's checkpoint, a moved one nothing         | none filed |
 | `paths`            | a config.yml from Windows or from Python 3.13 cannot be read elsewhere    | none filed |
@@ -36,9 +37,10 @@
 
 What needs a subclass lives with the subclass: ``engine.trainer`` (a resumed run overruns: issue 3096; a checkpoint
 is written in place), ``engine.pipeline`` (DistributedDataParallel asks for CUDA device numbers on a CPU),
-``models.any_method.tinycudann`` (neus and neus-facto ask for tinycudann: issue 3751), ``encodings.resampling`` (a
-tensorf resumed after an upsampling trains its grids no more: its optimiser holds old ones) and
-``data.depth.nerfstudio_frames`` (a scene in which only some images have depth is refused).
+``models.any_method.tinycudann`` (neus and neus-facto ask for tinycudann: issue 3751), ``encodings.resampling`` and
+``models.any_method.model`` (a tensorf resumed after an upsampling no longer trains its grids: its optimiser holds old
+ones), ``samplers.repeatable_pixels`` (processes that draw pixels know no seed) and ``data.depth.nerfstudio_frames`` (a
+scene in which only some images have depth is refused).
 """
 
 from typing import Any

@@ -3,10 +3,10 @@
 nerfstudio puts its points on CUDA whatever the model is on (``exporter/marching_cubes.py``, three times ``.cuda()``),
 and joins crops of 512 nodes without merging their vertices, so the mesh falls apart between them (nerfstudio issue
 2721; pull request 3598 merges vertices, and keeps ``.cuda()``). Without a surface in the box it writes an empty file
-and fails later. We replace nerfstudio's function by the pack's sparse marching cubes. The command itself still wants a
-resolution that is a multiple of 512; ``s3im export-mesh`` takes any.
+and fails later. We replace nerfstudio's function by the package's sparse marching cubes. The command itself still wants
+a resolution that is a multiple of 512; ``s3im export-mesh`` takes any.
 
-The command knows the zero of signed distances only. A surface method of the pack has its mesh at the level that
+The command knows the zero of signed distances only. A surface method of the package has its mesh at the level that
 ``s3im export-mesh`` takes, unless the user gives another.
 """
 
@@ -31,6 +31,8 @@ _NAME = "generate_mesh_with_multires_marching_cubes"
 # The command binds the function under its own name when it is imported, or runs as a script itself.
 _MODULES = ("nerfstudio.exporter.marching_cubes", "nerfstudio.scripts.exporter", "__main__")
 _THRESHOLD = "--isosurface-threshold"
+# nerfstudio's command takes multiples of it alone.
+_STEP = 512
 _BOX_FLAGS = "--bounding-box-min and --bounding-box-max"
 
 Corner = tuple[float, float, float]
@@ -130,7 +132,7 @@ def sparse_marching_cubes(
     grid = fit_grid(bounding_box_min, bounding_box_max, resolution)
     scene = WorldFrame(np.eye(3), np.zeros(3), 1.0)
     level_set = LevelSet(field, level, scene, grid.voxel, device)
-    budget = dataclasses.replace(MemoryBudget.of_this_machine(), box_flags=_BOX_FLAGS)
+    budget = dataclasses.replace(MemoryBudget.of_this_machine(), box_flags=_BOX_FLAGS, step=_STEP)
     surface = join_blocks(evaluate_blocks(level_set, grid, budget), grid)
     if len(surface.faces) == 0:
         raise InputError(

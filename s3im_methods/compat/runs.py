@@ -39,14 +39,15 @@ def _repair_evaluation(module: ModuleType) -> None:
         from s3im_methods.engine.run_place import place_run
 
         path = find_config(config_path)
-        unknown = unknown_settings(read_config(path))
+        recorded = read_config(path)
+        unknown = unknown_settings(recorded)
         if unknown:
             say(f"{path} has settings that are not known here and have no effect: {', '.join(unknown[:8])}.")
 
         def place(config: Any) -> Any:
             if update_config_callback is not None:
                 config = update_config_callback(config)
-            place_run(config, path)
+            place_run(config, path, recorded)
             return config
 
         return setup(path, eval_num_rays_per_chunk, test_mode, place)
@@ -84,6 +85,7 @@ def _repair_training(module: ModuleType) -> None:
 
     @functools.wraps(main)
     def main_with_places(config: Any) -> None:
+        from s3im_methods.engine.resumed_settings import remember_settings
         from s3im_methods.engine.run_folder import claim, name_run
         from s3im_methods.engine.training_start import prepare, save_config
 
@@ -93,6 +95,8 @@ def _repair_training(module: ModuleType) -> None:
         name_run(config)
         if config.machine.machine_rank == 0:
             claim(config)
+        if config.load_dir is not None or config.load_checkpoint is not None:
+            remember_settings(config)
         main(config)
 
     @functools.wraps(loop)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
 
 if TYPE_CHECKING:
     from nerfstudio.exporter.tsdf_utils import TSDF
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def keep_voxels_in_front() -> None:
     """Let every TSDF of nerfstudio take only what is in front of each camera.
 
-    Called when a pipeline of ours is built for evaluation: by then ns-export has imported nerfstudio's module, and
-    other commands need not import what exporting needs.
+    Called when a pipeline of ours is built for evaluation or handed to an export: by then ns-export has imported
+    nerfstudio's module, and other commands need not import what exporting needs.
     """
     module = sys.modules.get("nerfstudio.exporter.tsdf_utils")
     if module is None or hasattr(module.TSDF.integrate_tsdf, "__wrapped__"):

@@ -47,7 +47,7 @@ def leave_out_walls() -> None:
         if not kept.any():
             say(
                 "The training cameras see no surface in the box of the export, so its mesh is only the outline of "
-                "what they see: give another --bounding-box-min and --bounding-box-max, or train longer."
+                "what they see: give ns-export tsdf another --bounding-box-min and --bounding-box-max, or train longer."
             )
             return mesh
         used, faces = mesh.faces[kept].unique(return_inverse=True)

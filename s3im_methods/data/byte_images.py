@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
-from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.data.utils.nerfstudio_collate import nerfstudio_collate
 from torch.utils.data import Dataset
@@ -26,7 +25,6 @@ from s3im_methods.data.scaled_datamanager import ScaledDataManager, ScaledDataMa
 from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
-from s3im_methods.data.to_device import to_device
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
 
 
@@ -131,15 +129,6 @@ class ByteImageDataManager(ScaledDataManager):
                     say(line)
                 for line in warnings:
                     warn(line)
-
-    def next_train(self, step: int) -> tuple[RayBundle, dict[str, Any]]:
-        """Rays and pixels of a training step, all on the device.
-
-        Args:
-            step: The step.
-        """
-        rays, batch = super().next_train(step)
-        return rays, to_device(batch, self.device)
 
     def setup_train(self) -> None:
         """Set up the loading of training images, and the rays of their pixels."""

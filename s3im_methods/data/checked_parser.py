@@ -14,19 +14,23 @@ from nerfstudio.data.dataparsers.colmap_dataparser import ColmapDataParser
 from nerfstudio.data.dataparsers.dnerf_dataparser import DNeRF
 from nerfstudio.data.dataparsers.instant_ngp_dataparser import InstantNGP
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio
+from nerfstudio.data.dataparsers.scannet_dataparser import ScanNet
 from nerfstudio.data.dataparsers.sdfstudio_dataparser import SDFStudio
 
+from s3im_methods.compat.colmap_names import read_whole_names
 from s3im_methods.compat.pca_poses import turn_all_poses
 from s3im_methods.console import warn
 from s3im_methods.data.checks.outputs import check_cameras, check_files
 from s3im_methods.data.checks.parser_errors import explain
 from s3im_methods.data.checks.transforms import read_transforms
 from s3im_methods.data.checks.unread_lens import unread_lens
+from s3im_methods.data.checks.unread_masks import unread_masks
 from s3im_methods.data.colmap_scene import ColmapScene
-from s3im_methods.data.depth.nerfstudio_frames import NerfstudioFrames
+from s3im_methods.data.depth.nerfstudio_frames import FramesWithDepth, NerfstudioFrames
 from s3im_methods.data.image_sizes import with_own_sizes
 from s3im_methods.data.instant_ngp_frames import InstantNGPFrames
-from s3im_methods.data.sdfstudio_masks import SDFStudioWithMasks
+from s3im_methods.data.scannet_pairs import ScanNetPairs
+from s3im_methods.data.sdfstudio_scene import SDFStudioScene
 from s3im_methods.errors import InputError
 
 # nerfstudio's parsers that keep to themselves what we need, and ours that pass it on.
@@ -34,7 +38,8 @@ _OURS = {
     ColmapDataParser: ColmapScene,
     InstantNGP: InstantNGPFrames,
     Nerfstudio: NerfstudioFrames,
-    SDFStudio: SDFStudioWithMasks,
+    ScanNet: ScanNetPairs,
+    SDFStudio: SDFStudioScene,
 }
 
 
@@ -73,6 +78,7 @@ class CheckedParser:
         lines = check_cameras(outputs, split, source)
         if self._with_files:
             check_files(outputs, source, _is_downscaled(self.parser))
+            lines += unread_masks(outputs, self.parser, source)
         outputs = with_own_sizes(outputs, self.parser)
         if isinstance(self.parser, Blender | DNeRF):
             path = source / f"transforms_{split}.json"
@@ -106,7 +112,10 @@ def be_silent(line: str) -> None:
 
 
 def checked_parser(
-    config: DataParserConfig, with_files: bool = True, say: Callable[[str], None] = warn
+    config: DataParserConfig,
+    with_files: bool = True,
+    say: Callable[[str], None] = warn,
+    with_depth: bool = False,
 ) -> DataParserConfig:
     """The same configuration, whose parser is checked and passes on what nerfstudio's parsers keep to themselves.
 
@@ -114,14 +123,19 @@ def checked_parser(
         config: Any data parser's configuration; it is not changed, and a run's config.yml keeps its class.
         with_files: See :class:`CheckedParser`.
         say: Takes the lines that the user should read.
+        with_depth: Whether depth maps are listed as nerfstudio's own data sets look for them.
     """
     turn_all_poses()
+    read_whole_names()
     target: Any = config._target
     if isinstance(target, partial) and target.func is CheckedParser:
         target = target.keywords["target"]
+    target = _OURS.get(target, target)
+    if with_depth and target is NerfstudioFrames:
+        target = FramesWithDepth
     result = copy.copy(config)
     result._target = partial(  # type: ignore[assignment]
-        CheckedParser, target=_OURS.get(target, target), with_files=with_files, say=say
+        CheckedParser, target=target, with_files=with_files, say=say
     )
     return result
 

@@ -1,8 +1,11 @@
 """What the files of a scene say that a user may not know, for where training begins."""
 
+from pathlib import Path
+
 from s3im_methods.data.checks.orientation import orientation_warnings
 from s3im_methods.data.cut_out import backward_warning, opacity_warnings
 from s3im_methods.data.mask_survey import survey_masks
+from s3im_methods.data.misread_colours import misread_colour_warnings
 from s3im_methods.data.odd_images import odd_image_warnings
 from s3im_methods.data.scene_images import SceneImages
 
@@ -10,7 +13,7 @@ from s3im_methods.data.scene_images import SceneImages
 def look_at_files(
     train: SceneImages, evaluation: SceneImages, ignores_masks: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Look at the images' resolution, transparency, copies and EXIF data, and at the masks.
+    """Look at the images' resolution, colours, transparency, copies and EXIF data, and at the masks.
 
     Args:
         train: The training views.
@@ -23,9 +26,11 @@ def look_at_files(
     Raises:
         InputError: If masks, transparency or images of one colour leave nothing to learn from.
     """
+    images = [Path(path) for dataset in (train, evaluation) for path in dataset.image_filenames]
     masks = [path for dataset in (train, evaluation) for path in dataset.listed_masks]
     info, warnings = [], train.colour_warnings(ignores_masks)
     warnings += odd_image_warnings(train, evaluation)
+    warnings += misread_colour_warnings(list(dict.fromkeys(images)))
     warnings += opacity_warnings(train, evaluation)
     warnings += backward_warning(train, bool(train.listed_masks) and train.mask_role == "foreground")
     if masks and not (ignores_masks and train.paint is None and train.mask_role != "foreground"):
@@ -39,6 +44,6 @@ def look_at_files(
             f"--pipeline.datamanager.camera-res-scale-factor {train.scale_factor:g} enlarges the images, which takes "
             "memory and adds no detail: give 1 or less."
         )
-    warnings += orientation_warnings("image", [*train.image_filenames, *evaluation.image_filenames])
+    warnings += orientation_warnings("image", images)
     warnings += orientation_warnings("mask", masks)
     return info, warnings

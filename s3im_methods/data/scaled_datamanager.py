@@ -20,6 +20,7 @@ from nerfstudio.model_components.ray_generators import RayGenerator
 from torch import Tensor
 
 from s3im_methods.data.scene_images import SceneImages
+from s3im_methods.data.to_device import to_device
 from s3im_methods.data.views_at_scale import (
     EVAL_SCALES_FLAG,
     SCALES_FLAG,
@@ -97,16 +98,19 @@ class ScaledDataManager(VanillaDataManager[SceneImages]):
         self.eval_dataloader = RandIndicesEvalDataloader(views, device=self.device, num_workers=workers)
 
     def next_train(self, step: int) -> tuple[RayBundle, dict]:
-        """The rays of a batch of training pixels, and the pixels; cameras are numbered as the training views."""
-        return self._numbered_as_views("train", *super().next_train(step))
+        """The rays of a batch of training pixels, and the pixels, all on the device; cameras are numbered as the
+        training views."""
+        self.train_count += 1
+        return self._next("train")
 
     def next_eval(self, step: int) -> tuple[RayBundle, dict]:
-        """The rays of a batch of held-out pixels, and the pixels."""
-        return self._numbered_as_views("eval", *super().next_eval(step))
+        """The rays of a batch of held-out pixels, and the pixels, all on the device."""
+        self.eval_count += 1
+        return self._next("eval")
 
     @property
     def _eval_scales(self) -> tuple[int, ...]:
-        return self.config.scales if self.config.eval_scales is None else self.config.eval_scales
+        return judged_scales(self.config)
 
     def _eval_parts(self, dataset: Any) -> list[ViewsAtScale]:
         flag = SCALES_FLAG if self.config.eval_scales is None else EVAL_SCALES_FLAG
@@ -126,12 +130,19 @@ class ScaledDataManager(VanillaDataManager[SceneImages]):
 
     def _set_up(self, name: Literal["train", "eval"], parts: list[ViewsAtScale], set_up: Callable[[], None]) -> None:
         """Let nerfstudio load images and make sampler and rays; where there are several scales, of each, and of all."""
+        collate = self.config.collate_fn
         if len(parts) == 1 and parts[0].is_whole:
+            # nerfstudio has looked at the training images alone.
+            if collate is nerfstudio_collate and not have_one_size(parts[0].cameras):
+                self.config.collate_fn = variable_res_collate
             self.load_images(name, set_up)
+            self.config.collate_fn = collate
             return
         if not isinstance(self.config.pixel_sampler, PatchAwarePixelSamplerConfig):
-            raise InputError("Several scales need this pack's pixel sampler: leave out --pipeline.datamanager.scales.")
-        dataset, collate, loaders, samplers = getattr(self, f"{name}_dataset"), self.config.collate_fn, [], []
+            raise InputError(
+                "Several scales need this package's pixel sampler: leave out --pipeline.datamanager.scales."
+            )
+        dataset, loaders, samplers = getattr(self, f"{name}_dataset"), [], []
         for part in parts:
             setattr(self, f"{name}_dataset", part)
             # By nerfstudio's data manager chosen by the sizes of all images.
@@ -148,15 +159,29 @@ class ScaledDataManager(VanillaDataManager[SceneImages]):
         setattr(self, f"{name}_pixel_sampler", PixelsAtScales(samplers, ends[:-1], factors, rays))
         cameras = joined_cameras([part.cameras for part in parts])
         setattr(self, f"{name}_ray_generator", RayGenerator(cameras.to(self.device)))
-        self._views_of[name] = torch.tensor([place for part in parts for place in part.places])
+        self._views_of[name] = torch.tensor([place for part in parts for place in part.places], device=self.device)
 
-    def _numbered_as_views(self, name: str, rays: RayBundle, batch: dict) -> tuple[RayBundle, dict]:
+    def _next(self, name: Literal["train", "eval"]) -> tuple[RayBundle, dict]:
+        sampler: Any = getattr(self, f"{name}_pixel_sampler")
+        # Before rays are made of the indices: nerfstudio sends these from memory for which the host waits.
+        batch = to_device(sampler.sample(next(getattr(self, f"iter_{name}_image_dataloader"))), self.device)
+        rays = getattr(self, f"{name}_ray_generator")(batch["indices"])
         views = self._views_of.get(name)
         if views is not None:
-            # On the CPU, where the sampler leaves them, so that no step waits for a GPU.
             batch["indices"][:, 0] = views[batch["indices"][:, 0]]
-            rays.camera_indices = batch["indices"][:, :1].to(self.device)
+            rays.camera_indices = batch["indices"][:, :1]
         return rays, batch
+
+
+def judged_scales(config: Any) -> tuple[int, ...]:
+    """The scales at which held-out views are judged.
+
+    Args:
+        config: Of a data manager of this package, or of another one, which knows no scales.
+    """
+    if not isinstance(config, ScaledDataManagerConfig):
+        return (1,)
+    return tuple(config.scales if config.eval_scales is None else config.eval_scales)
 
 
 def _all_at_once(loaders: list[Iterator[dict[str, Any]]]) -> Iterator[dict[str, Any]]:

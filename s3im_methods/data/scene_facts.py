@@ -25,8 +25,6 @@ class SceneFacts:
 
     depth_source: Literal["sensor", "monocular", "sparse", "composite", "none"] | None = None
     """Where ``depth_image`` comes from; "none" if the scene has no depth or none is used."""
-    depth_is_euclidean: bool = False
-    """Whether ``depth_image`` holds distances along the ray; else it holds z-depths."""
     depth_metres_per_unit: float | None = None
     """Length of a scene unit in metres."""
     depth_alignment: Literal["fixed", "learned"] = "fixed"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from s3im_methods.data.checks.files import IMAGE_MODES
+from s3im_methods.data.foreground import add_alpha
 from s3im_methods.data.image_sizes import scaled_cameras
 from s3im_methods.data.masks import read_mask
 from s3im_methods.data.wording import quote
@@ -68,27 +70,23 @@ class SceneImages(InputDataset):
         ]
 
     def get_numpy_image(self, image_idx: int) -> NDArray[np.uint8]:
-        """The image in its camera's size, ``[H, W, 3 or 4]``.
+        """The image in its camera's size, ``[H, W, 3 or 4]``, opaque where it has no alpha and others have.
 
         Args:
             image_idx: Its number in the split.
 
         Raises:
-            InputError: If its pixels are of a kind whose numbers are no 8-bit colours.
+            InputError: If it cannot be read, or its pixels are of a kind whose numbers are no 8-bit colours.
         """
-        path = self.image_filenames[image_idx]
-        with Image.open(path) as file:
-            if file.mode not in IMAGE_MODES:
-                raise InputError(
-                    f"The image {quote(path)} is neither 8-bit grey, RGB nor RGBA (Pillow's mode {file.mode}): convert "
-                    "it to 8-bit RGB."
-                )
-            picture: Image.Image = file
-            if self.scale_factor != 1.0:
-                size = int(self.cameras.width[image_idx]), int(self.cameras.height[image_idx])
-                picture = file.resize(size, resample=Image.Resampling.BILINEAR)
-            pixels = np.array(picture)
-        return pixels[:, :, None].repeat(3, axis=2) if pixels.ndim == 2 else pixels
+        size = int(self.cameras.width[image_idx]), int(self.cameras.height[image_idx])
+        pixels = _pixels(self.image_filenames[image_idx], size if self.scale_factor != 1.0 else None)
+        pixels = pixels[:, :, None].repeat(3, axis=2) if pixels.ndim == 2 else pixels
+        return add_alpha(pixels, None) if pixels.shape[-1] == 3 and self._has_alpha else pixels
+
+    @cached_property
+    def _has_alpha(self) -> bool:
+        """Whether an image of the split has alpha that is kept: then all have it, because batches hold one kind."""
+        return self._dataparser_outputs.alpha_color is None and any(map(_is_with_alpha, self.image_filenames))
 
     def get_data(self, image_idx: int, image_type: Literal["uint8", "float32"] = "float32") -> dict[str, Any]:
         """What there is of an image.
@@ -110,6 +108,35 @@ class SceneImages(InputDataset):
             if self.paint is not None:
                 data["image"] = paint_over(data["image"], ~data["mask"], self.paint)
         return data
+
+
+def _pixels(path: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """``[H, W]`` or ``[H, W, 3 or 4]``, brought to a size if one is given."""
+    try:
+        with Image.open(path) as file:
+            if file.mode not in IMAGE_MODES:
+                raise InputError(
+                    f"The image {quote(path)} is neither 8-bit grey, RGB nor RGBA (Pillow's mode {file.mode}): convert "
+                    "it to 8-bit RGB."
+                )
+            return np.array(file if size is None else file.resize(size, resample=Image.Resampling.BILINEAR))
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # Decoders raise errors of any kind on damaged data.
+        if isinstance(error, OSError) and error.errno is not None:
+            # The system cannot read it, as on a network drive that is gone.
+            raise
+        raise InputError(
+            f"The image {quote(path)} is cut off or damaged: copy or write it again, or drop its frame."
+        ) from error
+
+
+def _is_with_alpha(path: Path) -> bool:
+    # A trained run can be rendered without its images.
+    if not path.is_file():
+        return False
+    with Image.open(path) as file:
+        return file.mode == "RGBA"
 
 
 def paint_over(image: Tensor, where: Tensor, colour: Sequence[float]) -> Tensor:

@@ -40,9 +40,15 @@ class SurfaceDataManager(DepthDataManager):
         Args:
             outputs: The split, as parsed; those of the training split are known already.
             depth: Where its depth comes from.
+
+        Raises:
+            InputError: If a normal map is missing, except for rendering.
         """
         config, cameras = self.config, self.train_dataparser_outputs.cameras
-        return SurfaceDataset(outputs, config.camera_res_scale_factor, depth, config.use_masks, cameras)
+        dataset = SurfaceDataset(outputs, config.camera_res_scale_factor, depth, config.use_masks, cameras)
+        if self.test_mode != "inference":
+            dataset.check_normals()
+        return dataset
 
     def create_train_dataset(self) -> SurfaceDataset:
         """The training views; masks that say what is foreground leave no pixel out, and so are not passed on."""

@@ -11,6 +11,7 @@ from nerfstudio.data.datasets.sdf_dataset import SDFDataset
 from numpy.typing import NDArray
 from torch import Tensor
 
+from s3im_methods.data.checks.files import Listed
 from s3im_methods.data.depth.depth_files import read_array
 from s3im_methods.data.depth.fit_size import fit_size
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList
@@ -75,7 +76,7 @@ class SurfaceDataset(DepthDataset):
             bool(self.foreground_filenames) or any_transparent(dataparser_outputs.image_filenames)
         )
         self._frames: FrameList | None = dataparser_outputs.metadata.get(METADATA_KEY)
-        self._has_normals = self._frames is not None and any(NORMAL_KEY in f for f in self._frames.all_frames)
+        self._has_normals = self._frames is not None and any(f.get(NORMAL_KEY) for f in self._frames.all_frames)
         has_priors = bool(dataparser_outputs.metadata.get("include_mono_prior"))
         self._priors = SDFDataset(dataparser_outputs, scale_factor) if has_priors else None
         cameras = dataparser_outputs.cameras if train_cameras is None else train_cameras
@@ -150,6 +151,19 @@ class SurfaceDataset(DepthDataset):
         if self._priors is not None:
             values |= {"depth": self._prior_depth(index), "normal": self._prior_normals(index)}
         return values
+
+    def check_normals(self) -> None:
+        """Refuse normal maps that frames list and that are missing; a parser's priors are looked at with its images.
+
+        Raises:
+            InputError: If there are any; the sentence counts them and names the first.
+        """
+        if self._frames is None or self._priors is not None:
+            return
+        source = self._frames.source
+        paths = [source.parent / name for name in self._normal_names().values()]
+        remedy = "put back what is missing, or drop its entry from those frames, which then train without it"
+        Listed("normal map", paths, source, remedy).check_present()
 
     def doubts(self) -> list[str]:
         """What of masks and of maps of normals and monocular depth looks as if something else was meant.

@@ -15,6 +15,8 @@ from torch import Tensor
 
 MOST_PIXELS = 1 << 20
 """Of all lenses' tables together, 20 MB. Filling such ones takes a CPU seconds, which a training wins back."""
+MOST_PIXELS_ON_GPU = 1 << 22
+"""84 MB; a GPU fills them at once, and nerfstudio's own rays would make each step wait for it a dozen times."""
 
 # The rays of the others do not begin at the camera, or the camera has more settings than are looked at here.
 TABULATED_TYPES = (CameraType.PERSPECTIVE.value, CameraType.FISHEYE.value)
@@ -62,7 +64,8 @@ def can_be_tabulated(cameras: Cameras) -> bool:
     if cameras.metadata or not all(kind in TABULATED_TYPES for kind in cameras.camera_type.unique().tolist()):
         return False
     lenses, _ = _lenses(cameras)
-    return sum(int(lens.width * lens.height) for lens in lenses) <= MOST_PIXELS
+    most = MOST_PIXELS_ON_GPU if torch.device(cameras.device).type == "cuda" else MOST_PIXELS
+    return sum(int(lens.width * lens.height) for lens in lenses) <= most
 
 
 def _lenses(cameras: Cameras) -> tuple[list[Cameras], Tensor]:

@@ -204,7 +204,7 @@ def at_scales(manager: Any, dataset: Any) -> Any:
     """Held-out views at all scales at which a data manager judges them.
 
     Args:
-        manager: Of this pack or of nerfstudio, which knows no scales.
+        manager: Of this package or of nerfstudio, which knows no scales.
         dataset: The views as they are.
     """
     return manager.eval_views(dataset) if hasattr(manager, "eval_views") else dataset

@@ -8,7 +8,7 @@ from pathlib import Path
 from s3im_methods.doctor.findings import Finding, Settings
 from s3im_methods.machine import LIBRARIES, missing_libraries
 
-_LITTLE_MEMORY_GB = 4
+_LITTLE_MEMORY_GB = 2
 _LITTLE_DISK_GB = 5
 _LITTLE_SHARED_GB = 0.25
 
@@ -35,7 +35,7 @@ def look_at_memory(settings: Settings) -> Finding:
     numbers = {"free_gib": round(free, 2), "total_gib": round(total, 2)}
     detail = f"{free:.1f} of {total:.1f} GiB free"
     if free < _LITTLE_MEMORY_GB:
-        remedy = "Close other programs. The -lite methods take 1 to 3 GiB, and the images of a scene their size."
+        remedy = "Close other programs. The -lite methods take 1 to 2 GiB, plus the size of the scene's images."
         return Finding("warning", detail, remedy, numbers)
     return Finding("ok", detail, numbers=numbers)
 
@@ -46,13 +46,22 @@ def container_memory(group: Path = Path("/sys/fs/cgroup")) -> tuple[float, float
     Args:
         group: The kernel's folder with both.
     """
-    limit, used = _read(group / "memory.max"), _read(group / "memory.current")
-    return (int(limit) / 2**30, int(used) / 2**30) if limit.isdigit() and used.isdigit() else None
+    # Of the kernel's second version, else of the first, in which no limit is a huge one.
+    names = ("", "memory.max", "memory.current", "inactive_file")
+    if not (group / names[1]).exists():
+        names = ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    folder, *files, cached = names
+    limit, used = (_read(group / folder / name) for name in files)
+    if not (limit.isdigit() and used.isdigit()) or int(limit) > 2**60:
+        return None
+    # Files that were read stay in memory only while nothing else needs it.
+    listed = dict(line.split() for line in _read(group / folder / "memory.stat").splitlines() if len(line.split()) == 2)
+    return int(limit) / 2**30, max(0, int(used) - int(listed.get(cached, 0))) / 2**30
 
 
 def look_at_output_space(settings: Settings) -> Finding:
     """Whether runs can be written, and how much space there is."""
-    place = nearest_folder(settings.output_dir)
+    place = nearest_folder(settings.output_dir.expanduser())
     if not (place.is_dir() and os.access(place, os.W_OK)):
         return Finding("broken", f"'{place}' cannot be written", "Give ns-train another --output-dir.")
     free = shutil.disk_usage(place).free / 1e9
@@ -81,9 +90,11 @@ def look_at_port(settings: Settings) -> Finding:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("0.0.0.0", settings.port))
-        except (OSError, OverflowError) as error:
-            remedy = f"Another viewer may run. Give ns-train --viewer.websocket-port {settings.port + 1}"
-            return Finding("warning", f"port {settings.port}: {error}", remedy)
+        except OverflowError as error:
+            return Finding("warning", f"port {settings.port}: {error}", "Give a port from 1 to 65535.")
+        except OSError as error:
+            detail = f"port {settings.port}: {error.strerror}. The viewer takes the next one, and a line names it"
+            return Finding("warning", detail)
     return Finding("ok", f"port {settings.port} is free")
 
 
@@ -125,14 +136,16 @@ def look_at_cores(settings: Settings) -> Finding:
     return Finding("ok", detail, numbers=numbers)
 
 
-def usable_cores(limits: Path = Path("/sys/fs/cgroup/cpu.max")) -> float:
+def usable_cores(group: Path = Path("/sys/fs/cgroup")) -> float:
     """Cores that this process may use: those that it may run on, within a container's limit.
 
     Args:
-        limits: The kernel's file with quota and period.
+        group: The kernel's folder with quota and period.
     """
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    quota, _, period = _read(limits).partition(" ")
+    quota, _, period = _read(group / "cpu.max").partition(" ")
+    if not (group / "cpu.max").exists():
+        quota, period = (_read(group / "cpu" / f"cpu.cfs_{what}_us") for what in ("quota", "period"))
     return min(cores, int(quota) / int(period)) if quota.isdigit() and period.isdigit() else cores
 
 

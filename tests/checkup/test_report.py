@@ -145,8 +145,61 @@ def test_masks_are_looked_at_in_all_scales(room, tmp_path):
     look(masked, method="s3im-mipnerf-lite")
     with pytest.raises(InputError, match=r"png', made 8 times smaller, has no pixel to train on, because its mask"):
         look(masked, ("--pipeline.datamanager.scales", "1", "8"), method="s3im-mipnerf-lite")
-    with pytest.raises(InputError, match=r"scales 32 leaves no pixel"):
+    with pytest.raises(InputError, match=r"--pipeline.datamanager.eval-scales 32 leaves no pixel"):
         look(masked, ("--pipeline.datamanager.eval-scales", "32"), method="s3im-mipnerf-lite")
+
+
+def test_a_coarse_pixel_is_in_a_mask_if_all_of_it_is(room, tmp_path):
+    mask = np.zeros((18, 24), np.uint8)
+    mask[:, 1::2] = 255
+    Image.fromarray(mask).save(tmp_path / "lines.png")
+
+    def add_masks(meta):
+        for frame in meta["frames"]:
+            frame["mask_path"] = str(tmp_path / "lines.png")
+
+    masked = change(room, tmp_path / "masked", add_masks)
+    with pytest.raises(InputError, match=r"png', made 2 times smaller, has no pixel to train on, because its mask"):
+        look(masked, ("--pipeline.datamanager.scales", "1", "2"), method="s3im-mipnerf-lite")
+
+
+def test_samplers_are_those_of_training(room, tmp_path):
+    patches = ("--pipeline.datamanager.pixel-sampler.patch-share", "0.5")
+    look(room, patches)
+    with pytest.raises(InputError, match=r"of 64 rays per batch has no room for a patch"):
+        look(room, patches, ("--pipeline.datamanager.eval-num-rays-per-batch", "64"))
+    around = change(room, tmp_path, lambda meta: meta.update(camera_model="EQUIRECTANGULAR"))
+    with pytest.raises(InputError, match="Patches of equirectangular cameras are not supported"):
+        look(around, patches)
+
+
+def test_a_few_training_views_are_those_that_are_looked_at(room):
+    method, flag = "s3im-depth-nerfacto-lite", "--pipeline.datamanager.train-views"
+    rows = look(room, (flag, "5"), method=method).rows
+    assert rows["split"] == "5 training views, 2 held out" and "5 of 5 training views with depth" in rows["depth"]
+    with pytest.raises(InputError, match="train-views is 0"):
+        look(room, (flag, "0"), method=method)
+
+
+def test_depth_and_normals_matter_to_methods_that_read_them(room, tmp_path, monkeypatch):
+    sizes = []
+
+    def estimate(cameras, size, *rest):
+        sizes.append(size)
+        return estimate_memory(cameras, size, *rest)
+
+    def lose(meta):
+        held_out = next(frame for frame in meta["frames"] if frame["file_path"] in meta["val_filenames"])
+        held_out["normal_file_path"] = "gone.png"
+        next(frame for frame in meta["frames"] if frame is not held_out).pop("depth_file_path")
+
+    monkeypatch.setattr("s3im_methods.checkup.report.estimate_memory", estimate)
+    scene = change(room, tmp_path, lose)
+    assert not any("without depth" in line for line in look(scene).warnings)
+    assert any("without depth" in line for line in look(scene, method="s3im-depth-nerfacto-lite").warnings)
+    assert sizes == [3, 7]
+    with pytest.raises(InputError, match=r"normal maps? (is|are) missing, namely '.*gone.png'"):
+        look(scene, method="s3im-neus-facto-lite")
 
 
 def test_memory_of_images_is_exact_and_too_little_is_said(monkeypatch):

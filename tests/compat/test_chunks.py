@@ -60,7 +60,7 @@ def test_it_renders_what_nerfstudio_does(rays, rays_per_chunk):
 
 
 def test_no_chunk_outlives_its_turn(rays):
-    # Through the mixin, as every method of the pack renders.
+    # Through the mixin, as every method of the package renders.
     painter = Painter(4)
     S3IMMixin.get_outputs_for_camera_ray_bundle(painter, rays)  # type: ignore[arg-type]
     assert painter.alive == [0, 0, 0, 0]

@@ -131,8 +131,17 @@ def test_an_empty_box_is_refused():
 
 def test_too_large_a_surface_names_the_commands_own_flags(monkeypatch):
     monkeypatch.setattr(MemoryBudget, "of_this_machine", lambda: MemoryBudget(1e6))
-    with pytest.raises(InputError, match="--bounding-box-min and --bounding-box-max"):
+    with pytest.raises(InputError, match=r"--bounding-box-min and --bounding-box-max\.$"):
         sparse_marching_cubes(ball, 128)
+
+
+@pytest.mark.parametrize(
+    ("free", "advice"), [(4e6, "use s3im export-mesh, which takes smaller ones"), (5e7, "512 fits")]
+)
+def test_what_fits_is_a_resolution_that_the_command_takes(monkeypatch, free, advice):
+    monkeypatch.setattr(MemoryBudget, "of_this_machine", lambda: MemoryBudget(free))
+    with pytest.raises(InputError, match=f"can be used: {advice}, or a smaller box"):
+        sparse_marching_cubes(lambda points: points.norm(dim=-1) - 0.1, 1024)
 
 
 def test_a_coarse_mask_is_refused():

@@ -82,6 +82,11 @@ class Scene:
     def cut(self, name: str, length: int) -> None:
         self.path(name).write_bytes(self.path(name).read_bytes()[:length])
 
+    def spoil(self, name: str) -> None:
+        """Change a PNG's first bytes of pixels."""
+        head, pixels = self.path(name).read_bytes().split(b"IDAT", 1)
+        self.path(name).write_bytes(head + b"IDAT" + b"damaged" + pixels[7:])
+
     def unsplit(self) -> None:
         for key in ("train_filenames", "val_filenames", "test_filenames"):
             del self.meta[key]
@@ -116,6 +121,37 @@ def refusal(tmp_path):
         return str(error.value).replace(str(tmp_path / "fox"), "{s}")
 
     return refuse
+
+
+@pytest.fixture
+def sdfstudio(tmp_path):
+    """Four images of sdfstudio's format, with monocular priors and masks in colour."""
+    generator = np.random.default_rng(0)
+    frames = []
+    for k in range(4):
+        pose = np.eye(4)
+        turn = np.linalg.qr(generator.normal(size=(3, 3)))[0]
+        pose[:3, :3], pose[:3, 3] = turn * np.linalg.det(turn), generator.normal(size=3)
+        Image.fromarray(generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)).save(tmp_path / f"{k}_rgb.png")
+        np.save(tmp_path / f"{k}_depth.npy", generator.random((6, 8), dtype=np.float32))
+        np.save(tmp_path / f"{k}_normal.npy", generator.random((3, 6, 8), dtype=np.float32))
+        mask = np.zeros((6, 8, 3), dtype=np.uint8)
+        mask[:, k:] = 255
+        Image.fromarray(mask).save(tmp_path / f"{k}_mask.png")
+        frames.append(
+            {
+                "rgb_path": f"{k}_rgb.png",
+                "camtoworld": pose.tolist(),
+                "intrinsics": [[9.0, 0, 4, 0], [0, 9, 3, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+                "mono_depth_path": f"{k}_depth.npy",
+                "mono_normal_path": f"{k}_normal.npy",
+                "foreground_mask": f"{k}_mask.png",
+            }
+        )
+    box = {"aabb": [[-1, -1, -1], [1, 1, 1]]}
+    meta = {"height": 6, "width": 8, "has_mono_prior": True, "scene_box": box, "frames": frames}
+    (tmp_path / "meta_data.json").write_text(json.dumps(meta))
+    return tmp_path
 
 
 @pytest.fixture

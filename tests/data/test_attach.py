@@ -8,7 +8,9 @@ import pytest
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from PIL import Image
 
-from s3im_methods.data.attach import SceneFile, attach_depth, attach_masks, files_by_name, record3d_depth
+from s3im_methods.data.attach import SceneFile, attach_depth, attach_masks, check_maps, check_masks
+from s3im_methods.data.depth.depth_files import read_map
+from s3im_methods.data.files_of_photos import files_by_name, record3d_depth
 from s3im_methods.data.masks import read_mask
 from s3im_methods.errors import InputError
 
@@ -44,7 +46,10 @@ def half_white(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
 
 def masks_of(folder: Path, files: Path, **settings) -> float:
     scene = SceneFile(folder)
-    return attach_masks(scene, files_by_name(scene, files, "mask", "--masks"), **settings)
+    found = files_by_name(scene, files, "mask", "--masks")
+    scene.check_free("masks", found, replace=True)
+    check_masks(scene, found, **settings)
+    return attach_masks(scene, found, **settings)
 
 
 @pytest.mark.parametrize("name", ["{}.png", "{}.jpg.png", "{}_mask.png", "{}.MASK.png", "{}.tif"])
@@ -101,6 +106,42 @@ def test_photos_of_one_name_have_files_in_folders_of_theirs(tmp_path):
         masks_of(folder, tmp_path / "flat")
 
 
+@pytest.mark.parametrize(
+    ("photos", "masks"),
+    [
+        (("images/1.png", "images/1.jpg"), ("1.png.png", "1.jpg.png")),
+        (("images/a_b/0.png", "images/a/b/0.png"), ("a_b/0.png", "a/b/0.png")),
+        (("images/x.png", "images/X.png"), ("x.png", "X.png")),
+    ],
+)
+def test_no_two_photos_share_a_mask(tmp_path, photos, masks):
+    folder = make(tmp_path / "scene", list(photos))
+    for value, name in zip((0, 255), masks, strict=True):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (WIDTH, HEIGHT), value).save(tmp_path / "mine" / name)
+    masks_of(folder, tmp_path / "mine")
+    listed = [frame["mask_path"] for frame in json.loads((folder / "transforms.json").read_text("utf-8"))["frames"]]
+    assert [bool(read_mask(folder / name).all()) for name in listed] == [False, True]
+
+
+def test_photos_that_leave_one_place_for_two_masks_are_refused(tmp_path):
+    names = ["a_b/0", "a/b/0", "images_a_b_0_png_frame_1", "IMAGES_a_b_0_frame_1"]
+    folder = make(tmp_path / "scene", [f"images/{name}.png" for name in names])
+    for name in names:
+        half_white(tmp_path / "mine" / f"{name}.png")
+    with pytest.raises(InputError, match=r"would share the file '.*': rename one of these photos"):
+        masks_of(folder, tmp_path / "mine")
+
+
+def test_photos_with_whole_paths_have_masks_in_the_scene(tmp_path):
+    photos = [str(tmp_path / "scene" / "images" / side / "1.png") for side in ("left", "right")]
+    folder = make(tmp_path / "scene", photos)
+    for side in ("left", "right"):
+        half_white(tmp_path / "mine" / side / "1.png")
+    assert masks_of(folder, tmp_path / "mine") == 0.5
+    assert len(list((folder / "masks").iterdir())) == 2
+
+
 def test_depth_is_copied_as_it_is(folder, tmp_path):
     (tmp_path / "mine").mkdir()
     for k in (1, 2, 3):
@@ -112,6 +153,26 @@ def test_depth_is_copied_as_it_is(folder, tmp_path):
         read = config.setup().get_dataparser_outputs("train")
         depths = [np.load(file)[0, 0] for file in read.metadata["depth_filenames"]]
         assert depths == [1, 2, 3]
+
+
+def test_depth_of_every_kind_that_is_read_can_be_attached(folder, tmp_path):
+    import OpenEXR
+
+    (tmp_path / "mine").mkdir()
+    ramp = np.linspace(0.5, 4, 54, dtype=np.float32).reshape(6, 9)
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(header, {"Z": ramp}).write(str(tmp_path / "mine" / "frame_00001.exr"))
+    (tmp_path / "mine" / "frame_00002.pfm").write_bytes(b"Pf\n9 6\n-1.0\n" + ramp[::-1].astype("<f4").tobytes())
+    np.savez(tmp_path / "mine" / "frame_00003.npz", ramp)
+    scene = SceneFile(folder)
+    files = files_by_name(scene, tmp_path / "mine", "depth", "--depth")
+    check_maps("depth map", files)
+    attach_depth(scene, files)
+    listed = [frame["depth_file_path"] for frame in json.loads((folder / "transforms.json").read_text())["frames"]]
+    assert all(np.array_equal(read_map(folder / name).values, ramp) for name in listed)
+    files[0].write_bytes(files[0].read_bytes()[:200])
+    with pytest.raises(InputError, match=r"frame_00001.exr' cannot be read \(it is not a complete EXR file\)"):
+        check_maps("depth map", files)
 
 
 @pytest.mark.parametrize("kept", [(1, 2, 3), (1, 3)])
@@ -166,7 +227,8 @@ def test_nothing_is_listed_where_something_is_wrong(folder, tmp_path):
         masks_of(folder, mine)
     scene = SceneFile(folder)
     with pytest.raises(InputError, match=r"The depth map '.*frame_00001.png' cannot be used"):
-        attach_depth(scene, files_by_name(scene, mine, "depth", "--depth"))
+        check_maps("depth map", files_by_name(scene, mine, "depth", "--depth"))
+    assert not (folder / "masks").exists()
     assert (folder / "transforms.json").read_bytes() == before
 
 

@@ -91,6 +91,33 @@ def test_images_are_freed_while_they_are_stacked_and_the_setting_stays(tmp_path,
     assert calls == [4, 2] and ours.config.collate_fn is stock.config.collate_fn is nerfstudio_collate
 
 
+@pytest.mark.parametrize("alpha_color", ["white", None])
+def test_images_with_and_without_alpha_are_stacked(tmp_path, alpha_color):
+    parser = blender_scene(tmp_path, alpha_color)
+    for split, mode in (("train", "RGB"), ("val", "L")):
+        with Image.open(tmp_path / split / "1.png") as image:
+            image.convert(mode).save(tmp_path / split / "1.png")
+    config = ByteImageDataManagerConfig(dataparser=parser, pixel_sampler=PatchAwarePixelSamplerConfig())
+    ours = config.setup(device="cpu")
+    for dataset, batch in ((ours.train_dataset, ours.next_train(0)[1]), (ours.eval_dataset, ours.next_eval(0)[1])):
+        assert batch["image"].shape[1] == (3 if alpha_color else 4)
+        with Image.open(dataset.image_filenames[1]) as image:
+            colours = np.asarray(image.convert("RGB"))
+        for (view, y, x), colour in zip(batch["indices"].tolist(), batch["image"], strict=True):
+            if view == 1:
+                assert (colour[:3] * 255).round().tolist() == colours[y, x].tolist() and (colour[3:] == 1).all()
+
+
+def test_held_out_images_alone_may_differ_in_size(tmp_path):
+    parser = nerfstudio_scene(tmp_path, [(5, 4), *[(7, 9)] * 5])
+    config = ByteImageDataManagerConfig(dataparser=parser, pixel_sampler=PatchAwarePixelSamplerConfig())
+    ours = config.setup(device="cpu")
+    assert dtypes(ours) == [torch.uint8] * 2 and ours.config.collate_fn is nerfstudio_collate
+    batch = ours.next_eval(0)[1]
+    for (view, y, x), colour in zip(batch["indices"].tolist(), batch["image"], strict=True):
+        assert torch.equal(ours.eval_dataset[view]["image"][y, x], colour)
+
+
 def test_a_wrapped_dataset_can_be_copied(tmp_path):
     _, ours = managers(nerfstudio_scene(tmp_path, [(7, 9)] * 6))
     wrapped = ByteImages(ours.train_dataset)

@@ -99,6 +99,10 @@ FAULTS = {
         lambda o: Image.new("P", (8, 6)).save(o.image_filenames[0]),
         "1 of 4 images is neither 8-bit grey, RGB nor RGBA, namely '{s}/0.png'",
     ),
+    "an image for two views": (
+        lambda o: o.image_filenames.__setitem__(2, o.image_filenames[1].parent / "x" / ".." / "1.png"),
+        "Two views of '{s}' have the same image, '{s}/x/../1.png': drop one of them, or give each its own image.",
+    ),
     "a mask is missing": (lambda o: o.mask_filenames[0].unlink(), "1 of 4 masks is missing, namely '{s}/mask0.png'"),
     "a mask is of another size": (
         lambda o: Image.new("L", (4, 3)).save(o.mask_filenames[1]),
@@ -147,6 +151,10 @@ FAULTS = {
     "at one place as far as float32 can tell": (
         posed(lambda p: p[:, :, 3].fill_(4.5e6)),
         "stand at the same place, (4500000, 4500000, 4500000), as far as float32 can tell: subtract that from",
+    ),
+    "scaled by NaN": (
+        lambda o: setattr(o, "dataparser_scale", float("nan")),
+        "A camera position of '{s}' holds NaN or infinity: correct or drop it.",
     ),
     "scaled to infinity": (lambda o: setattr(o, "dataparser_scale", float("inf")), "stand at the same place"),
     "a key": (
@@ -210,6 +218,16 @@ def test_cameras_that_stand_still_may_film_what_moves(views):
         outputs.cameras.times = torch.zeros(COUNT, 1)
 
     read_splits(views(change))
+
+
+def test_what_moves_may_look_the_same_at_two_moments(views):
+    def change(outputs: Any, times: Any = None) -> None:
+        outputs.image_filenames[2] = outputs.image_filenames[1]
+        outputs.cameras.times = torch.tensor(times)[:, None]
+
+    read_splits(views(partial(change, times=[0.0, 0.1, 0.2, 0.3])))
+    with pytest.raises(InputError, match="Two views of"):
+        read_splits(views(partial(change, times=[0.0, 0.1, 0.1, 0.3])))
 
 
 def test_without_files_nothing_is_opened(views, tmp_path):

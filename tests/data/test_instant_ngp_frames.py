@@ -69,6 +69,41 @@ def test_what_is_not_read_is_said(scene):
 
 
 @pytest.mark.parametrize(
+    ("angles", "said"),
+    [
+        (
+            {"camera_angle_x": 50},
+            "camera_angle_x in .* is 50: give the horizontal field of view in radians, between 0 and",
+        ),
+        ({"camera_angle_x": 3.2}, "pi, or in degrees as x_fov"),
+        ({"x_fov": 180}, "x_fov in .* is 180: give the horizontal field of view in degrees, between 0 and 180"),
+        ({"x_fov": 50, "camera_angle_y": 40}, "camera_angle_y in .* is 40: .* vertical .* or in degrees as y_fov"),
+        ({"fl_x": 9, "y_fov": -3}, "y_fov in .* is -3: give the vertical"),
+        ({"x_fov": 50, "camera_angle_x": 50}, None),
+        ({"fl_x": 9, "camera_angle_x": 50}, None),
+        ({"fl_x": 9, "fl_y": 9, "camera_angle_y": 40}, None),
+        ({"camera_angle_x": 0.9}, None),
+    ],
+)
+def test_angles_of_view_in_another_unit(scene, angles, said):
+    scene.meta = {key: value for key, value in scene.meta.items() if key not in ("fl_x", "fl_y")} | angles
+    if said is None:
+        parsed(scene)
+        return
+    with pytest.raises(InputError, match=said):
+        parsed(scene)
+
+
+def test_an_angle_of_one_frame(scene):
+    scene.meta["x_fov"] = 50
+    for key in ("fl_x", "fl_y"):
+        del scene.meta[key]
+    scene.meta["frames"][2]["x_fov"] = 200
+    with pytest.raises(InputError, match=r"x_fov of 'images/2.png' in .* is 200: give the horizontal"):
+        parsed(scene)
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda m: m["frames"].append({**m["frames"][0], "file_path": "./images/../images/0.png"}), "Two frames"),

@@ -30,6 +30,22 @@ def test_enlarged_images_are_said(scene):
     assert any("enlarges" in line for line in report(scene, camera_res_scale_factor=2.0).warnings)
 
 
+def test_depth_of_held_out_views_is_looked_for(scene):
+    scene.path("depths/4.png").unlink()
+    with pytest.raises(InputError, match=r"depth maps? (is|are) missing, namely '.*depths/4.png'"):
+        report(scene, "s3im-depth-nerfacto-lite")
+    (line,) = [line for line in report(scene).warnings if "learns from depth" in line]
+    assert "depths/4.png" in line
+
+
+def test_depth_of_held_out_views_of_another_shape(scene):
+    scene.save("depths/4.png", "I;16", (6, 8))
+    with pytest.raises(InputError, match=r"depths/4\.png"):
+        report(scene, "s3im-depth-nerfacto-lite")
+    (line,) = [line for line in report(scene).warnings if "learns from depth" in line]
+    assert "depths/4.png" in line
+
+
 def test_an_image_without_a_pixel(scene):
     Image.new("L", scene.size).save(scene.path("masks/1.png"))
     with pytest.raises(InputError, match="has no pixel to train on"):

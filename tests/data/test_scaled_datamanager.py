@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 from PIL import Image
 
@@ -97,6 +98,28 @@ def test_without_scales_nothing_changes(parser):
     )
     assert isinstance(same.next_train(0)[1]["num_patches"], int)
     assert same.fixed_indices_eval_dataloader.input_dataset is same.eval_dataset
+
+
+class Recorder(torch.nn.Module):
+    """A ray generator that notes where the indices lie."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def forward(self, indices: torch.Tensor) -> RayBundle:
+        self.seen.append(indices.device.type)
+        return RayBundle(torch.zeros(1, 3), torch.zeros(1, 3), torch.zeros(1, 1))
+
+
+def test_rays_are_made_of_indices_that_are_on_the_device(parser):
+    """From main memory the host would wait for the GPU in every step."""
+    manager = manager_of(parser)
+    manager.device, recorder = "meta", Recorder()
+    manager.train_ray_generator = manager.eval_ray_generator = recorder
+    for _, batch in (manager.next_train(0), manager.next_eval(0)):
+        assert {value.device.type for value in batch.values() if isinstance(value, torch.Tensor)} == {"meta"}
+    assert recorder.seen == ["meta", "meta"] and (manager.train_count, manager.eval_count) == (1, 1)
 
 
 def test_patches_of_all_scales_come_first(parser):

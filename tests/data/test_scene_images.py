@@ -65,6 +65,29 @@ def test_pixels_that_are_no_colours_are_refused(tmp_path, mode):
         found[0]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), OSError(5, "Input/output error")])
+def test_what_is_wrong_with_the_machine_is_not_called_damage(tmp_path, monkeypatch, error):
+    images = dataset(tmp_path)
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("s3im_methods.data.scene_images.np.array", fail)
+    with pytest.raises(type(error)):
+        images.get_numpy_image(0)
+
+
+@pytest.mark.parametrize("scale_factor", [1.0, 0.5])
+def test_a_damaged_image_is_named(tmp_path, scale_factor):
+    found = dataset(tmp_path, scale_factor=scale_factor)
+    path = tmp_path / "i.png"
+    whole = path.read_bytes()
+    place = whole.index(b"IDAT") + 10
+    path.write_bytes(whole[:place] + b"damaged" + whole[place + 7 :])
+    with pytest.raises(InputError, match=r"The image '.*i.png' is cut off or damaged: copy or write it again, or drop"):
+        found[0]
+
+
 def test_another_resolution(tmp_path):
     view = dataset(tmp_path, "RGBA", COLOUR, scale_factor=2.0)[0]
     assert view["image"].shape == (4, 6, 4) and view["mask"].shape == (4, 6, 1)
@@ -96,6 +119,13 @@ def test_dark_masks_are_refused_unless_they_are_ignored(tmp_path):
 @pytest.mark.parametrize(("factor", "is_said"), [(2.0, True), (1.0, False), (0.5, False)])
 def test_enlarged_images_are_said(tmp_path, factor, is_said):
     assert ("factor 2 enlarges the images" in said(dataset(tmp_path, scale_factor=factor))) is is_said
+
+
+def test_what_is_said_of_a_transparent_colour(tmp_path):
+    images = dataset(tmp_path, mask=None)
+    grey: Any = Image.linear_gradient("L").resize((3, 2))
+    grey.save(tmp_path / "i.png", transparency=grey.getpixel((0, 0)))
+    assert said(images).startswith("1 of 2 images has a transparent colour (tRNS), for instance ")
 
 
 def test_what_is_said_of_turned_images(tmp_path):

@@ -76,6 +76,18 @@ def test_a_scene_without_depth_trains_without(bare):
     assert manager.next_train(0)[1]["depth_image"].sum() == 0
 
 
+@pytest.mark.parametrize("split", ["train_filenames", "val_filenames"])
+def test_a_missing_normal_map_is_refused_before_images_are_loaded(bare, split):
+    meta = json.loads(bare.read_text())
+    for frame in meta["frames"]:
+        if frame["file_path"] == meta[split][0]:
+            frame["normal_file_path"] = "gone.png"
+    bare.write_text(json.dumps(meta))
+    with pytest.raises(InputError, match=r"^1 of 1 normal map is missing, namely '.*gone.png'"):
+        said(bare)
+    said(bare, test_mode="inference")
+
+
 def test_masks_leave_no_pixel_out_even_where_they_are_empty(scene):
     for k in range(6):
         values = np.zeros((6, 8), dtype=np.uint8)

@@ -75,6 +75,15 @@ def test_bytes_give_the_same_foreground(masked):
     assert torch.equal(whole["fg_mask"], found[1]["fg_mask"])
 
 
+@pytest.mark.parametrize("frames", [0, 6])
+def test_normals_that_are_null_are_none(scene, frames):
+    for frame in scene.meta["frames"][:frames]:
+        frame["normal_file_path"] = None
+    scene.write()
+    found = dataset(scene.config())
+    assert SceneFacts.of(found.metadata).has_normals is False and "normal" not in found[0]
+
+
 def test_resolution_factor(masked):
     data = dataset(masked.config(), 0.5)[2]
     assert data["image"].shape == (3, 4, 4)
@@ -182,37 +191,6 @@ def test_listed_normals_come_in_scene_axes(tmp_path):
         assert found[index]["normal"].numpy() == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.fixture
-def sdfstudio(tmp_path):
-    """Four images of sdfstudio's format, with monocular priors and masks in colour."""
-    generator = np.random.default_rng(0)
-    frames = []
-    for k in range(4):
-        pose = np.eye(4)
-        turn = np.linalg.qr(generator.normal(size=(3, 3)))[0]
-        pose[:3, :3], pose[:3, 3] = turn * np.linalg.det(turn), generator.normal(size=3)
-        Image.fromarray(generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)).save(tmp_path / f"{k}_rgb.png")
-        np.save(tmp_path / f"{k}_depth.npy", generator.random((6, 8), dtype=np.float32))
-        np.save(tmp_path / f"{k}_normal.npy", generator.random((3, 6, 8), dtype=np.float32))
-        mask = np.zeros((6, 8, 3), dtype=np.uint8)
-        mask[:, k:] = 255
-        Image.fromarray(mask).save(tmp_path / f"{k}_mask.png")
-        frames.append(
-            {
-                "rgb_path": f"{k}_rgb.png",
-                "camtoworld": pose.tolist(),
-                "intrinsics": [[9.0, 0, 4, 0], [0, 9, 3, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
-                "mono_depth_path": f"{k}_depth.npy",
-                "mono_normal_path": f"{k}_normal.npy",
-                "foreground_mask": f"{k}_mask.png",
-            }
-        )
-    box = {"aabb": [[-1, -1, -1], [1, 1, 1]]}
-    meta = {"height": 6, "width": 8, "has_mono_prior": True, "scene_box": box, "frames": frames}
-    (tmp_path / "meta_data.json").write_text(json.dumps(meta))
-    return tmp_path
-
-
 @pytest.mark.parametrize("priors", [True, False])
 def test_sdfstudio_scenes(sdfstudio, priors):
     config = SDFStudioDataParserConfig(data=sdfstudio, include_mono_prior=priors)
@@ -236,6 +214,18 @@ def test_sdfstudio_masks(sdfstudio):
     path.write_text(json.dumps(meta))
     with pytest.raises(InputError, match=r"1 of 4 frames in '.*' is without foreground_mask, for instance '2_rgb.png'"):
         dataset(config)
+
+
+def test_a_downscale_factor_of_sdfstudio_has_no_effect(sdfstudio):
+    config = SDFStudioDataParserConfig(
+        data=sdfstudio, include_foreground_mask=True, include_mono_prior=True, downscale_factor=2
+    )
+    lines: list[str] = []
+    checked_parser(config, say=lines.append).setup().get_dataparser_outputs("train")
+    assert lines == [
+        "--downscale-factor 2 has no effect with sdfstudio-data: give --pipeline.datamanager.camera-res-scale-factor "
+        "0.5 instead, before sdfstudio-data."
+    ]
 
 
 @pytest.mark.parametrize(("masks", "priors", "count"), [(False, False, 2), (True, False, 1), (True, True, 0)])

@@ -118,6 +118,15 @@ def test_large_tables_are_not_made(monkeypatch):
     assert not can_be_tabulated(two_lenses)
 
 
+def test_a_gpu_has_larger_tables(monkeypatch):
+    fits, larger = cameras(width=2000, height=1500), cameras(width=3000, height=1500)
+    assert not can_be_tabulated(fits)
+    # Their parts stay where this machine has memory.
+    on_gpu = property(lambda part: torch.device("cuda" if part is fits or part is larger else "cpu"))
+    monkeypatch.setattr(Cameras, "device", on_gpu)
+    assert can_be_tabulated(fits) and not can_be_tabulated(larger)
+
+
 @pytest.mark.parametrize("fits", [True, False])
 def test_a_data_manager_gives_the_rays_of_the_pixels_that_it_drew(tmp_path, monkeypatch, fits):
     monkeypatch.setattr(tabulated_rays, "MOST_PIXELS", 1 << 20 if fits else 1)

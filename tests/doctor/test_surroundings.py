@@ -25,7 +25,8 @@ def test_missing_system_libraries_are_named_with_their_packages(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("container", "state", "free"), [(None, "ok", 12.0), ((8.0, 7.0), "warning", 1.0), ((64.0, 1.0), "ok", 12.0)]
+    ("container", "state", "free"),
+    [(None, "ok", 12.0), ((8.0, 7.0), "warning", 1.0), ((8.0, 5.9), "ok", 2.1), ((64.0, 1.0), "ok", 12.0)],
 )
 def test_memory_is_what_the_container_leaves(container, state, free, monkeypatch):
     memory = SimpleNamespace(available=12 * 2**30, total=16 * 2**30)
@@ -39,16 +40,36 @@ def test_a_containers_limits_are_read(tmp_path):
     (tmp_path / "memory.max").write_text(f"{4 * 2**30}\n")
     (tmp_path / "memory.current").write_text(f"{2**30}\n")
     assert surroundings.container_memory(tmp_path) == (4.0, 1.0)
+    (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {2**29}\n")
+    assert surroundings.container_memory(tmp_path) == (4.0, 0.5)
     (tmp_path / "memory.max").write_text("max\n")
     assert surroundings.container_memory(tmp_path) is None
     assert surroundings.container_memory(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(("limit", "found"), [(4 * 2**30, (4.0, 0.75)), (2**63 - 4096, None)])
+def test_limits_of_the_kernels_first_version_are_read(limit, found, tmp_path):
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/memory.limit_in_bytes").write_text(f"{limit}\n")
+    (tmp_path / "memory/memory.usage_in_bytes").write_text(f"{2**30}\n")
+    (tmp_path / "memory/memory.stat").write_text(f"inactive_file 0\ntotal_inactive_file {2**28}\n")
+    assert surroundings.container_memory(tmp_path) == found
+
+
+@pytest.mark.parametrize(("quota", "cores"), [(150000, 1.5), (-1, 64)])
+def test_cores_of_the_kernels_first_version(quota, cores, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(64), raising=False)
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert surroundings.usable_cores(tmp_path) == cores
 
 
 @pytest.mark.parametrize(("text", "cores"), [("50000 100000", 0.5), ("max 100000", 64), ("", 64)])
 def test_cores_are_what_the_container_may_use(text, cores, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(64), raising=False)
     (tmp_path / "cpu.max").write_text(text)
-    assert surroundings.usable_cores(tmp_path / "cpu.max") == cores
+    assert surroundings.usable_cores(tmp_path) == cores
 
 
 @pytest.mark.parametrize(
@@ -91,9 +112,14 @@ def test_a_port_that_is_taken_is_a_warning():
         taken.listen()
         port = taken.getsockname()[1]
         finding = surroundings.look_at_port(Settings(port=port))
-        assert finding.state == "warning" and f"--viewer.websocket-port {port + 1}" in finding.remedy
+        # compat.viewer_address lets the run take the next one and print it.
+        assert finding.state == "warning" and "takes the next one" in finding.detail and not finding.remedy
     assert surroundings.look_at_port(Settings(port=port)).state == "ok"
-    assert surroundings.look_at_port(Settings(port=70000)).state == "warning"
+
+
+def test_a_port_that_does_not_exist_is_to_be_replaced():
+    finding = surroundings.look_at_port(Settings(port=70000))
+    assert finding.state == "warning" and "1 to 65535" in finding.remedy
 
 
 def test_ffmpeg_and_colmap(monkeypatch):

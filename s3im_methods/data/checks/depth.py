@@ -25,9 +25,13 @@ def map_fault(path: Path) -> str | None:
     """What is wrong with a depth map or confidence map that our own reader is to read, or None.
 
     Args:
-        path: An existing file: ``.npy`` in letters of any case, or an image that OpenCV reads.
+        path: An existing file: ``.npy`` in letters of any case, or an image that OpenCV reads; others pass.
     """
-    return _array_fault(path, one_channel=True) if path.suffix.lower() == ".npy" else _picture_fault(path)
+    ending = path.suffix.lower()
+    if ending in (".exr", ".pfm", ".npz"):
+        # Their readers have sentences of their own, and all maps are read before training anyway.
+        return None
+    return _array_fault(path, one_channel=True) if ending == ".npy" else _picture_fault(path)
 
 
 def _picture_fault(path: Path) -> str | None:

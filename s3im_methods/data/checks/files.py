@@ -11,10 +11,13 @@ from typing import BinaryIO, NoReturn
 from PIL import Image, UnidentifiedImageError
 
 from s3im_methods.data.checks.file_kinds import kind_of
+from s3im_methods.data.checks.png_chunks import is_sound_png
 from s3im_methods.data.wording import are, quote, some, which
 from s3im_methods.errors import InputError
 
 UNKNOWN_FORMAT = "it is in no image format that Pillow knows"
+# What may be meant where a file with another ending is missing; scanners write notes beside their images.
+_MAYBE_MEANT = {".bmp", ".exr", ".heic", ".jpeg", ".jpg", ".npy", ".npz", ".pfm", ".png", ".tif", ".tiff", ".webp"}
 # How a whole file ends; a picture in any other format is decoded to see whether it is whole.
 _ENDINGS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 _TAIL_BYTES = 64
@@ -29,7 +32,8 @@ class Picture:
     Args:
         size: Width and height in pixels.
         mode: Pillow's pixel mode, for instance "RGB".
-        ends_well: Whether its end looks as its format wants it; where not, Pillow has decoded it nevertheless.
+        ends_well: Whether its end, and a PNG's checksums, are as its format wants them; where not, Pillow has decoded
+            it nevertheless.
     """
 
     size: tuple[int, int]
@@ -153,7 +157,7 @@ def check_distinct(frames: list[dict], images: list[Path], source: Path, downsca
 
 
 def read_picture(path: Path) -> Picture | str:
-    """Read an image file's header and look whether the file is whole; decode it only where its end looks wrong.
+    """Read an image file's header and check whether the file is complete; decode it only if it seems damaged.
 
     Args:
         path: An existing file.
@@ -165,7 +169,9 @@ def read_picture(path: Path) -> Picture | str:
         if os.path.getsize(path) == 0:
             return "it is empty"
         with open(path, "rb") as file, Image.open(file) as picture:
-            found = Picture(picture.size, picture.mode, _ends_well(file, _ENDINGS.get(picture.format or "")))
+            ends_well = _ends_well(file, _ENDINGS.get(picture.format or ""))
+            is_sound = ends_well and (picture.format != "PNG" or is_sound_png(path))
+            found = Picture(picture.size, picture.mode, is_sound)
             if not found.ends_well:
                 picture.load()
             return found
@@ -213,6 +219,10 @@ def _hint(path: Path, scene: Path) -> str:
     for name in siblings:
         if _plain(name) == _plain(path.name) or Path(name).stem == path.name or name == path.stem:
             return f"; did you mean {quote(name)}, which is there"
+    pictures = (name for name in siblings if Path(name).suffix.lower() in _MAYBE_MEANT)
+    other = next((name for name in pictures if Path(name).stem == path.stem), None)
+    if other is not None:
+        return f"; did you mean {quote(other)}, which is there"
     # As the file was called on the machine that listed it.
     for start in range(len(unixlike.parts)):
         end = Path(*unixlike.parts[start:])

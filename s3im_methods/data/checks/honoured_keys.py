@@ -18,6 +18,13 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "normal_file_path": ("normal_path", "normal_filename", "normal_filepath"),
 }
 _SIZES = ("fl_x", "fl_y", "cx", "cy", "w", "h")
+# instant-ngp's angles of view, with the side that each spans and the focal length that it means.
+_ANGLES = (
+    ("x_fov", "w", "fl_x"),
+    ("camera_angle_x", "w", "fl_x"),
+    ("y_fov", "h", "fl_y"),
+    ("camera_angle_y", "h", "fl_y"),
+)
 # As much as rounding and instant-ngp's fitting of both may leave.
 _SAME_ANGLE = 0.02
 LENS = ("k1", "k2", "k3", "k4", "p1", "p2")
@@ -44,22 +51,55 @@ def honoured(meta: dict, frames: list[dict], path: Path) -> tuple[dict, list[str
         *_rename_files(meta, path),
         *_rename_radial(meta, path),
         *_take_camera_model(meta, path),
+        *_take_angles(meta),
         *_take_sizes(meta),
         *_take_lens(meta),
         *_compare_angle(meta),
     ]
-    return meta, [f"In {quote(path)} {', '.join(said)}."] if said else []
+    return meta, [f"In {quote(path)} {'; '.join(said)}."] if said else []
+
+
+def _take_angles(meta: dict) -> list[str]:
+    """Angles of view that differ from frame to frame count more than one focal length at the top."""
+    said = []
+    for key, side, focal in _ANGLES:
+        meant = [
+            _focal_length(key, {**meta, **frame}, side) if key in frame and focal not in frame else None
+            for frame in meta["frames"]
+        ]
+        found = [value for value in meant if value]
+        if not finite(meta.get(focal)) or not found or _are_alike(min(found), max(found)):
+            continue
+        meta["frames"] = [
+            {**frame, focal: value} if value else frame for frame, value in zip(meta["frames"], meant, strict=True)
+        ]
+        said.append(f"`{key}` of its frames is read as `{focal}`")
+    return said
 
 
 def _compare_angle(meta: dict) -> list[str]:
     """instant-ngp's angle of view beside a focal length: nerfstudio reads the latter."""
-    angle, width, focal = (finite(meta.get(key)) for key in ("camera_angle_x", "w", "fl_x"))
-    if angle is None or width is None or focal is None or not (0 < angle < math.pi and width > 0 and focal > 0):
-        return []
-    meant = width / 2 / math.tan(angle / 2)
-    if abs(meant / focal - 1) <= _SAME_ANGLE:
-        return []
-    return [f"camera_angle_x, which would be a focal length of {meant:.4g} pixels, is not read beside fl_x {focal:.4g}"]
+    for key, side, focal in _ANGLES:
+        for holder in (meta, *(frame for frame in meta["frames"] if key in frame)):
+            view = {**meta, **holder}
+            meant, read = _focal_length(key, view, side), finite(view.get(focal))
+            if meant and read and read > 0 and not _are_alike(meant, read):
+                return [
+                    f"{key} would be a focal length of {meant:.4g} pixels, and is ignored because {focal} is {read:.4g}"
+                ]
+    return []
+
+
+def _focal_length(key: str, view: Mapping[str, Any], side: str) -> float | None:
+    angle, pixels = finite(view.get(key)), finite(view.get(side))
+    if angle is None or pixels is None:
+        return None
+    angle = math.radians(angle) if key.endswith("_fov") else angle
+    return pixels / 2 / math.tan(angle / 2) if 0 < angle < math.pi and pixels > 0 else None
+
+
+def _are_alike(focal: float, other: float) -> bool:
+    return abs(focal / other - 1) <= _SAME_ANGLE
 
 
 def _rename_files(meta: dict, path: Path) -> list[str]:
@@ -141,14 +181,52 @@ def _take_camera_model(meta: dict, path: Path) -> list[str]:
 
 
 def _take_sizes(meta: dict) -> list[str]:
-    said = []
+    own = [key for key in _SIZES if key in meta and any(_differs(frame, meta, key) for frame in meta["frames"])]
+    instead = f"{are(len(own))} used in place of {'the one' if len(own) == 1 else 'those'} at the top"
+    said = [f"each frame's own {', '.join(own)} {instead}"] if own else []
+    said += [*_other_focal_lengths(meta), *_centres(meta)]
     for key in _SIZES:
-        if key not in meta or not any(_differs(frame, meta, key) for frame in meta["frames"]):
+        if key in meta and any(_differs(frame, meta, key) for frame in meta["frames"]):
+            meta["frames"] = [{key: meta[key], **frame} for frame in meta["frames"]]
+            del meta[key]
+    return said
+
+
+def _other_focal_lengths(meta: dict) -> list[str]:
+    """A frame with another fl_x than the top's gets an fl_y in the same ratio, and the other way round."""
+    said = []
+    for given, other in (("fl_x", "fl_y"), ("fl_y", "fl_x")):
+        whole = finite(meta.get(other))
+        top = None if whole is None else _beside(meta, given, whole)
+        for place, frame in enumerate(meta["frames"]):
+            value = finite(frame.get(given))
+            if top and whole and value and value != top and other not in frame:
+                meta["frames"][place] = {**frame, other: whole * value / top}
+                said = [f"each frame's {other} is scaled in the same ratio as its {given}"]
+    return said
+
+
+def _centres(meta: dict) -> list[str]:
+    """A frame of another size than that of the centre at the top has its centre in its middle."""
+    moved: dict[str, None] = {}
+    for centre, side in (("cx", "w"), ("cy", "h")):
+        at = finite(meta.get(centre))
+        if at is None:
             continue
-        meta["frames"] = [{key: meta[key], **frame} for frame in meta["frames"]]
-        del meta[key]
-        said.append(key)
-    return [f"each frame's own {', '.join(said)} is used, not the one at the top"] if said else []
+        whole = _beside(meta, side, 2 * at)
+        for place, frame in enumerate(meta["frames"]):
+            own = finite(frame.get(side))
+            # Photos of one camera may differ by a pixel that an undistorter cut off.
+            if whole and own and abs(own - whole) > 1 and own != 2 * at and centre not in frame:
+                meta["frames"][place] = {**frame, centre: own / 2}
+                moved[centre] = None
+    return [f"frames of another size get the middle of their image as {', '.join(moved)}"] if moved else []
+
+
+def _beside(meta: dict, key: str, near: float) -> float | None:
+    """The value that belongs to another at the top: the top's own, or else that of the frame that it fits best."""
+    values = [value for frame in meta["frames"] if (value := finite(frame.get(key)))]
+    return finite(meta[key]) if key in meta else min(values, key=lambda value: abs(value - near), default=None)
 
 
 def _take_lens(meta: dict) -> list[str]:
@@ -159,7 +237,7 @@ def _take_lens(meta: dict) -> list[str]:
             return []
         top = {key: meta.pop(key) for key in keys if key in meta}
         meta["frames"] = [_with_lens(top, frame) for frame in frames]
-        return ["each frame's own lens distortion is used, not the one at the top"]
+        return ["each frame's own lens distortion is used in place of the one at the top"]
     if "k4" in meta and not any(key in frame for frame in frames for key in (*LENS, "distortion_params")):
         # On its own nerfstudio does not see it.
         meta["k1"] = 0.0

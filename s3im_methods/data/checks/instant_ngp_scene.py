@@ -45,6 +45,7 @@ def check_instant_ngp_scene(config: InstantNGPDataParserConfig) -> None:
         )
     for holder in (meta, *frames):
         _check_numbers(holder, path)
+        _check_angles({**meta, **holder}, holder, path)
     check_lens(meta, frames, path)
     images = [image_of(path.parent, frame["file_path"]) for frame in frames]
     # The parser goes on without those that are missing.
@@ -94,11 +95,29 @@ def _focal(view: Mapping[str, Any], focal: str, degrees: str, radians: str, side
     return None if angle is None else side / 2 / math.tan(angle / 2)
 
 
+def _check_angles(view: Mapping[str, Any], holder: dict, path: Path) -> None:
+    """Refuse impossible angles of view where the focal length is computed from them."""
+    for side, focal, degrees, radians in (("horizontal", *_FOCAL), ("vertical", "fl_y", "y_fov", "camera_angle_y")):
+        key = next((key for key in (focal, degrees, radians) if key in view), None)
+        if key in (None, focal) or key not in holder:
+            continue
+        number, most = finite(holder[key]), 180.0 if key == degrees else math.pi
+        if number is None or not 0 < number < most:
+            in_radians = f"radians, between 0 and pi, or in degrees as {degrees}"
+            raise InputError(
+                f"{key}{_whose(holder)} in {quote(path)} is {quote(holder[key])}: give the {side} field of view in "
+                f"{'degrees, between 0 and 180' if key == degrees else in_radians}."
+            )
+
+
+def _whose(holder: dict) -> str:
+    return f" of {quote(holder['file_path'])}" if "file_path" in holder else ""
+
+
 def _check_numbers(holder: dict, path: Path) -> None:
-    whose = f" of {quote(holder['file_path'])}" if "file_path" in holder else ""
     for key in (key for key in (*_FOCAL, *_NUMBERS) if key in holder):
         number = finite(holder[key])
         positive = key in (*_FOCAL, "fl_y", "w", "h", "aabb_scale")
         if number is None or (number <= 0 and positive):
             meaning = "a number above 0" if positive else "a number"
-            raise InputError(f"{key}{whose} in {quote(path)} is {quote(holder[key])}: give {meaning}.")
+            raise InputError(f"{key}{_whose(holder)} in {quote(path)} is {quote(holder[key])}: give {meaning}.")

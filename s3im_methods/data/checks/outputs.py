@@ -1,5 +1,6 @@
 """Is what a data parser made fit for training? The same questions to every parser, ours or not."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,11 @@ def check_cameras(outputs: DataparserOutputs, split: str, source: Path) -> list[
     cameras, count = outputs.cameras, len(outputs.image_filenames)
     _check_count(outputs, split, source)
     _check_intrinsics(cameras, outputs.image_filenames, source)
+    if np.isnan(float(outputs.dataparser_scale)):
+        # Parsers centre all cameras by the mean of their positions, so that none tells whose it was.
+        raise InputError(f"A camera position of {quote(source)} holds NaN or infinity: correct or drop it.")
     if not np.isfinite(float(outputs.dataparser_scale)):
-        # Parsers divide by the cameras' extent.
+        # They divide by the cameras' extent.
         raise InputError(_one_place(count, source, None))
     lines = [*_mend_poses(outputs, source), *odd_lenses(cameras, outputs.image_filenames, source)]
     if split != "train" or cameras.times is not None:
@@ -74,7 +78,8 @@ def check_cameras(outputs: DataparserOutputs, split: str, source: Path) -> list[
 
 
 def check_files(outputs: DataparserOutputs, source: Path, downscaled: bool) -> None:
-    """Refuse images, masks and monocular priors that are missing, cut off, or not of their cameras' size.
+    """Refuse images, masks and monocular priors that are missing, cut off, or not of their cameras' size, and images
+    that several views share.
 
     Args:
         outputs: The split.
@@ -85,6 +90,7 @@ def check_files(outputs: DataparserOutputs, source: Path, downscaled: bool) -> N
         InputError: If there are any; the sentence counts them and names the first.
     """
     images = _listed("image", outputs.image_filenames, source)
+    _check_distinct(images.paths, outputs.cameras.times, source)
     pictures = images.check_pictures()
     check_image_modes(images, pictures)
     cameras = outputs.cameras
@@ -103,6 +109,19 @@ def check_files(outputs: DataparserOutputs, source: Path, downscaled: bool) -> N
                     "image, or drop --include-mono-prior."
                 )
             _listed(noun, found, source).check_present()
+
+
+def _check_distinct(images: list[Path], times: torch.Tensor | None, source: Path) -> None:
+    """Refuse one image for several views, unless their times differ: a moving scene may look the same twice."""
+    seen: set[tuple[str, float]] = set()
+    for path, time in zip(images, [0.0] * len(images) if times is None else times.flatten().tolist(), strict=True):
+        view = os.path.normpath(path), time
+        if view in seen:
+            raise InputError(
+                f"Two views of {quote(source)} have the same image, {quote(path)}: drop one of them, or give each its "
+                "own image."
+            )
+        seen.add(view)
 
 
 def _one_place(count: int, source: Path, world: NDArray | None) -> str:

@@ -15,7 +15,7 @@ _SAME = 1e-3
 
 
 def unread_lens(meta: Mapping[str, Any], cameras: Cameras, path: Path) -> list[str]:
-    """A sentence where the file says another camera than its ``camera_angle_x``, or names masks, depth or moments.
+    """Sentences where the file says another camera than its ``camera_angle_x``, or names masks, depth or moments.
 
     Args:
         meta: What the file holds.
@@ -25,15 +25,19 @@ def unread_lens(meta: Mapping[str, Any], cameras: Cameras, path: Path) -> list[s
     found: dict[str, None] = {}
     for frame, camera in zip(meta["frames"], range(len(cameras)), strict=False):
         found |= dict.fromkeys(_unlike(meta, frame, cameras[camera]))
+    lines = []
+    if found:
+        keys = ", ".join(f"`{key}`" for key in found)
+        lines.append(
+            f"{quote(path)} gives {keys}, but this data parser reads only camera_angle_x and poses: if the rest "
+            "matters, use `nerfstudio-data` with a transforms.json."
+        )
     if cameras.times is None and len({repr(frame.get("time")) for frame in meta["frames"]}) > 1:
-        found["time"] = None
-    if not found:
-        return []
-    keys = ", ".join(f"`{key}`" for key in found)
-    return [
-        f"{quote(path)} gives {keys}, where this data parser reads camera_angle_x and poses alone: this is ignored, so "
-        "use `nerfstudio-data` with a transforms.json if it matters."
-    ]
+        lines.append(
+            f"{quote(path)} gives `time`, but this data parser treats the scene as static: use `dnerf-data`, and "
+            "`s3im train` with a method for moving scenes."
+        )
+    return lines
 
 
 def _unlike(meta: Mapping[str, Any], frame: Mapping[str, Any], camera: Cameras) -> Iterator[str]:

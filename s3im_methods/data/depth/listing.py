@@ -30,7 +30,7 @@ class FrameList:
         frames: Its entry for each image, in the order of the images.
         all_frames: Its entries for the images of all splits.
         points: The point cloud that it names, or None.
-        colmap: The folder of the COLMAP model beside it, or None.
+        colmap: The folder of the COLMAP model beside it, or None where it has no points.
         points_to_scene: ``[3, 4]``, from the point cloud's coordinates to those of the cameras, without the scale.
         header: What it says for all frames, without the frames.
     """
@@ -148,9 +148,7 @@ class DepthListing:
                 "put back what is missing, or drop its entry from those frames, which then train without it",
             )
             listed.check_present()
-            # Others have a reader and sentences of their own, and all maps are read before training anyway.
-            known = [path for path in listed.paths if path.suffix.lower() not in (".exr", ".pfm", ".npz")]
-            replace(listed, paths=known).check_readable(map_fault)
+            listed.check_readable(map_fault)
             if noun != "confidence map":
                 self._check_distinct(noun, paths)
 

@@ -14,17 +14,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from nerfstudio.cameras.cameras import CAMERA_MODEL_TO_TYPE, CameraType
 from nerfstudio.data.dataparsers import nerfstudio_dataparser as stock
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.utils.io import load_from_json
 
+from s3im_methods.data.checks.colmap_model import has_points, larger_model
 from s3im_methods.data.checks.far_away import is_far
 from s3im_methods.data.checks.honoured_keys import honoured
 from s3im_methods.data.checks.known_keys import unread_lines
 from s3im_methods.data.depth.listing import METADATA_KEY, FrameList, gone_points, points_of
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.units import unit_of
 from s3im_methods.data.far_outputs import FarOutputs
+from s3im_methods.data.image_sizes import RADIUS_KEY
 from s3im_methods.data.nerfstudio_poses import FramePoses, frame_poses
-from s3im_methods.data.wording import quote
+from s3im_methods.data.wording import command_line, quote
 
 _NOTHING_APPLIED = np.eye(4)[:3].tolist()
 
@@ -37,6 +42,7 @@ class NerfstudioFrames(stock.Nerfstudio):
     """
 
     lines: tuple[str, ...] = ()
+    _lists_depth: bool = False
     _offset: np.ndarray = np.zeros(3)
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
@@ -56,7 +62,7 @@ class NerfstudioFrames(stock.Nerfstudio):
             frames=[by_image[image] for image in outputs.image_filenames],
             all_frames=original["frames"],
             points=points_of(original, root),
-            colmap=colmap if colmap.is_dir() else None,
+            colmap=colmap if has_points(colmap) else None,
             points_to_scene=to_scene,
             header={key: value for key, value in original.items() if key != "frames"},
         )
@@ -85,8 +91,9 @@ class NerfstudioFrames(stock.Nerfstudio):
             frames = seen["original"]["frames"]
             poses = frame_poses(frames, path, self.config)
             self._offset = poses.offset
-            unread = unread_lines(seen["original"], frames, quote(path))
-            self.lines = (*said, *poses.lines, *unread, *gone_points(read, path), *self._idle_split(read, path))
+            unread = unread_lines(seen["original"], frames, quote(path), _unread_of(seen["original"]))
+            about_files = (*gone_points(read, path), *_larger_model(frames, path))
+            self.lines = (*said, *poses.lines, *unread, *about_files, *self._idle_split(read, path))
             seen["shown"], seen["applied"], seen["far"] = self._shown(seen["original"], poses)
             return seen["shown"]
 
@@ -111,8 +118,11 @@ class NerfstudioFrames(stock.Nerfstudio):
 
     def _shown(self, meta: dict, poses: FramePoses) -> tuple[dict, list, bool]:
         shown = copy.deepcopy(meta)
+        # nerfstudio takes depth of all images or of none.
+        lists_depth = self._lists_depth and all(frame.get("depth_file_path") for frame in shown["frames"])
         for frame, matrix in zip(shown["frames"], poses.matrices, strict=True):
-            frame.pop("depth_file_path", None)
+            if not lists_depth:
+                frame.pop("depth_file_path", None)
             frame["transform_matrix"] = matrix
         assumes_colmap = (self.config.data / "colmap/sparse/0").exists()
         applied = shown.get("applied_transform") or (_COLMAP if assumes_colmap else _NOTHING_APPLIED)
@@ -124,8 +134,47 @@ class NerfstudioFrames(stock.Nerfstudio):
         return shown, applied, far
 
 
+class FramesWithDepth(NerfstudioFrames):
+    """The same for nerfstudio's own data sets, which look for depth maps where nerfstudio's parser lists them."""
+
+    _lists_depth = True
+
+    def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
+        outputs = super()._generate_dataparser_outputs(split)
+        frames: FrameList = outputs.metadata[METADATA_KEY]
+        # These data sets know one unit for all maps.
+        unit = unit_of(DepthSourceConfig(), self.config.depth_unit_scale_factor, frames.said({}))
+        outputs.metadata["depth_unit_scale_factor"] = unit.whole
+        return outputs
+
+
 # What nerfstudio assumes where a COLMAP model lies beside a file that does not say.
 _COLMAP = [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0]]
+
+
+def _unread_of(meta: dict[str, Any]) -> dict[str, str]:
+    kind = CAMERA_MODEL_TO_TYPE.get(meta.get("camera_model", ""))
+    is_cropped = kind in (CameraType.FISHEYE, CameraType.FISHEYE624)
+    return {} if is_cropped else {RADIUS_KEY: "only fisheye images are cropped"}
+
+
+def _larger_model(frames: list[dict], path: Path) -> list[str]:
+    """A sentence where ns-process-data took the first of COLMAP's models, and another one has more images."""
+    root = path.parent
+    larger = larger_model(root / "colmap/sparse/0")
+    if larger is None or larger[1] <= len(frames):
+        return []
+    other, count = larger
+    command = command_line(
+        [
+            *("ns-process-data", "images", "--data", root / "images", "--output-dir", root),
+            *("--skip-colmap", "--skip-image-processing", "--colmap-model-path", other.relative_to(root)),
+        ]
+    )
+    return [
+        f"{quote(path)} has poses of {len(frames)} images, but the COLMAP model in {quote(other)} has {count}: to "
+        f"train on that model, rewrite {quote(path)} with `{command}`."
+    ]
 
 
 def _undo(to_scene: np.ndarray, applied: list | None) -> np.ndarray:

@@ -8,7 +8,9 @@ import numpy as np
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
 from s3im_methods.data.checked_parser import read_splits
+from s3im_methods.data.checks.folder import find_transforms
 from s3im_methods.data.checks.scene import check_scene
+from s3im_methods.data.checks.transforms import read_transforms
 from s3im_methods.data.depth.maps import DepthMap
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.depth.survey import survey
@@ -72,7 +74,7 @@ class ReportView:
 
 
 class DepthReport:
-    """All images of a ``nerfstudio-data`` scene, whatever their split.
+    """All images of a ``nerfstudio-data`` scene, or of its lists where it has some, whatever their split.
 
     Args:
         scene: The folder, or its JSON file.
@@ -86,6 +88,9 @@ class DepthReport:
     def __init__(self, scene: Path, config: DepthSourceConfig, downscale_factor: int | None = None) -> None:
         parser = NerfstudioDataParserConfig(data=scene, eval_mode="all", downscale_factor=downscale_factor)
         check_scene(parser, with_depth=False)
+        if "train_filenames" in read_transforms(find_transforms(scene)):
+            # The lists decide, and nobody has asked for another split.
+            parser.eval_mode = NerfstudioDataParserConfig.eval_mode
         splits = read_splits(parser)
         places: dict[Path, tuple[DepthDataset, int]] = {}
         datasets = [DepthDataset(outputs, 1.0, config) for outputs in splits.values()]

@@ -61,8 +61,8 @@ def load_points(frames: FrameList, dataparser_transform: np.ndarray, scale: floa
             return points
     if frames.points is None:
         raise InputError(
-            f"{quote(frames.source)} names no point cloud that exists, and no COLMAP model lies in colmap/sparse/0 "
-            "beside it: run ns-process-data with COLMAP, or add ply_file_path."
+            f"{quote(frames.source)} names no point cloud that exists, and no COLMAP model with points lies in "
+            "colmap/sparse/0 beside it: run ns-process-data with COLMAP, or add ply_file_path."
         )
     return SparsePoints(_moved(_read_cloud(frames.points), frames.points_to_scene, scale), None)
 
@@ -96,7 +96,7 @@ def _from_colmap(frames: FrameList, folder: Path, transform: np.ndarray, scale: 
         except Exception as error:  # nerfstudio's readers raise errors of any kind on a damaged file.
             raise InputError(f"The COLMAP model in {quote(folder)} is damaged: write it again.") from error
         if not points:
-            return None
+            continue
         index = {number: row for row, number in enumerate(points)}
         by_name = {image.name: image.point3D_ids.tolist() for image in images.values()}
         listed = [frame["file_path"] for frame in frames.all_frames]

@@ -36,6 +36,7 @@ def which_source(listing: DepthListing, config: DepthSourceConfig) -> Chosen:
         if config.source == "auto-or-none":
             return "none"
         if not has_monocular:
+            _refuse_parser(listing, "depth", f"train without depth by {_FLAG}.source none")
             raise InputError(
                 f"There is no depth in {where}: add depth_file_path to its frames (16-bit PNG in millimetres, or .npy "
                 f"in metres), or {monocular} together with a point cloud as ply_file_path, or that point cloud alone, "
@@ -43,20 +44,31 @@ def which_source(listing: DepthListing, config: DepthSourceConfig) -> Chosen:
             )
     wants_sensor = config.source in SENSORS
     wants_monocular = config.source in ("monocular", "composite", "auto")
+    another = f"choose another {_FLAG}.source"
     if wants_sensor and not has_sensor:
-        raise InputError(
-            f"There is no sensor depth in {where}: add depth_file_path to its frames, or choose another {_FLAG}.source."
-        )
+        _refuse_parser(listing, "sensor depth", another)
+        raise InputError(f"There is no sensor depth in {where}: add depth_file_path to its frames, or {another}.")
     if wants_monocular and not has_monocular:
-        raise InputError(f"There is no monocular depth in {where}: add {monocular}, or choose another {_FLAG}.source.")
+        _refuse_parser(listing, "monocular depth", another)
+        raise InputError(f"There is no monocular depth in {where}: add {monocular}, or {another}.")
     if wants_monocular and not reference:
         raise InputError(
             f"The monocular depth in {where} has nothing to be aligned to: add ply_file_path (as ns-process-data does) "
             f"or depth_file_path, or set {_FLAG}.alignment none if its files hold metres."
         )
     if config.source == "sparse" and not listing.has_points:
+        _refuse_parser(listing, "depth of a reconstruction's points", another)
         raise InputError(
             f"There are no sparse points in {where}: add a point cloud as ply_file_path, as ns-process-data does, or "
-            f"choose another {_FLAG}.source."
+            f"{another}."
         )
     return "monocular" if config.source == "auto" else config.source
+
+
+def _refuse_parser(listing: DepthListing, what: str, otherwise: str) -> None:
+    """Where the scene has no transforms.json, nothing can be added to its frames."""
+    if listing.frames is None:
+        raise InputError(
+            f"The scene's data parser finds no {what}: {otherwise}, or make a scene for nerfstudio-data by "
+            "ns-process-data. For an existing COLMAP model give it --skip-colmap and --colmap-model-path."
+        )

@@ -1,1 +1,1 @@
-"""Data parsers of this pack, one file layout a module."""
+"""Data parsers of this package, one file layout a module."""

@@ -25,6 +25,9 @@ from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 from numpy.typing import NDArray
 from PIL import Image
 
+from s3im_methods.data.checks.far_away import is_far
+from s3im_methods.data.checks.skew import skew_lines
+from s3im_methods.data.far_outputs import FarOutputs
 from s3im_methods.data.parsers.idr_files import IDRFiles, camera_numbers
 from s3im_methods.data.parsers.projection_matrix import Camera, decompose_projection
 from s3im_methods.data.scene_facts import add_facts
@@ -36,7 +39,6 @@ _CAMERA_FILES = ("cameras_sphere.npz", "cameras_large.npz", "cameras.npz")
 _MATRIX = re.compile(r"(world|scale)_mat_\d+")
 # By how much the principal point of an uncropped image may lie off its middle, as a share of the side.
 _OFF_CENTRE = 0.1
-_MOST_SKEW = 1e-3
 # Of Replica, ScanNet, Tanks and Temples and DTU, and other common ones.
 _WHOLE_SIZES = np.array(
     [
@@ -92,7 +94,7 @@ class IDRDataParser(DataParser):
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
         lines: list[str] = []
         files = IDRFiles.of(self.config.data, lines)
-        cameras, scale_mat = _read_cameras(_camera_file(self.config), files.images, lines)
+        cameras, scale_mat, is_exact = _read_cameras(_camera_file(self.config), files.images, lines)
         if self.config.eval_interval < 0 or self.config.eval_interval == 1:
             raise InputError(f"--eval-interval is {self.config.eval_interval}: give 2 or more, or 0 to hold out none.")
         held_out = np.arange(len(cameras)) % (self.config.eval_interval or len(cameras) + 1) == 0
@@ -117,6 +119,11 @@ class IDRDataParser(DataParser):
         poses[:, :, 3] *= enlarge
         per_unit = scale_mat[0, 0]
         rotation = turn[:3, :3].double().numpy()
+        # Nothing is lost on the way to the unit sphere, which is in float64; the way back is to be exact too.
+        keeps_way_back = is_exact and is_far(opencv[:, :3, 3] * per_unit + scale_mat[:3, 3])
+        if keeps_way_back:
+            left, _, right = np.linalg.svd(rotation)
+            rotation = left @ right
         transform = torch.from_numpy(np.column_stack([rotation, -rotation @ scale_mat[:3, 3]]))
 
         metadata = _priors(files, chosen, torch.from_numpy(opencv[chosen]).float(), transform.float(), lines)
@@ -136,12 +143,13 @@ class IDRDataParser(DataParser):
         # Rooms have a unit sphere too.
         kind = fit_scene_sphere(found).kind
         add_facts(metadata, object_sphere=SceneSphere((0.0, 0.0, 0.0), enlarge, "object"), scene_kind=kind)
-        return DataparserOutputs(
+        kind_of_outputs = FarOutputs if keeps_way_back else DataparserOutputs
+        return kind_of_outputs(
             image_filenames=[files.images[k] for k in chosen],
             cameras=found[torch.from_numpy(chosen)],
             scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])),
             mask_filenames=[files.masks[k] for k in chosen] if files.masks else None,
-            dataparser_transform=transform.float(),
+            dataparser_transform=transform if keeps_way_back else transform.float(),
             dataparser_scale=enlarge / per_unit,
             metadata=metadata,
         )
@@ -158,12 +166,15 @@ def _camera_file(config: IDRDataParserConfig) -> Path:
     return found
 
 
-def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[list[Camera], NDArray[np.float64]]:
-    """Each image's camera in the unit sphere's frame, and the matrix from there to the world."""
+def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[list[Camera], NDArray[np.float64], bool]:
+    """Each image's camera in the unit sphere's frame, the matrix from there to the world, and whether the file holds
+    them in double precision.
+    """
     try:
         with np.load(path, allow_pickle=False) as stored:
             # What else is there may be of any kind.
             names = [name for name in stored.files if _MATRIX.fullmatch(name)]
+            is_exact = all(stored[name].dtype.itemsize == 8 for name in names)
             arrays = {name: stored[name].astype(np.float64) for name in names}
     except Exception as error:  # NumPy's reader raises errors of any kind on bytes that are no archive.
         raise InputError(f"{quote(path)} is not a complete archive of arrays: copy it again.") from error
@@ -199,7 +210,7 @@ def _read_cameras(path: Path, images: list[Path], lines: list[str]) -> tuple[lis
         raise InputError(
             f"scale_mat in {quote(path)} is not one scale and a shift: write it as in NeuS's preprocessing."
         )
-    return cameras, first_scale
+    return cameras, first_scale, is_exact
 
 
 def _of_the_images(
@@ -249,12 +260,7 @@ def _of_the_images(
 
 
 def _check_intrinsics(intrinsics: NDArray, size: tuple[int, int], folder: Path, lines: list[str]) -> None:
-    skew = np.abs(intrinsics[:, 0, 1] / intrinsics[:, 0, 0])
-    if skew.max() > _MOST_SKEW:
-        lines.append(
-            f"{int((skew > _MOST_SKEW).sum())} of {len(skew)} cameras of {quote(folder)} have skew, up to "
-            f"{skew.max():.2g} of the focal length, which nerfstudio's cameras cannot have: it is left out."
-        )
+    lines += skew_lines(intrinsics, folder)
     outside = (intrinsics[:, :2, 2] < 0) | (intrinsics[:, :2, 2] > np.array(size))
     if outside.any():
         k = int(np.flatnonzero(outside.any(-1))[0])

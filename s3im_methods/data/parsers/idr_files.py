@@ -8,13 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.masks import load_mask
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
 
 _PICTURES = (".png", ".jpg", ".jpeg")
-_MASKS_LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
@@ -117,8 +115,7 @@ def _number(path: Path) -> int | None:
 
 def _all_white(masks: list[Path]) -> bool:
     # MonoSDF's scenes have such masks, which say where depth and normals are known.
-    chosen = spread_evenly(min(_MASKS_LOOKED_AT, len(masks)), len(masks))
-    return all(load_mask(masks[index])[1].share == 1 for index in chosen)
+    return all(load_mask(mask)[1].share == 1 for mask in masks)
 
 
 def camera_numbers(images: list[Path], numbers: list[int], path: Path) -> list[int]:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from nerfstudio.data.dataparsers.blender_dataparser import BlenderDataParserConfig
+from nerfstudio.data.dataparsers.dnerf_dataparser import DNeRFDataParserConfig
 from nerfstudio.data.datasets.base_dataset import InputDataset
 
 from s3im_methods.data.checked_parser import read_splits
@@ -45,6 +46,20 @@ def test_what_passes_is_loaded_by_nerfstudio(blender):
     for split in ("train", "val", "test"):
         dataset = InputDataset(config.setup().get_dataparser_outputs(split))
         assert [dataset[k]["image"].shape for k in range(len(dataset))] == [(6, 8, 3)] * 3
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_degrees_are_refused_of_what_moves_too(blender, split):
+    for meta in blender.meta.values():
+        for k, frame in enumerate(meta["frames"]):
+            frame["time"] = k / 2
+    write(blender)
+    config = DNeRFDataParserConfig(data=blender.folder)
+    check_scene(config)
+    blender.meta[split]["camera_angle_x"] = 40.0
+    write(blender)
+    with pytest.raises(InputError, match=f"camera_angle_x in '.*_{split}.json' is 40.0: give the horizontal field of"):
+        check_scene(config)
 
 
 def test_a_scale_factor_that_leaves_the_box_is_said(blender):
@@ -108,8 +123,13 @@ FAULTS = {
     "image named with its ending": (
         lambda s: s.meta["val"]["frames"][0].update(file_path="val/0.png"),
         "1 of 3 images is missing, namely '{s}/val/0.png.png' (listed in '{s}/transforms_val.json'; did"
-        " you mean '0.png', which is there): put back what is missing or drop those frames from that "
-        "list.",
+        " you mean '0.png', which is there): give file_path without an ending, because blender-data adds .png.",
+    ),
+    "image of another format": (
+        lambda s: s.path("val/1.png").rename(s.path("val/1.jpg")),
+        "1 of 3 images is missing, namely '{s}/val/1.png' (listed in '{s}/transforms_val.json'; did you mean '1.jpg', "
+        "which is there): convert the images to PNG, and give file_path without an ending, because blender-data adds "
+        ".png.",
     ),
     "image cut off": (
         lambda s: s.cut("train/2.png", 100),

@@ -31,7 +31,30 @@ HONOURED = {
     "fl_x per frame beside another": (
         lambda m: [f.update(fl_x=10.0 + k) for k, f in enumerate(m["frames"])],
         lambda o: o.cameras.fx[:, 0].tolist() == [10.0, 11.0, 12.0, 13.0],
-        "each frame's own fl_x is used",
+        "each frame's own fl_x is used in place of the one at the top",
+    ),
+    "fl_x per frame beside both": (
+        lambda m: [m.update(fl_y=18.0), *(f.update(fl_x=10.0 + k) for k, f in enumerate(m["frames"]))],
+        lambda o: o.cameras.fy[:, 0].tolist() == [20.0, 22.0, 24.0, 26.0],
+        "each frame's fl_y is scaled in the same ratio as its fl_x",
+    ),
+    "fl_x per frame, fl_y at the top": (
+        lambda m: [m.pop("fl_x"), *(f.update(fl_x=9.0 + k) for k, f in enumerate(m["frames"]))],
+        lambda o: o.cameras.fy[:, 0].tolist() == [9.0, 10.0, 11.0, 12.0],
+        "each frame's fl_y is scaled in the same ratio as its fl_x",
+    ),
+    "fl_y per frame beside both": (
+        lambda m: m["frames"][1].update(fl_y=18.0),
+        lambda o: o.cameras.fx[:, 0].tolist() == [9.0, 18.0, 9.0, 9.0],
+        "each frame's fl_x is scaled in the same ratio as its fl_y",
+    ),
+    "angles of view per frame": (
+        lambda m: [f.update(x_fov=50 + 10 * k) for k, f in enumerate(m["frames"])],
+        lambda o: (
+            torch.allclose(o.cameras.fx[1], o.cameras.fy[1])
+            and o.cameras.fx[1].item() == pytest.approx(6.928, abs=1e-3)
+        ),
+        "`x_fov` of its frames is read as `fl_x`",
     ),
     "cx of one frame only": (
         lambda m: m["frames"][2].update(cx=5.0),
@@ -103,9 +126,44 @@ def test_other_words_and_places_count_with_one_line(scene, case):
     assert said in line and str(scene.path("transforms.json")) in line
 
 
+@pytest.mark.parametrize("at_top", [True, False])
+def test_an_upright_image_has_its_own_centre(scene, at_top):
+    for name in ("images", "masks"):
+        scene.save(f"{name}/1.png", "RGB" if name == "images" else "L", (6, 8))
+
+    def turn(meta: dict) -> None:
+        meta["cx"] = 4.1
+        meta["frames"][1].update(w=6, h=8)
+        if not at_top:
+            size = {key: meta.pop(key) for key in ("w", "h")}
+            meta["frames"] = [{**size, **frame} for frame in meta["frames"]]
+
+    outputs, (line,) = split(scene, turn)
+    assert outputs.cameras.cx[:, 0].tolist() == pytest.approx([4.1, 3.0, 4.1, 4.1])
+    assert outputs.cameras.cy[:, 0].tolist() == [3.0, 4.0, 3.0, 3.0]
+    assert "frames of another size get the middle of their image as cx, cy" in line
+
+
+def test_an_image_that_lacks_a_pixel_keeps_the_centre_at_the_top(scene):
+    scene.save("images/1.png", "RGB", (7, 6))
+    scene.save("masks/1.png", "L", (7, 6))
+
+    def cut(meta: dict) -> None:
+        meta["cx"] = 4.2
+        meta["frames"][1].update(w=7)
+
+    outputs, (line,) = split(scene, cut)
+    assert outputs.cameras.cx[:, 0].tolist() == pytest.approx([4.2] * 4)
+    assert "middle" not in line
+
+
 SILENT = {
     "as it is": lambda m: None,
     "the same per frame": lambda m: frames(m, fl_x=9.0, k1=0.1, w=8, camera_model="OPENCV"),
+    "all intrinsics per frame": lambda m: [
+        frames(m, **{key: m.pop(key) for key in ("fl_x", "fl_y", "cx", "cy", "w", "h")}, camera_angle_x=0.836)
+    ],
+    "fl_x per frame, all alike": lambda m: [m.update(fl_y=9), frames(m, fl_x=m.pop("fl_x"))],
     "pinholes per frame": lambda m: frames(m, camera_model="PINHOLE"),
     "instant-ngp's": lambda m: m.update(aabb_scale=16, scale=0.33, offset=[0.5, 0.5, 0.5], camera_angle_x=0.836),
     "no rolling shutter": lambda m: m.update(rolling_shutter=[0, 0, 0, 0], k5=0, is_fisheye=False),
@@ -125,10 +183,17 @@ def test_what_changes_nothing_is_not_mentioned(scene, case):
         assert torch.equal(getattr(outputs.cameras, name), getattr(before.cameras, name))
 
 
+def test_a_crop_radius_is_read_for_fisheye_cameras_only(scene):
+    _, lines = split(scene, lambda m: m.update(fisheye_crop_radius=3.0))
+    assert len(lines) == 1 and "`fisheye_crop_radius` (only fisheye images are cropped): this is ignored" in lines[0]
+    outputs, lines = split(scene, lambda m: m.update(fisheye_crop_radius=3.0, camera_model="OPENCV_FISHEYE"))
+    assert lines == [] and outputs.cameras.metadata["fisheye_crop_radius"] == 3.0
+
+
 NAMED = {
     "misspelt": (
-        lambda m: [f.update(mask_pth=f.pop("mask_path")) for f in m["frames"]],
-        "`mask_pth` of its frames is not read: did you mean `mask_path`?",
+        lambda m: [f.update(depth_file_pth=f.pop("depth_file_path")) for f in m["frames"]],
+        "`depth_file_pth` of its frames is not read: did you mean `depth_file_path`?",
     ),
     "misspelt at the top": (
         lambda m: m.update(aplied_scale=2.0),
@@ -141,7 +206,15 @@ NAMED = {
     ),
     "another angle of view": (
         lambda m: m.update(camera_angle_x=0.5),
-        "camera_angle_x, which would be a focal length of 15.67 pixels, is not read beside fl_x 9.",
+        "camera_angle_x would be a focal length of 15.67 pixels, and is ignored because fl_x is 9.",
+    ),
+    "another angle of view in the frames": (
+        lambda m: frames(m, x_fov=28.648),
+        "x_fov would be a focal length of 15.67 pixels, and is ignored because fl_x is 9.",
+    ),
+    "two words for one frame's lens": (
+        lambda m: m["frames"][2].update(camera_angle_y=0.3, fl_y=9),
+        "camera_angle_y would be a focal length of 19.85 pixels, and is ignored because fl_y is 9.",
     ),
     "what moves": (
         lambda m: [f.update(time=k / 5) for k, f in enumerate(m["frames"])],

@@ -348,6 +348,12 @@ IN_FILES = {
         "1 of 6 images is unreadable, namely '{s}/images/3.png' (it is cut off or damaged): copy or write"
         " such files again, or drop their frames from {t}.",
     ),
+    "PNG with a wrong byte": (
+        lambda s: s.spoil("images/3.png"),
+        {},
+        "1 of 6 images is unreadable, namely '{s}/images/3.png' (it is cut off or damaged): copy or write"
+        " such files again, or drop their frames from {t}.",
+    ),
     "JPEG cut off": (
         lambda s: [s.use_jpeg(), s.cut("images/0.jpg", -60)],
         {},

@@ -7,6 +7,9 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataPars
 from nerfstudio.data.datasets.depth_dataset import DepthDataset as StockDepthDataset
 
 from s3im_methods.data.depth.along_ray import ray_norms
+from s3im_methods.data.depth.listing import DepthListing
+from s3im_methods.data.depth.source_config import DepthSourceConfig
+from s3im_methods.data.depth.which_source import which_source
 from s3im_methods.data.depth_dataset import DepthDataset
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.errors import InputError
@@ -34,7 +37,7 @@ def test_sensor_depth_is_that_of_nerfstudio(room, split):
     for index in range(len(ours)):
         assert torch.allclose(ours[index]["depth_image"], stock[index]["depth_image"])
     facts = SceneFacts.of(ours.metadata)
-    assert (facts.depth_source, facts.depth_is_euclidean, facts.depth_alignment) == ("sensor", False, "fixed")
+    assert (facts.depth_source, facts.depth_alignment) == ("sensor", "fixed")
     assert "depth_frames" not in ours.metadata
 
 
@@ -190,6 +193,14 @@ def test_a_source_that_the_scene_lacks(room, source, says):
     room.save()
     with pytest.raises(InputError, match=says):
         room.dataset(source=source)
+
+
+@pytest.mark.parametrize("source", ["auto", "sensor", "monocular", "sparse", "composite"])
+def test_a_scene_without_frames_of_its_own_is_sent_to_another_parser(source):
+    listing = DepthListing([None], [None], [None])
+    with pytest.raises(InputError, match=r"data parser finds no .* make a scene for nerfstudio-data") as refusal:
+        which_source(listing, DepthSourceConfig(source=source))
+    assert "to its frames" not in str(refusal.value)
 
 
 def test_monocular_depth_with_nothing_to_align_to(room):

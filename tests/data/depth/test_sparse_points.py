@@ -135,3 +135,16 @@ def test_a_model_whose_cameras_stand_elsewhere_is_refused(room):
     (room.folder / "colmap/sparse/0/images.txt").write_text("\n1.0 1.0 7\n".join([*lines, ""]))
     with pytest.raises(InputError, match=r"has its cameras elsewhere than .* give the applied_transform"):
         room.dataset(source="sparse").depth_maps.get(0)
+
+
+@pytest.mark.parametrize("ending", [None, ".bin", ".txt"])
+def test_a_model_without_points_is_none(room, ending):
+    folder = room.folder / "colmap/sparse/0"
+    folder.mkdir(parents=True)
+    for name in ("points3D", "images") if ending else ():
+        (folder / f"{name}{ending}").write_bytes(b"\0" * 8 if ending == ".bin" else b"# none\n")
+    assert room.dataset(source="sparse").depth_maps.get(0).metres.any()
+    room.meta["ply_file_path"] = "gone.ply"
+    room.drop()
+    dataset = room.dataset(source="auto-or-none")
+    assert dataset.depth_maps.source == "none"

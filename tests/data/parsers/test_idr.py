@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from s3im_methods.data.checked_parser import read_splits
 from s3im_methods.data.depth.source_config import DepthSourceConfig
 from s3im_methods.data.parsers.idr import IDRDataParserConfig
+from s3im_methods.data.parsers.idr_files import IDRFiles
 from s3im_methods.data.parsers.projection_matrix import decompose_projection
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.data.surface_dataset import SurfaceDataset
@@ -73,6 +74,27 @@ def test_rays_of_pixels_meet_the_world_points_that_project_there(tmp_path, orien
         np.testing.assert_allclose(
             rays.directions.numpy(), towards / np.linalg.norm(towards, axis=1, keepdims=True), atol=1e-5
         )
+
+
+def test_an_object_far_from_the_origin_is_read_in_double_precision(tmp_path):
+    """Its cameras are in the unit sphere before float32 is made of them."""
+    arrays, shift = write(tmp_path), np.eye(4)
+    shift[:3, 3] = 5e6, 4.5e6, 0
+    moved = {
+        name: matrix @ np.linalg.inv(shift) if name.startswith("world") else shift @ matrix
+        for name, matrix in arrays.items()
+    }
+    near = parse(tmp_path)
+    np.savez(tmp_path / "cameras_sphere.npz", **moved)
+    far = read_splits(IDRDataParserConfig(data=tmp_path))["train"]
+    torch.testing.assert_close(far.cameras.camera_to_worlds, near.cameras.camera_to_worlds)
+    world = world_frame(far).to_world(far.cameras.camera_to_worlds[:, :, 3].double().numpy())
+    expected = world_frame(near).to_world(near.cameras.camera_to_worlds[:, :, 3].double().numpy()) + shift[:3, 3]
+    np.testing.assert_allclose(world, expected, rtol=0, atol=1e-2)
+    # In float32 the file itself has lost where the cameras stand.
+    np.savez(tmp_path / "cameras_sphere.npz", **{name: matrix.astype(np.float32) for name, matrix in moved.items()})
+    with pytest.raises(InputError):
+        read_splits(IDRDataParserConfig(data=tmp_path))
 
 
 def test_scene_units_hold_the_cameras_and_the_world_comes_back(tmp_path):
@@ -329,3 +351,16 @@ def test_without_scale_mat_the_sphere_is_the_worlds_and_a_line_says_so(tmp_path)
     kept = {name: value for name, value in arrays.items() if "world" in name or name == "scale_mat_0"}
     np.savez(tmp_path / "cameras_sphere.npz", **kept)
     assert said(tmp_path) == ""
+
+
+def test_masks_are_left_out_only_where_all_are_white(tmp_path):
+    for kind in ("image", "mask"):
+        (tmp_path / kind).mkdir()
+        for k in range(20):
+            Image.new("L", (4, 3), 255).save(tmp_path / kind / f"{k:03d}.png")
+    lines: list[str] = []
+    assert IDRFiles.of(tmp_path, lines).masks == [] and "white everywhere" in lines[0]
+    for k in (0, 19):
+        Image.new("L", (4, 3), 255 * (k > 0)).save(tmp_path / "mask" / "000.png")
+        Image.new("L", (4, 3), 255 * (k < 19)).save(tmp_path / "mask" / "019.png")
+        assert len(IDRFiles.of(tmp_path, []).masks) == 20
