@@ -26,7 +26,7 @@ def check_foreground(model: Any, dataset: Any) -> list[str]:
     """A sentence where rays of the foreground miss the sphere, box or distances in which a model learns.
 
     Args:
-        model: A model of this pack; those that cut rays to none of these are fine.
+        model: A model of this package; those that cut rays to none of these are fine.
         dataset: The training views.
     """
     collider = model.collider
@@ -37,6 +37,9 @@ def check_foreground(model: Any, dataset: Any) -> list[str]:
         return []
     if isinstance(collider, NearFarCollider):
         return _out_of_reach(collider, dataset.cameras)
+    if isinstance(collider, AABBBoxCollider):
+        # The box is part of the model, which may be on a GPU by now.
+        rays = rays.to(collider.scene_box.aabb.device)
     with torch.no_grad():
         bounded = collider(rays)
     assert bounded.nears is not None and bounded.fars is not None

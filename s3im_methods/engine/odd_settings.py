@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from s3im_methods.data.wording import quote
@@ -45,20 +46,61 @@ _LAST_SEED = 2**32 - 1000
 # Of a table with 2 to this power of rows.
 _MOST_LOG2 = 30
 _MODEL, _DATA = "pipeline.model.", "pipeline.datamanager."
-# Which settings, by the beginning of their paths, and which one switches them off, by what values.
-_SWITCHES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
-    (f"{_MODEL}s3im.", f"{_MODEL}s3im.loss_mult", lambda value: value == 0),
-    (f"{_MODEL}s3im.patch_height", f"{_MODEL}s3im.mode", lambda value: value != "official"),
-    (f"{_MODEL}s3im.end_step", f"{_MODEL}s3im.balance", lambda value: value == "add"),
-    (f"{_MODEL}depth.", f"{_MODEL}depth.kind", lambda value: value == "none"),
-    (f"{_MODEL}camera_optimizer.", f"{_MODEL}camera_optimizer.mode", lambda value: value == "off"),
-    (f"{_MODEL}orientation_loss_mult", f"{_MODEL}predict_normals", lambda value: value is False),
-    (f"{_MODEL}pred_normal_loss_mult", f"{_MODEL}predict_normals", lambda value: value is False),
-    (f"{_DATA}dataparser.eval_interval", f"{_DATA}dataparser.eval_mode", lambda value: value != "interval"),
-    (f"{_DATA}dataparser.train_split_fraction", f"{_DATA}dataparser.eval_mode", lambda value: value != "fraction"),
-    (f"{_DATA}depth.", f"{_DATA}depth.source", lambda value: value == "none"),
-    (f"{_DATA}pixel_sampler.patch_size", f"{_DATA}pixel_sampler.patch_share", lambda value: value == 0),
+# Of mip-NeRF 360, which has one encoding or the other.
+_OF_NETWORKS = ("num_layers", "num_proposal_layers", "proposal_dim", "num_octaves")
+_OF_GRIDS = (
+    "footprint",
+    "num_levels",
+    "base_res",
+    "max_res",
+    "features_per_level",
+    "log2_hashmap_size",
+    "average_init_density",
 )
+
+
+def _has_no_normals(value: Any, settings: Mapping[str, Any]) -> bool:
+    return value is False and settings.get(f"{_MODEL}reflection") != "ref-nerf"
+
+
+# Which settings, by their paths or by the group in which they are, and which one switches them off, by what values
+# among all settings.
+_SWITCHES: tuple[tuple[str, str, Callable[[Any, Mapping[str, Any]], bool]], ...] = (
+    (f"{_MODEL}s3im.", f"{_MODEL}s3im.loss_mult", lambda value, _: value == 0),
+    (f"{_MODEL}s3im.patch_height", f"{_MODEL}s3im.mode", lambda value, _: value != "official"),
+    (f"{_MODEL}s3im.end_step", f"{_MODEL}s3im.balance", lambda value, _: value == "add"),
+    (f"{_MODEL}depth.", f"{_MODEL}depth.kind", lambda value, _: value == "none"),
+    (f"{_MODEL}camera_optimizer.", f"{_MODEL}camera_optimizer.mode", lambda value, _: value == "off"),
+    (f"{_MODEL}orientation_loss_mult", f"{_MODEL}predict_normals", _has_no_normals),
+    (f"{_MODEL}pred_normal_loss_mult", f"{_MODEL}predict_normals", _has_no_normals),
+    *((f"{_MODEL}{name}", f"{_MODEL}encoding", lambda value, _: value == "grid") for name in _OF_NETWORKS),
+    *((f"{_MODEL}{name}", f"{_MODEL}encoding", lambda value, _: value == "mlp") for name in _OF_GRIDS),
+    *(
+        (f"{_MODEL}{name}", f"{_MODEL}style", lambda value, _: value != "nerfstudio")
+        for name in (
+            "regularization",
+            "loss_coefficients.tv_reg_density",
+            "loss_coefficients.tv_reg_color",
+            "loss_coefficients.l1_reg",
+        )
+    ),
+    (f"{_MODEL}use_gradient_scaling", f"{_MODEL}sampling", lambda value, _: value == "steps"),
+    (f"{_MODEL}num_samples", f"{_MODEL}sampling", lambda value, _: value == "steps"),
+    (f"{_MODEL}num_uniform_samples", f"{_MODEL}sampling", lambda value, _: value == "steps"),
+    (f"{_DATA}dataparser.eval_interval", f"{_DATA}dataparser.eval_mode", lambda value, _: value != "interval"),
+    (f"{_DATA}dataparser.train_split_fraction", f"{_DATA}dataparser.eval_mode", lambda value, _: value != "fraction"),
+    (f"{_DATA}depth.", f"{_DATA}depth.source", lambda value, _: value == "none"),
+    (f"{_DATA}pixel_sampler.patch_size", f"{_DATA}pixel_sampler.patch_share", lambda value, _: value == 0),
+)
+
+
+# Of nerfstudio's surface methods, by their paths; ours are those with a unit_share.
+_UNREAD = {
+    "periodic_tvl_mult": "no surface method has such a loss",
+    "sdf_field.encoding_type": "the field has hash grids, or with use-grid-feature False none",
+    "sdf_field.use_hash": "the field has hash grids, or with use-grid-feature False none",
+    "sdf_field.divide_factor": "sphere-radius and unit-share scale the points",
+}
 
 
 def check_numbers(config: "TrainerConfig") -> None:
@@ -128,26 +170,50 @@ def _wanted(name: str, number: float) -> str | None:
     return "a number, 0 or above" if _WEIGHT.fullmatch(name) and not 0 <= number < math.inf else None
 
 
-def idle_settings(config: "TrainerConfig") -> list[str]:
-    """A sentence for each setting by which others that were given have no effect.
+def usual_config(config: "TrainerConfig") -> Any:
+    """A method's configuration as it is where nobody gives a flag, or None for one that is not installed.
+
+    nerfstudio calls nerfacto-big and nerfacto-huge nerfacto too, and splatfacto-big splatfacto: only the command line
+    tells which of them is trained.
 
     Args:
-        config: As the command line gave it.
+        config: The one that the command line made.
     """
     from nerfstudio.configs.method_configs import all_methods
 
-    usual = dict(leaves(all_methods.get(str(config.method_name))))
+    named = all_methods.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    if named is not None and getattr(named, "method_name", None) == config.method_name:
+        return named
+    return all_methods.get(str(config.method_name))
+
+
+def idle_settings(config: "TrainerConfig", given: Collection[str] | None = None) -> list[str]:
+    """A sentence for each setting by which others that were given have no effect.
+
+    Args:
+        config: What is trained with.
+        given: The settings that the command line gave, by their paths; None for all that are not the method's usual.
+    """
     now = dict(leaves(config))
-    given = [name for name, value in now.items() if name in usual and not equal(usual[name], value)]
+    if given is None:
+        usual = dict(leaves(usual_config(config)))
+        given = [name for name, value in now.items() if name in usual and not equal(usual[name], value)]
     told: set[str] = set()
     lines = []
-    for beginning, switch, is_off in _SWITCHES:
-        idle = [name for name in given if name.startswith(beginning) and name != switch and name not in told]
-        if not idle or switch not in now or not is_off(now[switch]):
+    for setting, switch, is_off in _SWITCHES:
+        meant = [name for name in given if name == setting or (setting.endswith(".") and name.startswith(setting))]
+        idle = [name for name in meant if name != switch and name not in told]
+        if not idle or switch not in now or not is_off(now[switch], now):
             continue
         told |= set(idle)
         flags = ", ".join(map(flag, idle))
         lines.append(
             f"{flags} {'has' if len(idle) == 1 else 'have'} no effect, because {flag(switch)} is {now[switch]}."
         )
+    if f"{_MODEL}unit_share" in now:
+        lines += [
+            f"{flag(_MODEL + name)} has no effect, because {why}."
+            for name, why in _UNREAD.items()
+            if _MODEL + name in given
+        ]
     return lines

@@ -18,8 +18,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from s3im_methods.compat.crop import accept_whole_numbers
 from s3im_methods.compat.marching_cubes import replace_marching_cubes
-from s3im_methods.compat.tsdf import keep_voxels_in_front
-from s3im_methods.compat.tsdf_walls import leave_out_walls
 from s3im_methods.console import say, warn
 from s3im_methods.data.advice import depth_advice
 from s3im_methods.data.byte_images import ByteImageDataManagerConfig
@@ -37,7 +35,7 @@ from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSampler
 
 @dataclass
 class S3IMPipelineConfig(VanillaPipelineConfig):
-    """Configuration of the pipeline that all methods of this pack use."""
+    """Configuration of the pipeline that all methods of this package use."""
 
     _target: type = field(default_factory=lambda: S3IMPipeline)
     """The class to instantiate."""
@@ -77,8 +75,6 @@ class S3IMPipeline(VanillaPipeline):
         accept_whole_numbers()
         if test_mode != "val":
             repair_export(config.model)
-            keep_voxels_in_front()
-            leave_out_walls()
         on_cpu = torch.device(device).type == "cpu"
         if on_cpu:
             keep_freed_memory()
@@ -234,7 +230,7 @@ def warnings_of(model: Any, dataset: InputDataset) -> list[str]:
     """What of a model does not suit the training views, a sentence each.
 
     Args:
-        model: Of this pack.
+        model: Of this package.
         dataset: The training views.
 
     Raises:

@@ -12,6 +12,7 @@ import yaml
 from s3im_methods.console import say
 from s3im_methods.data.wording import quote
 from s3im_methods.errors import InputError
+from s3im_methods.models.any_method.methods import SUFFIX, base_name, refusal
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
@@ -90,8 +91,12 @@ def read_config(path: Path) -> "TrainerConfig":
     if missing:
         raise InputError(f"{quote(path)} lacks {missing[0]}: put a copy of the run's config.yml back.")
     if config.method_name not in all_methods:
+        name = str(config.method_name)
+        why = refusal(base_name(name)) if name.endswith(SUFFIX) else None
+        if why is not None:
+            raise InputError(f"{quote(path)} was written by s3im train. {why}")
         raise InputError(
-            f"{quote(path)} is of the method {quote(config.method_name)}, which is not installed here: install the "
+            f"{quote(path)} is of the method {quote(name)}, which is not installed here: install the "
             "package that has it."
         )
     return config

@@ -72,6 +72,40 @@ def choose_step(folder: Path, wanted: int | None, source: str, strict: bool) -> 
     return wanted
 
 
+def find_checkpoint(config: Any, checkpoints: str) -> Path | None:
+    """Which file a training goes on from, or None where it begins.
+
+    Args:
+        config: The run's.
+        checkpoints: Name of the folder of checkpoints in a run's folder, which may be given in its place.
+
+    Raises:
+        InputError: If there is no such file, or two are named.
+    """
+    if config.load_dir is None:
+        if config.load_step is not None:
+            raise InputError(
+                f"--load-step is {config.load_step} and --load-dir is not given: add --load-dir, or leave out "
+                "--load-step."
+            )
+        file = config.load_checkpoint
+        if file is not None and not file.is_file():
+            raise InputError(f"No checkpoint at {quote(file)}: give --load-checkpoint a step-*.ckpt file.")
+        return file
+    if config.load_checkpoint is not None:
+        raise InputError("--load-dir and --load-checkpoint name two checkpoints: give one of them.")
+    folder = Path(config.load_dir)
+    if folder.is_file():
+        raise InputError(f"--load-dir is {quote(folder)}, which is a file: give it to --load-checkpoint.")
+    if not steps_in(folder) and steps_in(folder / checkpoints):
+        folder = folder / checkpoints
+    if not steps_in(folder):
+        raise InputError(
+            f"No checkpoint (step-*.ckpt) in {quote(folder)}: give --load-dir the nerfstudio_models folder of a run."
+        )
+    return folder / checkpoint_name(choose_step(folder, config.load_step, "--load-step", strict=True))
+
+
 def checkpoints_beside(config: "TrainerConfig", folder: Path) -> Path | None:
     """Where the checkpoints of a run are, seen from its config.yml.
 
@@ -85,12 +119,13 @@ def checkpoints_beside(config: "TrainerConfig", folder: Path) -> Path | None:
     return next((place for place in (folder / config.relative_model_dir, folder) if steps_in(place)), None)
 
 
-def place_run(config: "TrainerConfig", path: Path) -> None:
+def place_run(config: "TrainerConfig", path: Path, recorded_config: "TrainerConfig") -> None:
     """Let a run that is loaded to be looked at read what lies beside its config.yml, and say so.
 
     Args:
-        config: What the file holds; it is changed.
+        config: What the file holds, and what a command's flags made of it; it is changed.
         path: The file that the user gave.
+        recorded_config: What the file holds.
 
     Raises:
         InputError: If neither checkpoint nor scene is found, or the checkpoint is of another method.
@@ -118,7 +153,7 @@ def place_run(config: "TrainerConfig", path: Path) -> None:
         )
     checkpoints = config.get_checkpoint_dir()
     config.load_step = choose_step(checkpoints, config.load_step, f"load_step in {quote(path)}", strict=False)
-    sentence = other_run(config, path, checkpoints / checkpoint_name(config.load_step))
+    sentence = other_run(recorded_config, path, checkpoints / checkpoint_name(config.load_step))
     if sentence is not None:
         warn(sentence)
     place_scene(config, path)

@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 
 import torch
-from nerfstudio.engine.trainer import Trainer
+from nerfstudio.engine.trainer import Trainer, TrainerConfig
 from nerfstudio.utils.decorators import check_main_thread
 
 from s3im_methods.console import warn
+from s3im_methods.data.wording import quote
 from s3im_methods.engine.checkpoint_notes import notes_of, write_notes
 from s3im_methods.engine.run_place import checkpoint_name, steps_in
 from s3im_methods.engine.training_start import save_config
@@ -25,6 +26,7 @@ class SafeCheckpoints(Trainer):
     """See the module's docstring."""
 
     _began_with_config: bool = False
+    _config_of_the_run: TrainerConfig | None = None
 
     def train(self) -> None:
         """Train, and note whether there is a config.yml that has to stay."""
@@ -50,7 +52,7 @@ class SafeCheckpoints(Trainer):
             for file in staging_dir.glob("*.ckpt"):
                 _flush_to_disk(file)
                 os.replace(file, final_dir / file.name)
-                self._drop_old_checkpoints(final_dir, file.name)
+                self._drop_old_checkpoints(final_dir, step)
         except (OSError, RuntimeError) as error:
             why = why_not_written(error, staging_dir)
             shutil.rmtree(staging_dir, ignore_errors=True)
@@ -97,19 +99,35 @@ class SafeCheckpoints(Trainer):
         """Write config.yml again where somebody removed or renamed the run's folder: no run is loaded without it."""
         if self._began_with_config and not (self.base_dir / "config.yml").exists():
             warn(f"'{self.base_dir}' was removed or renamed: it is written again.")
-            save_config(self.config)
+            save_config(self._config_of_the_run or self.config)
             outputs = getattr(self.pipeline.datamanager, "train_dataparser_outputs", None)
             if outputs is not None:
                 outputs.save_dataparser_transform(self.base_dir / "dataparser_transforms.json")
 
-    def _drop_old_checkpoints(self, folder: Path, latest: str) -> None:
-        """Keep as many as the settings want; the one just written stays, also where a longer run lay there before."""
-        keep = getattr(self.config, "keep_checkpoints", None) or (
+    def _drop_old_checkpoints(self, folder: Path, latest: int) -> None:
+        """Keep as many as the settings want, up to the one just written: later ones are of a run that was replaced."""
+        keep = self._most_checkpoints()
+        if keep is None:
+            return
+        steps = steps_in(folder)
+        kept = [step for step in steps if step <= latest][-keep:]
+        for step in set(steps).difference(kept):
+            (folder / checkpoint_name(step)).unlink()
+
+    def _most_checkpoints(self) -> int | None:
+        """How many may stay; None for all."""
+        return getattr(self.config, "keep_checkpoints", None) or (
             1 if self.config.save_only_latest_checkpoint else None
         )
-        others = sorted(path for path in folder.glob("*.ckpt") if path.name != latest)
-        for old in others[: max(0, len(others) + 1 - keep)] if keep is not None else []:
-            old.unlink()
+
+    def _say_what_is_replaced(self) -> None:
+        """Name checkpoints of later steps than that with which a run is resumed: its first save removes them."""
+        later = [step for step in steps_in(self.checkpoint_dir) if step >= self._start_step]
+        if later and self._most_checkpoints() is not None:
+            warn(
+                f"{quote(self.checkpoint_dir)} holds later checkpoints (up to step {later[-1]}). The first new "
+                "checkpoint replaces them: copy them elsewhere now if you need them."
+            )
 
     def _check_parameters(self, step: int) -> None:
         for name, parameter in self.pipeline.named_parameters():

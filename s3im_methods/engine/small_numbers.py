@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernels.threads import in_ranges
 
 
 @contextmanager

@@ -2,17 +2,18 @@
 
 What it adds: every random number of a step is a function of (seed, rank, step), so that a resumed run repeats the run
 that was never stopped; a resumed run ends at ``max_num_iterations`` (nerfstudio 1.1.5 runs that many steps more:
-issue 3096, fixed on its main branch); checkpoints are whole (:mod:`s3im_methods.engine.safe_checkpoints`); a training
-that is interrupted ends between two steps (:mod:`s3im_methods.engine.interruption`); a loss that is not finite stops
-the run before it reaches a checkpoint; a checkpoint that cannot be read gets one sentence; several of the latest
-checkpoints can be kept, each judged on the held-out views; a training can begin with another run's weights.
+issue 3096, fixed on its main branch); checkpoints are whole (:mod:`s3im_methods.engine.safe_checkpoints`) and loaded
+with their settings (:mod:`s3im_methods.engine.resumption`); a training that is interrupted ends between two steps
+(:mod:`s3im_methods.engine.interruption`); a loss that is not finite stops the run before it reaches a checkpoint;
+several of the latest checkpoints can be kept, each judged on the held-out views; a training can begin with another
+run's weights.
 """
 
+import copy
 import json
 import os
 import traceback
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,12 @@ from nerfstudio.utils import comms, writer
 from nerfstudio.utils.decorators import check_main_thread
 from nerfstudio.viewer.viewer import Viewer
 
-from s3im_methods.compat.checkpoints import explained_load
 from s3im_methods.compat.viewer_turns import PacedViewer, TurnLock
 from s3im_methods.console import say, warn
-from s3im_methods.engine.adam import arrange_moments
-from s3im_methods.engine.changed_scene import moved_cameras
 from s3im_methods.engine.finite_losses import FiniteLossWatch
 from s3im_methods.engine.interruption import Interruption, what_is_left
-from s3im_methods.engine.resumed_settings import changed_settings
-from s3im_methods.engine.run_place import checkpoint_name, choose_step, fit_hardware, steps_in
-from s3im_methods.engine.safe_checkpoints import SafeCheckpoints
+from s3im_methods.engine.resumption import Resumption
+from s3im_methods.engine.run_place import checkpoint_name, fit_hardware
 from s3im_methods.engine.small_numbers import small_numbers_are_0
 from s3im_methods.engine.training_start import save_config
 from s3im_methods.engine.warm_start import begin_with_weights
@@ -42,7 +39,7 @@ from s3im_methods.randomness import seed_global, step_seed
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
 _CPU_VIEWER_RESOLUTION = 164
-"""Height of the viewer's still picture, in pixels; the panel's slider "Max res" changes it."""
+"""Longer side of the viewer's still picture, in pixels; the panel's slider "Max res" changes it."""
 
 
 EVALUATIONS = "evaluations.jsonl"
@@ -65,7 +62,7 @@ class S3IMTrainerConfig(TrainerConfig):
     resume a run give load-dir in its place."""
 
 
-class S3IMTrainer(SafeCheckpoints):
+class S3IMTrainer(Resumption):
     """See the module's docstring; everything else is nerfstudio's.
 
     Args:
@@ -93,6 +90,12 @@ class S3IMTrainer(SafeCheckpoints):
         check_output_folder(self.checkpoint_dir, "--output-dir")
         if (keep := self._setting("keep_checkpoints")) is not None and keep < 1:
             raise InputError(f"--keep-checkpoints is {keep}: give 1 or more.")
+        if self._setting("eval_at_save") and self.world_size > 1:
+            # One of them evaluates, and the others wait for it only as long as their next exchange may last.
+            raise InputError(
+                f"--eval-at-save works with one process only, but this training has {self.world_size}: leave the flag "
+                "out and evaluate the checkpoints with ns-eval, or give --machine.num-devices 1."
+            )
         sampler = getattr(self.config.pipeline.datamanager, "pixel_sampler", None)
         if isinstance(sampler, PatchAwarePixelSamplerConfig):
             # For what is drawn where no step seeds the sampler: in evaluation, and in other processes.
@@ -144,6 +147,7 @@ class S3IMTrainer(SafeCheckpoints):
             there = f"the checkpoint has {self._start_step} steps and " if self._start_step else ""
             say(f"Nothing to train: {there}--max-num-iterations is {total}.")
             return
+        self._config_of_the_run = copy.copy(self.config)
         # nerfstudio's loop runs this many steps from where it starts.
         self.config.max_num_iterations = total - self._start_step
         try:
@@ -237,11 +241,10 @@ class S3IMTrainer(SafeCheckpoints):
             self._evaluate_checkpoint(step)
 
     def _evaluate_checkpoint(self, step: int) -> None:
-        metrics = {
-            name: round(float(value), 6)
-            for name, value in self.pipeline.get_average_eval_image_metrics(step=step).items()
-            if not name.endswith("_std")
-        }
+        # A picture of the viewer between two views would put the model back into training mode.
+        with self.train_lock:
+            found = self.pipeline.get_average_eval_image_metrics(step=step)
+        metrics = {name: round(float(value), 6) for name, value in found.items() if not name.endswith("_std")}
         try:
             with (self.base_dir / EVALUATIONS).open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **metrics}) + "\n")
@@ -254,66 +257,12 @@ class S3IMTrainer(SafeCheckpoints):
         config = self.config
         if self._setting("warm_start") is not None:
             if config.load_dir is None and config.load_checkpoint is None:
+                if config.load_step is not None:
+                    raise InputError(
+                        f"--load-step is {config.load_step}, which --warm-start does not read: give --warm-start the "
+                        f"file of that step, {checkpoint_name(config.load_step)}."
+                    )
                 begin_with_weights(self.pipeline, config.warm_start)  # type: ignore[attr-defined]
                 return
             say("The run is resumed, so --warm-start has no effect.")
-        asked = config.load_dir, config.load_step, config.load_checkpoint
-        source = self._find_checkpoint()
-        if source is not None and comms.is_main_process():
-            moved = moved_cameras(self.pipeline, source.absolute().parent.parent)
-            for line in (*changed_settings(config, self.pipeline, source), *([moved] if moved else [])):
-                warn(line)
-        try:
-            with explained_load(source), _scaler_of_another_device(self.grad_scaler):
-                super()._load_checkpoint()
-        finally:
-            # The next one to resume this run shall not be told to begin here again.
-            config.load_dir, config.load_step, config.load_checkpoint = asked
-        for optimizer in self.optimizers.optimizers.values():
-            arrange_moments(optimizer)
-
-    def _find_checkpoint(self) -> Path | None:
-        """Which file is loaded; ``load_dir`` and ``load_step`` name it afterwards."""
-        config = self.config
-        if config.load_dir is None:
-            if config.load_step is not None:
-                raise InputError(
-                    f"--load-step is {config.load_step} and --load-dir is not given: "
-                    "add --load-dir, or leave out --load-step."
-                )
-            file = config.load_checkpoint
-            if file is not None and not file.is_file():
-                raise InputError(f"No checkpoint at '{file}': give --load-checkpoint a step-*.ckpt file.")
-            return file
-        if config.load_checkpoint is not None:
-            raise InputError("--load-dir and --load-checkpoint name two checkpoints: give one of them.")
-        folder = Path(config.load_dir)
-        if folder.is_file():
-            raise InputError(f"--load-dir is '{folder}', which is a file: give it to --load-checkpoint.")
-        if not steps_in(folder) and steps_in(folder / self.checkpoint_dir.name):
-            folder = folder / self.checkpoint_dir.name
-            say(f"--load-dir is a run's folder: the checkpoint is loaded from {folder}.")
-        if not steps_in(folder):
-            raise InputError(
-                f"No checkpoint (step-*.ckpt) in '{folder}': give --load-dir the nerfstudio_models folder of a run."
-            )
-        config.load_dir, config.load_step = folder, choose_step(folder, config.load_step, "--load-step", strict=True)
-        return folder / checkpoint_name(config.load_step)
-
-
-@contextmanager
-def _scaler_of_another_device(scaler: Any) -> Iterator[None]:
-    """Without CUDA there is no gradient scaler, and its state is empty, which torch refuses to load."""
-    load = scaler.load_state_dict
-
-    def load_where_there_is_one(state: dict) -> None:
-        if state or not scaler.is_enabled():
-            load(state)
-        else:
-            say("The checkpoint was written without a gradient scaler: a new one begins.")
-
-    scaler.load_state_dict = load_where_there_is_one
-    try:
-        yield
-    finally:
-        del scaler.load_state_dict
+        super()._load_checkpoint()

@@ -1,5 +1,7 @@
 """What ns-train does before it trains: places and hardware that fit this machine, and settings from a config.yml."""
 
+import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,14 +10,19 @@ import yaml
 from s3im_methods.console import say, warn
 from s3im_methods.data.wording import quote
 from s3im_methods.engine.leaves import equal, flag, leaves
-from s3im_methods.engine.odd_settings import check_numbers, idle_settings
+from s3im_methods.engine.odd_settings import check_numbers, idle_settings, usual_config
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
-from s3im_methods.engine.run_place import checkpoints_beside, fit_hardware, place_scene, steps_in
+from s3im_methods.engine.run_place import checkpoints_beside, find_checkpoint, fit_hardware, place_scene, steps_in
 from s3im_methods.errors import InputError
 from s3im_methods.outputs import check_output_folder, written
 
 if TYPE_CHECKING:
     from nerfstudio.engine.trainer import TrainerConfig
+
+_PARSER = "pipeline.datamanager.dataparser."
+# Where nerfstudio looks for the scene; an earlier one wins.
+_SCENE = ("data", "pipeline.datamanager.data", f"{_PARSER}data")
+_SAMPLER, _SHARE = "pipeline.datamanager.pixel_sampler", "patch_share"
 
 
 def prepare(config: "TrainerConfig") -> "TrainerConfig":
@@ -28,18 +35,19 @@ def prepare(config: "TrainerConfig") -> "TrainerConfig":
         The same, or those of the file of ``--load-config`` with what else the command line gave.
 
     Raises:
-        InputError: If that file cannot be used, a number of rays or steps is too small, or nothing can be written to
-            the output folder.
+        InputError: If that file cannot be used, a number of rays or steps is too small, there is no checkpoint to
+            resume, or nothing can be written to the output folder.
     """
     if config.load_config is not None:
         config = _from_file(config)
     else:
-        _say_what_is_idle(config)
+        _say_what_is_idle(config, None)
     check_numbers(config)
     for name in ("output_dir", "data", "load_dir", "load_checkpoint", "warm_start"):
         value = getattr(config, name, None)
         if value is not None:
             setattr(config, name, Path(value).expanduser())
+    _check_what_is_resumed(config)
     fit_hardware(config)
     folder = config.output_dir / (config.experiment_name or "") / (config.method_name or "") / config.timestamp
     check_output_folder(folder, "--output-dir")
@@ -63,8 +71,24 @@ def save_config(config: "TrainerConfig") -> None:
         file.write_text(yaml.dump(config), encoding="utf-8")
 
 
-def _say_what_is_idle(config: "TrainerConfig") -> None:
-    for line in idle_settings(config):
+def _check_what_is_resumed(config: "TrainerConfig") -> None:
+    """Refuse what cannot be resumed before the scene is read, and tell nerfstudio's trainer the folder."""
+    from nerfstudio.engine.trainer import Trainer
+
+    from s3im_methods.engine.resumption import Resumption
+
+    is_resumed = config.load_dir is not None or config.load_checkpoint is not None
+    if not is_resumed and getattr(config, "warm_start", None) is not None:
+        return
+    kind, found = config._target, find_checkpoint(config, config.relative_model_dir.name)
+    is_theirs = isinstance(kind, type) and issubclass(kind, Trainer) and not issubclass(kind, Resumption)
+    if is_theirs and found is not None and config.load_dir is not None:
+        # nerfstudio's trainer knows the folder of checkpoints only.
+        config.load_dir = found.parent
+
+
+def _say_what_is_idle(config: "TrainerConfig", given: Collection[str] | None) -> None:
+    for line in idle_settings(config, given):
         warn(line)
 
 
@@ -77,20 +101,29 @@ def _from_file(typed: "TrainerConfig") -> "TrainerConfig":
         say(f"{quote(path)} has settings that are not known here: {', '.join(unknown[:8])} have no effect.")
     folder, recorded = path.absolute().parent, config.get_checkpoint_dir()
     beside = checkpoints_beside(config, folder)
-    _find_what_it_resumes(config, recorded, beside, path)
     given = _typed_settings(typed)
+    names_a_checkpoint = bool({"load_dir", "load_checkpoint"} & given.keys())
+    if not names_a_checkpoint:
+        _find_what_it_resumes(config, recorded, beside, path)
+    if not any(given.get(name) for name in _SCENE):
+        # First, because it takes the folder for the recorded one.
+        place_scene(config, path)
+    _choose_sampler(config, given)
     for name, value in given.items():
         _set(config, name, value, path)
-    if "load_checkpoint" in given and "load_dir" not in given:
-        config.load_dir = None
+    _choose_scene(config, given)
+    if names_a_checkpoint:
+        # The recorded ones are those with which the run itself began.
+        for name in ("load_dir", "load_step", "load_checkpoint"):
+            setattr(config, name, given.get(name))
     if typed.method_name != config.method_name:
         warn(f"{quote(path)} is of the method {config.method_name}, so that is trained and not {typed.method_name}.")
     also = f"; the command line changes {', '.join(given)}" if given else ""
     say(f"The settings are those of {quote(path)}{also}.")
     config.load_config = None
-    if not {"output_dir", "experiment_name", "timestamp"} & given.keys():
-        _choose_folder(config, folder, recorded, beside)
-    place_scene(config, path)
+    if "timestamp" not in given:
+        _choose_folder(config, folder, beside, bool({"output_dir", "experiment_name"} & given.keys()))
+    _say_what_is_idle(config, given)
     return config
 
 
@@ -108,34 +141,77 @@ def _find_what_it_resumes(config: "TrainerConfig", recorded: Path, beside: Path 
         )
 
 
-def _choose_folder(config: "TrainerConfig", folder: Path, recorded: Path, beside: Path | None) -> None:
+def _choose_folder(config: "TrainerConfig", folder: Path, beside: Path | None, is_placed: bool) -> None:
     """Continue a run in its own folder, and begin a new one in a new one, so that no checkpoint is lost."""
-    source = config.load_dir or config.load_checkpoint
-    resumes, owned = source is not None, {folder.resolve(), (beside or folder).resolve()}
-    if (
-        source is not None
-        and owned & {source.resolve(), source.resolve().parent}
-        and folder.parent.name == config.method_name
-    ):
+    source, owned = config.load_dir or config.load_checkpoint, {folder.resolve(), (beside or folder).resolve()}
+    resumes_itself = source is not None and bool(owned & {source.resolve(), source.resolve().parent})
+    there = config.get_checkpoint_dir()
+    # In another place it keeps its own name, unless the checkpoints of another run are there.
+    goes_on = resumes_itself and is_placed and (there.resolve() in owned or not steps_in(there))
+    if resumes_itself and not is_placed and folder.parent.name == config.method_name:
         config.output_dir, config.experiment_name = folder.parents[2], folder.parents[1].name
         config.timestamp = folder.name
-    elif beside is not None or steps_in(recorded):
+    elif not goes_on and (beside is not None or steps_in(there)):
         config.timestamp = "{timestamp}"
-        if not resumes:
+        if source is None:
             warn(
                 "Training begins from scratch, in a new folder: add --load-dir "
-                f"{quote(beside or recorded)} to continue that run."
+                f"{quote(beside or there)} to continue that run."
             )
+
+
+def _choose_scene(config: "TrainerConfig", given: dict[str, Any]) -> None:
+    """Let all three places name a scene that was typed: of those that the file fills, the first one wins."""
+    scene = next((given[name] for name in _SCENE if given.get(name)), None)
+    if scene is None:
+        return
+    manager: Any = config.pipeline.datamanager
+    holders: tuple[Any, ...] = (config, manager, getattr(manager, "dataparser", None))
+    for holder in holders:
+        if hasattr(holder, "data"):
+            holder.data = scene
+
+
+def _choose_sampler(config: "TrainerConfig", given: dict[str, Any]) -> None:
+    """Exchange the sampler of a run of ``s3im train``, whose class depends on whether there are patches."""
+    share = given.get(f"{_SAMPLER}.{_SHARE}")
+    if share is None or not hasattr(config, "base_target"):
+        return
+    from s3im_methods.models.any_method.configs import chosen_sampler
+
+    manager: Any = config.pipeline.datamanager
+    manager.pixel_sampler = chosen_sampler(vars(manager.pixel_sampler), share)
+    if not hasattr(manager.pixel_sampler, _SHARE):
+        del given[f"{_SAMPLER}.{_SHARE}"]
 
 
 def _typed_settings(typed: "TrainerConfig") -> dict[str, Any]:
     """What the command line changed, by the settings' paths."""
-    from nerfstudio.configs.method_configs import all_methods
-
-    usual = dict(leaves(all_methods[str(typed.method_name)]))
-    found = {name: value for name, value in leaves(typed) if not equal(usual.get(name), value)}
+    usual = dict(leaves(usual_config(typed)))
+    # What is typed counts where it is the method's usual value, too; the file may hold another.
+    words = _typed_words()
+    now = dict(leaves(typed))
+    if f"{_SAMPLER}.{_SHARE}" in words:
+        # s3im train's sampler without patches does not hold it.
+        now.setdefault(f"{_SAMPLER}.{_SHARE}", 0.0)
+    found = {name: value for name, value in now.items() if name in words or not equal(usual.get(name), value)}
     found.pop("load_config")
     return found
+
+
+def _typed_words() -> set[str]:
+    """List the paths of the flags that were typed; those behind the data parser's name get its path."""
+    from nerfstudio.configs.dataparser_configs import all_dataparsers
+
+    words, beginning, before = set(), "", ""
+    for word in sys.argv[1:]:
+        is_value = before.startswith("--") and "=" not in before
+        if word.startswith("--"):
+            words.add(beginning + word.partition("=")[0].removeprefix("--").replace("-", "_"))
+        elif word in all_dataparsers and not is_value:
+            beginning = _PARSER
+        before = word
+    return words
 
 
 def _set(config: Any, name: str, value: Any, path: Path) -> None:
@@ -143,7 +219,8 @@ def _set(config: Any, name: str, value: Any, path: Path) -> None:
     holder = config
     for parent in parents:
         holder = holder.get(parent) if isinstance(holder, dict) else getattr(holder, parent, None)
-    if isinstance(holder, dict) and last in holder:
+    # Other dicts than those of optimizers take any key; a later check knows which groups there are.
+    if isinstance(holder, dict) and (last in holder or parents[0] != "optimizers"):
         holder[last] = value
     elif hasattr(holder, last):
         setattr(holder, last, value)

@@ -16,8 +16,9 @@ from nerfstudio.engine.optimizers import OptimizerConfig
 from numpy.typing import NDArray
 from torch import Tensor
 
-from s3im_methods.encodings.threads import in_ranges
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.errors import InputError
+from s3im_methods.kernels.available import fused_available
+from s3im_methods.kernels.threads import in_ranges
 
 
 @dataclass
@@ -28,6 +29,20 @@ class VoxelAdamConfig(OptimizerConfig):
     """The class to instantiate."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Decay rates of the first and the second moment."""
+
+    def setup(self, params: Any) -> torch.optim.Optimizer:
+        """The optimiser.
+
+        Raises:
+            InputError: If gradients are to be clipped on a CPU, where they hold touched rows only.
+        """
+        params = list(params)
+        if self.max_norm is not None and any(parameter.device.type == "cpu" for parameter in params):
+            raise InputError(
+                f"--optimizers.grids.optimizer.max-norm is {self.max_norm:g}: the gradients of voxel grids cannot be "
+                "clipped on a CPU, so leave it out."
+            )
+        return super().setup(params)
 
 
 class VoxelAdam(torch.optim.Optimizer):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 
 
 @compiled()

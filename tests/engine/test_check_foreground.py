@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+from fake_cuda import DEVICE, fake_world
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
 from PIL import Image
 
+from s3im_methods.engine import check_foreground as module
 from s3im_methods.engine.check_foreground import check_foreground
 from s3im_methods.rays.sphere_bounds import SphereBounds
 
@@ -101,3 +103,17 @@ def test_alpha_counts_where_there_are_no_masks(tmp_path, mode, count):
     views.foreground_filenames, views.image_filenames = (), [tmp_path / "0.png"]
     Image.new(mode, (SIDE, SIDE)).save(tmp_path / "0.png")
     assert len(check_foreground(sphere(0.5), views)) == count
+
+
+@pytest.mark.parametrize("kind", [sphere, box])
+def test_a_model_on_a_gpu_is_looked_at_where_it_is(monkeypatch, kind):
+    built, rays = kind(1.0), module._rays_of_the_foreground(Discs())
+    monkeypatch.setattr(module, "_rays_of_the_foreground", lambda dataset: rays)
+    # Fake tensors have no values.
+    monkeypatch.setattr(torch.Tensor, "__float__", lambda self: 0.0)
+    with fake_world() as mode, mode:
+        if isinstance(built.collider, AABBBoxCollider):
+            built.collider.scene_box.aabb = torch.empty(2, 3, device=DEVICE)
+        else:
+            built.collider.center = torch.empty(3, device=DEVICE)
+        assert check_foreground(built, Discs()) == []

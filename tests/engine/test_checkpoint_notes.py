@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from s3im_methods.engine.checkpoint_notes import Notes, differences, notes_of, read_notes, write_notes
 from s3im_methods.engine.resumed_settings import changed_settings, other_run
@@ -86,11 +87,32 @@ def test_what_is_resumed_is_told_by_the_checkpoint_without_its_config(tmp_path):
     (said,) = changed_settings(resumed, pipeline, path)
     assert said.endswith(
         "--optimizers.fields.optimizer.lr (was 0.02, is 1e-05), of which lr has no effect, because the checkpoint "
-        "holds the learning rates."
+        "holds the optimizers' settings."
     )
     assert other_run(resumed, tmp_path / "config.yml", path) is None
     (said,) = changed_settings(config(s3im_volsdf_lite), pipeline, path)
     assert said.startswith("The checkpoint is of s3im-nerfacto-lite, and the run is of s3im-volsdf-lite")
+
+
+def test_settings_that_an_older_version_did_not_note_are_read_from_its_config(tmp_path):
+    path = checkpoint(tmp_path, s3im_nerfacto_lite)
+    old = notes_of(config(s3im_nerfacto_lite))
+    del old.settings["pipeline.model.s3im.denominators"], old.settings["pipeline.model.background_color"]
+    torch.save({"step": 9}, path)
+    write_notes(path, old)
+    saved = config(s3im_nerfacto_lite)
+    (tmp_path / "config.yml").write_text(yaml.dump(saved))
+
+    class Model:
+        decides_by_data = True
+        kept_config = dataclasses.replace(saved.pipeline.model, background_color="white")
+
+    pipeline = type("Pipeline", (), {"model": Model})
+    assert changed_settings(config(s3im_nerfacto_lite), pipeline, path) == []
+    lines = (tmp_path / "config.yml").read_text().splitlines()
+    (tmp_path / "config.yml").write_text("\n".join(line for line in lines if "denominators" not in line))
+    (said,) = changed_settings(config(s3im_nerfacto_lite), pipeline, path)
+    assert "--pipeline.model.s3im.denominators (was 'free', is null). Give --load-config" in said
 
 
 def test_what_does_not_count():

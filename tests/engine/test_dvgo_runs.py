@@ -9,6 +9,7 @@ from nerfstudio.configs.method_configs import all_methods
 from nerfstudio.utils import eval_utils
 from short_runs import short_config, train
 
+from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.volume import scalar_field
 from s3im_methods.method_configs import s3im_dvgo_lite
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -88,6 +89,8 @@ def test_a_run_that_is_resumed_with_other_settings_says_so(scene, tmp_path, caps
         return " ".join(capsys.readouterr().out.split())
 
     assert "resumed with other settings" not in said("same")
-    changed = said("changed", resolution=20, near_plane=0.1)
+    changed = said("changed", step_ratio=0.8, near_plane=0.1)
     assert "other settings than those of its checkpoint: --pipeline.model.near-plane (was 0.05, is 0.1)," in changed
-    assert "--pipeline.model.resolution (was 24, is 20). Give --load-config" in changed
+    assert "--pipeline.model.step-ratio (was 1.0, is 0.8). Give --load-config" in changed
+    with pytest.raises(InputError, match="scaling-steps as the run had them"):
+        said("refused", resolution=20)

@@ -52,3 +52,31 @@ def test_each_scale_is_judged_by_itself(scenes, tmp_path):
     found = trainer.pipeline.get_average_eval_image_metrics()
     assert {"psnr", "psnr_scale_1", "psnr_scale_2", "ssim_scale_2", "depth_abs_rel_scale_2"} <= found.keys()
     assert 2 * found["psnr"] == pytest.approx(found["psnr_scale_1"] + found["psnr_scale_2"])
+
+
+def test_networks_of_mip_nerf_360_have_the_papers_adam_and_hash_grids_nerfactos():
+    for method, expected in (("s3im_mipnerf360", (1e-6, 1e-3)), ("s3im_mipnerf360_lite", (1e-15, None))):
+        optimizers = getattr(method_configs, method).config.optimizers
+        for name in ("fields", "proposal_networks"):
+            optimizer = optimizers[name]["optimizer"]
+            assert (optimizer.eps, optimizer.max_norm) == expected
+
+
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_gradients_of_each_group_of_mip_nerf_360_are_clipped(mixed_precision, scenes, tmp_path, monkeypatch):
+    given = settings("s3im_mipnerf360", scenes / "room", tmp_path, 2)
+    given.mixed_precision = mixed_precision
+    norms: list[float] = []
+
+    step = torch.optim.Adam.step
+
+    def seen(optimizer: torch.optim.Adam, *args: Any) -> Any:
+        (group,) = optimizer.param_groups
+        if group["eps"] == 1e-6:
+            norms.append(torch.stack([p.grad.norm() for p in group["params"] if p.grad is not None]).norm().item())
+        return step(optimizer, *args)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", seen)
+    checkpoint = train(given)
+    assert len(norms) == 4 and max(norms) <= 1.01e-3
+    assert all(value.isfinite().all() for value in checkpoint["pipeline"].values())

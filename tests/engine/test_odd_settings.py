@@ -1,6 +1,7 @@
 """Numbers of rays and steps that cannot be, and flags that others switch off."""
 
 import copy
+import dataclasses
 
 import pytest
 from nerfstudio.configs.method_configs import all_methods
@@ -154,8 +155,61 @@ def test_depth_that_is_not_learned():
     assert line == "--pipeline.model.depth.loss-mult has no effect, because --pipeline.model.depth.kind is none."
 
 
+def test_weights_of_normals_that_nothing_predicts():
+    given = {"pipeline__model__pred_normal_loss_mult": 0.5, "pipeline__model__orientation_loss_mult": 0.5}
+    for line in (lines := idle_settings(config("s3im-mipnerf360", **given))):
+        assert line.endswith("-loss-mult has no effect, because --pipeline.model.predict-normals is False.")
+    assert len(lines) == 2
+    assert idle_settings(config("s3im-mipnerf360", **given, pipeline__model__reflection="ref-nerf")) == []
+
+
+def test_settings_of_the_other_encoding():
+    grid, networks = {"pipeline__model__max_res": 64}, {"pipeline__model__num_octaves": 4}
+    for method, idle, known in (("s3im-mipnerf360", grid, networks), ("s3im-mipnerf360-lite", networks, grid)):
+        assert idle_settings(config(method, **known)) == []
+        (line,) = idle_settings(config(method, **known, **idle))
+        encoding = all_methods[method].pipeline.model.encoding
+        assert line.endswith(f"has no effect, because --pipeline.model.encoding is {encoding}.")
+    assert idle_settings(config("s3im-nerfacto", **grid)) == []
+
+
 def test_a_split_by_another_rule():
     (line,) = idle_settings(config("s3im-nerfacto", pipeline__datamanager__dataparser__eval_interval=4))
     assert line.endswith(
         "eval-interval has no effect, because --pipeline.datamanager.dataparser.eval-mode is fraction."
     )
+
+
+def test_settings_of_nerfstudios_tensorf_that_other_styles_have_not():
+    given = config(
+        "s3im-tensorf",
+        pipeline__model__regularization="l1",
+        pipeline__model__use_gradient_scaling=True,
+        pipeline__model__regularization_decay_steps=5,
+    )
+    given.pipeline.model.loss_coefficients = {**given.pipeline.model.loss_coefficients, "l1_reg": 1.0}
+    names = ("regularization", "loss-coefficients.l1-reg")
+    assert idle_settings(given) == [
+        f"--pipeline.model.{name} has no effect, because --pipeline.model.style is ours." for name in names
+    ]
+    given.pipeline.model.style = "nerfstudio"
+    assert idle_settings(given) == []
+
+
+def test_settings_of_nerfstudios_surfaces_that_nothing_reads():
+    given = config("s3im-neus-facto", pipeline__model__periodic_tvl_mult=0.1)
+    given.pipeline.model.sdf_field = dataclasses.replace(given.pipeline.model.sdf_field, use_hash=False)
+    lines = idle_settings(given)
+    assert lines == [
+        "--pipeline.model.periodic-tvl-mult has no effect, because no surface method has such a loss.",
+        "--pipeline.model.sdf-field.use-hash has no effect, because the field has hash grids, or with use-grid-feature "
+        "False none.",
+    ]
+
+
+def test_numbers_of_samples_where_steps_are_equal():
+    samples = {"pipeline__model__num_samples": 8, "pipeline__model__num_uniform_samples": 9}
+    assert idle_settings(config("s3im-tensorf", **samples)) == []
+    lines = idle_settings(config("s3im-tensorf", **samples, pipeline__model__sampling="steps"))
+    assert lines[0] == "--pipeline.model.num-samples has no effect, because --pipeline.model.sampling is steps."
+    assert len(lines) == 2

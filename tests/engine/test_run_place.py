@@ -12,6 +12,7 @@ from nerfstudio.utils import eval_utils
 from nerfstudio.utils.rich_utils import CONSOLE
 from old_runs import METHODS, copy_run
 
+from s3im_methods.engine.checkpoint_notes import notes_of, write_notes
 from s3im_methods.engine.run_config import find_config, read_config, unknown_settings
 from s3im_methods.engine.run_place import fit_hardware
 from s3im_methods.errors import InputError
@@ -31,7 +32,7 @@ def run(tmp_path, monkeypatch) -> Path:
     return copy_run(RUN, home)
 
 
-def load(config: Path, monkeypatch) -> tuple[Any, Path, str]:
+def load(config: Path, monkeypatch, callback: Any = None) -> tuple[Any, Path, str]:
     """Load a run without building its pipeline: its settings, the checkpoint's path, and what was said."""
 
     class Nothing(torch.nn.Module):
@@ -47,7 +48,7 @@ def load(config: Path, monkeypatch) -> tuple[Any, Path, str]:
     monkeypatch.setattr("s3im_methods.engine.pipeline.S3IMPipelineConfig.setup", no_pipeline)
     monkeypatch.setattr(eval_utils, "eval_load_checkpoint", lambda config, _: (config.load_dir, config.load_step))
     with CONSOLE.capture() as capture:
-        settings, _, folder, step = eval_utils.eval_setup(config)
+        settings, _, folder, step = eval_utils.eval_setup(config, update_config_callback=callback)
     checkpoint = Path(folder) / f"step-{step:09d}.ckpt"
     assert checkpoint.is_file()
     return settings, checkpoint.resolve(), " ".join(capture.get().split())
@@ -63,6 +64,18 @@ def test_a_run_where_it_was_trained_is_loaded_without_a_word(run, monkeypatch):
     _, checkpoint, said = load(run / "config.yml", monkeypatch)
     assert checkpoint == run / "nerfstudio_models" / CHECKPOINT
     assert said == ""
+
+
+def test_what_a_command_changes_is_not_taken_for_the_runs_settings(run, monkeypatch):
+    path = run / "nerfstudio_models" / CHECKPOINT
+    torch.save({"step": 39}, path)
+    write_notes(path, notes_of(read_config(run / "config.yml")))
+
+    def smaller(config: Any) -> Any:
+        config.pipeline.datamanager.dataparser.downscale_factor = 2
+        return config
+
+    assert load(run / "config.yml", monkeypatch, smaller)[2] == ""
 
 
 def test_so_is_one_behind_a_link(run, tmp_path, monkeypatch):
@@ -235,6 +248,16 @@ def test_a_method_that_is_not_installed(run):
     edit(run / "config.yml", "method_name: s3im-nerfacto-lite", "method_name: better-nerf")
     with pytest.raises(InputError, match="is of the method 'better-nerf', which is not installed here"):
         read_config(run / "config.yml")
+
+
+def test_a_method_with_s3im_that_cannot_be_trained_here(run):
+    """It is registered only where it can be trained."""
+    for name, why in (("splatfacto", "'splatfacto' renders whole images"), ("better-nerf", "No method 'better-nerf'")):
+        text = (run / "config.yml").read_text()
+        edit(run / "config.yml", "method_name: s3im-nerfacto-lite", f"method_name: {name}+s3im")
+        with pytest.raises(InputError, match=rf"was written by s3im train\. {why}"):
+            read_config(run / "config.yml")
+        (run / "config.yml").write_text(text)
 
 
 def test_settings_of_a_later_version_are_named(run):

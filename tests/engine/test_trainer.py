@@ -1,177 +1,54 @@
-"""Checkpoints survive an interruption at any moment; what cannot be loaded gets one sentence."""
+"""What nerfstudio's trainer lacks, without a scene; real runs are made by the other files."""
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
+import threading
 import types
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.trainer import Trainer
+from small_trainer import trainer
 
+from s3im_methods.compat.viewer_turns import TurnLock
 from s3im_methods.data.scene_facts import add_facts
 from s3im_methods.data.scene_sphere import SceneSphere
-from s3im_methods.engine.finite_losses import FiniteLossWatch
-from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.errors import InputError
-from s3im_methods.method_configs import s3im_dvgo_lite, s3im_unisurf_lite, s3im_volsdf_lite
+from s3im_methods.method_configs import (
+    s3im_dvgo_lite,
+    s3im_mipnerf360,
+    s3im_neus,
+    s3im_neus_facto_lite,
+    s3im_unisurf_lite,
+    s3im_volsdf_lite,
+)
 
 
-class Layer(torch.nn.Linear):
-    """Has what nerfstudio's trainer asks of a pipeline."""
+def test_no_picture_of_the_viewer_is_drawn_while_a_checkpoint_is_evaluated(tmp_path):
+    run = trainer(tmp_path / "models")
+    run.config.eval_at_save, run.base_dir, run.train_lock = True, tmp_path, TurnLock()  # type: ignore[attr-defined]
+    drawn, modes, pictures = threading.Event(), [], []
 
-    def load_pipeline(self, state: dict, step: int) -> None:
-        self.load_state_dict(state)
+    def picture() -> None:
+        with run.train_lock.picture(lambda: 0.0):  # type: ignore[attr-defined]
+            run.pipeline.train()
+            drawn.set()
 
+    def evaluate(step: int) -> dict[str, float]:
+        run.pipeline.eval()
+        pictures.append(threading.Thread(target=picture))
+        pictures[0].start()
+        for _ in range(2):
+            drawn.wait(0.1)
+            modes.append(run.pipeline.training)
+        return {"psnr": 20.0}
 
-def trainer(folder: Path, value: float = 1.0) -> S3IMTrainer:
-    """A trainer of one parameter, without scene and viewer."""
-    result = object.__new__(S3IMTrainer)
-    layer = Layer(200, 200)
-    torch.nn.init.constant_(layer.weight, value)
-    layer.datamanager = types.SimpleNamespace()  # type: ignore[assignment]
-    layer.model = types.SimpleNamespace(decides_by_data=False)  # type: ignore[assignment]
-    result.pipeline = layer  # type: ignore[assignment]
-    result.checkpoint_dir = folder
-    result.config = types.SimpleNamespace(  # type: ignore[assignment]
-        method_name="layer",
-        optimizers={},
-        pipeline=types.SimpleNamespace(model=types.SimpleNamespace(_target=Layer)),
-        save_only_latest_checkpoint=True,
-        load_dir=None,
-        load_checkpoint=None,
-        load_step=None,
-        load_scheduler=True,
-    )
-    result.optimizers = types.SimpleNamespace(
-        optimizers={}, schedulers={}, load_optimizers=lambda _: None, load_schedulers=lambda _: None
-    )  # type: ignore[assignment]
-    result.grad_scaler = torch.amp.GradScaler("cpu", enabled=False)  # type: ignore[assignment]
-    result._losses_seen = FiniteLossWatch()
-    return result
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def test_the_latest_checkpoint_replaces_the_others(tmp_path):
-    for step in (1, 2):
-        trainer(tmp_path / "models").save_checkpoint(step)
-    assert names(tmp_path / "models") == ["step-000000002.ckpt"]
-    assert names(tmp_path) == ["models"]
-
-
-@pytest.mark.parametrize("keep, kept", [(1, [5]), (2, [4, 5]), (4, [2, 3, 4, 5]), (9, [1, 2, 3, 4, 5])])
-def test_as_many_checkpoints_stay_as_wanted(tmp_path, keep, kept):
-    for step in range(1, 6):
-        run = trainer(tmp_path / "models")
-        run.config.keep_checkpoints = keep  # type: ignore[attr-defined]
-        run.save_checkpoint(step)
-    assert names(tmp_path / "models") == [f"step-{step:09d}.ckpt" for step in kept]
-
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, {tests!r})
-import torch
-from pathlib import Path
-from test_trainer import trainer
-folder = Path({folder!r})
-trainer(folder).save_checkpoint(1)
-save = torch.save
-def killed(state, path):
-    save(state, path)
-    with open(path, "r+b") as file:  # as if the disk had half of it
-        file.truncate(os.path.getsize(path) // 2)
-    os.kill(os.getpid(), signal.SIGKILL)
-torch.save = killed
-trainer(folder).save_checkpoint(2)
-"""
-
-
-def test_kill_during_a_write_leaves_the_previous_checkpoint(tmp_path):
-    folder = tmp_path / "models"
-    code = KILLED.format(tests=os.path.dirname(__file__), folder=str(folder))
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
-    assert names(folder) == ["step-000000001.ckpt"]
-    assert torch.load(folder / "step-000000001.ckpt")["step"] == 1
-    trainer(folder).save_checkpoint(3)
-    assert names(tmp_path) == ["models"]
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_parameters_that_are_not_finite_are_not_saved(tmp_path, value):
-    folder = tmp_path / "models"
-    trainer(folder).save_checkpoint(1)
-    with pytest.raises(InputError, match="Parameter weight is not finite after step 2"):
-        trainer(folder, value).save_checkpoint(2)
-    assert names(folder) == ["step-000000001.ckpt"]
-
-
-def test_loading_from_a_folder_without_checkpoints(tmp_path):
-    broken = trainer(tmp_path)
-    broken.config.load_dir = tmp_path / "nothing"
-    with pytest.raises(InputError, match=r"No checkpoint .* give --load-dir the nerfstudio_models folder"):
-        broken._load_checkpoint()
-
-
-def test_loading_a_file_that_is_not_there(tmp_path):
-    broken = trainer(tmp_path)
-    broken.config.load_checkpoint = tmp_path / "step-000000001.ckpt"
-    with pytest.raises(InputError, match=r"No checkpoint at .* give --load-checkpoint a step"):
-        broken._load_checkpoint()
-
-
-class Malicious:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
-
-
-def test_a_malicious_checkpoint_is_refused_in_one_sentence(tmp_path):
-    torch.save({"step": Malicious(tmp_path / "owned")}, tmp_path / "step-000000001.ckpt")
-    victim = trainer(tmp_path)
-    victim.config.load_dir = tmp_path
-    with pytest.raises(InputError, match=r"was refused: .* could run code on this machine") as caught:
-        victim._load_checkpoint()
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "owned").exists()
-
-
-def damaged(data: bytes, how: str) -> bytes:
-    """A checkpoint's bytes after something that happens to files."""
-    if how == "another file":
-        return b"version https://git-lfs.github.com/spec/v1\n"
-    if how == "no bytes written":
-        return data[: len(data) // 2].ljust(len(data), b"\0")
-    return data[: int(how)]
-
-
-@pytest.mark.parametrize("how", ["0", "1", "100", "1000", "20000", "-1", "no bytes written", "another file"])
-def test_a_damaged_checkpoint_gets_one_sentence(tmp_path, how):
-    """Torch says so in five ways, and for some lengths it even calls the argument invalid."""
-    trainer(tmp_path).save_checkpoint(1)
-    path = tmp_path / "step-000000001.ckpt"
-    # Long enough to be cut off beyond the first block that torch looks for the end in.
-    content = torch.load(path)
-    content["pipeline"]["padding"] = torch.zeros(50000)
-    torch.save(content, path)
-    path.write_bytes(damaged(path.read_bytes(), how))
-    victim = trainer(tmp_path)
-    victim.config.load_dir = tmp_path
-    with pytest.raises(InputError, match="damaged") as refusal:
-        victim._load_checkpoint()
-    assert "\n" not in str(refusal.value)
+    run.pipeline.get_average_eval_image_metrics = evaluate  # type: ignore[method-assign,assignment]
+    run.save_checkpoint(1)
+    pictures[0].join()
+    assert modes == [False, False] and drawn.is_set()
 
 
 def test_upstream_still_overruns_when_resuming():
@@ -181,122 +58,6 @@ def test_upstream_still_overruns_when_resuming():
     from nerfstudio.engine.trainer import Trainer
 
     assert "range(self._start_step, self._start_step + num_iterations)" in inspect.getsource(Trainer.train)
-
-
-def test_upstream_still_writes_checkpoints_in_place(tmp_path, monkeypatch):
-    """When this fails, nerfstudio keeps the last good one while it writes: drop ``SafeCheckpoints``."""
-    from nerfstudio.engine.trainer import Trainer
-
-    written: list[Path] = []
-    monkeypatch.setattr(torch, "save", lambda found, path, **kwargs: written.append(Path(path)))
-    stock = trainer(tmp_path)
-    Trainer.save_checkpoint(stock, 1)
-    assert written == [tmp_path / "step-000000001.ckpt"]
-
-
-@pytest.mark.parametrize(
-    "error", [OSError(28, "No space left on device"), RuntimeError("[enforce fail at inline_container.cc:603]")]
-)
-def test_a_full_disk_keeps_the_last_checkpoint_and_gets_a_sentence(tmp_path, monkeypatch, error):
-    folder = tmp_path / "models"
-    trainer(folder).save_checkpoint(1)
-
-    def half(state, path, **kwargs) -> None:
-        Path(path).write_bytes(b"PK")
-        raise error
-
-    monkeypatch.setattr(torch, "save", half)
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    with pytest.raises(InputError, match=r"of step 2 cannot be written to '.*models' .*, and the one of step 1 stays"):
-        trainer(folder).save_checkpoint(2)
-    assert names(folder) == ["step-000000001.ckpt"]
-    with pytest.raises(InputError, match=r"and there is no earlier one: free space there, .* and start again\.$"):
-        trainer(tmp_path / "others").save_checkpoint(2)
-    assert names(tmp_path) == ["models", "tmp"] and names(temporary) == []
-
-
-def test_what_does_not_fit_is_saved_among_the_temporary_files(tmp_path, monkeypatch):
-    folder, temporary, save = tmp_path / "models", tmp_path / "tmp", torch.save
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-
-    def full(state, path, **kwargs) -> None:
-        if temporary not in Path(path).parents:
-            raise RuntimeError("[enforce fail at inline_container.cc:603]")
-        save(state, path)
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(InputError, match=r"so it was written to '(.*)': move it to the former") as said:
-        trainer(folder, 3.0).save_checkpoint(2)
-    (place,) = temporary.iterdir()
-    assert f"'{place}'" in str(said.value)
-    later = trainer(folder)
-    later.config.load_dir = place
-    later._load_checkpoint()
-    assert later.pipeline.state_dict()["weight"].unique().tolist() == [3.0]
-    assert names(tmp_path) == ["tmp"]
-
-
-def test_a_runs_folder_stands_for_its_checkpoints(tmp_path):
-    trainer(tmp_path / "models").save_checkpoint(1)
-    resumed = trainer(tmp_path / "models")
-    resumed.config.load_dir = tmp_path
-    resumed._load_checkpoint()
-    assert resumed._start_step == 2
-    # As it was given, so that config.yml does not pin the next resuming to this step.
-    assert (resumed.config.load_dir, resumed.config.load_step) == (tmp_path, None)
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"load_dir": "models", "load_step": 7}, r"--load-step is 7, and '.*' has no such checkpoint: give one of 1\."),
-        ({"load_step": 7}, r"--load-step is 7 and --load-dir is not given"),
-        ({"load_dir": "models", "load_checkpoint": "models/step-000000001.ckpt"}, "give one of them"),
-        ({"load_dir": "models/step-000000001.ckpt"}, r"which is a file: give it to --load-checkpoint"),
-        ({"load_checkpoint": "models"}, r"No checkpoint at '.*models': give --load-checkpoint a step"),
-    ],
-)
-def test_what_to_resume_that_contradicts_itself(tmp_path, settings, sentence):
-    trainer(tmp_path / "models").save_checkpoint(1)
-    broken = trainer(tmp_path / "models")
-    for name, value in settings.items():
-        setattr(broken.config, name, tmp_path / value if isinstance(value, str) else value)
-    with pytest.raises(InputError, match=sentence):
-        broken._load_checkpoint()
-
-
-def test_other_files_among_the_checkpoints(tmp_path):
-    trainer(tmp_path / "models").save_checkpoint(1)
-    for name in ("notes.txt", "step-000000009.ckpt.part"):
-        (tmp_path / "models" / name).touch()
-    resumed = trainer(tmp_path / "models")
-    resumed.config.load_dir = tmp_path / "models"
-    resumed._load_checkpoint()
-    assert resumed._start_step == 2
-
-
-def test_a_checkpoint_of_a_cpu_goes_on_with_a_gradient_scaler(tmp_path):
-    trainer(tmp_path / "models").save_checkpoint(1)
-    resumed = trainer(tmp_path / "models")
-    resumed.grad_scaler = torch.amp.GradScaler("cpu", enabled=True)  # type: ignore[assignment]
-    resumed.config.load_dir = tmp_path / "models"
-    resumed._load_checkpoint()
-    assert resumed.grad_scaler.get_scale() == 65536.0
-    assert "load_state_dict" not in vars(resumed.grad_scaler)
-
-
-def test_a_scalers_state_is_loaded(tmp_path):
-    first = trainer(tmp_path / "models")
-    first.grad_scaler = torch.amp.GradScaler("cpu", init_scale=8.0)  # type: ignore[assignment]
-    first.save_checkpoint(1)
-    resumed = trainer(tmp_path / "models")
-    resumed.grad_scaler = torch.amp.GradScaler("cpu", enabled=True)  # type: ignore[assignment]
-    resumed.config.load_dir = tmp_path / "models"
-    resumed._load_checkpoint()
-    assert resumed.grad_scaler.state_dict()["scale"] == 8.0
 
 
 def test_a_service_for_curves_that_cannot_be_reached_gets_a_sentence(tmp_path, monkeypatch):
@@ -314,6 +75,14 @@ def test_a_service_for_curves_that_cannot_be_reached_gets_a_sentence(tmp_path, m
         run.setup()
     monkeypatch.setattr(Trainer, "setup", lambda self, mode: 1 / 0)
     with pytest.raises(ZeroDivisionError):
+        run.setup()
+
+
+def test_several_processes_do_not_wait_for_the_one_that_evaluates(tmp_path):
+    run = trainer(tmp_path)
+    config: Any = run.config
+    config.keep_checkpoints, config.eval_at_save, run.world_size = None, True, 2
+    with pytest.raises(InputError, match=r"^--eval-at-save works with one process only, but this training has 2:"):
         run.setup()
 
 
@@ -342,6 +111,9 @@ def test_methods_say_when_their_schedules_end():
         (s3im_dvgo_lite, {"coarse-steps": 81, "scaling-steps": 300, "s3im.start-step": 81}),
         (s3im_volsdf_lite, {"sharpness-steps": 2400, "s3im.start-step": 1}),
         (s3im_unisurf_lite, {"interval-steps": 1800, "s3im.start-step": 1}),
+        (s3im_neus, {"cos-anneal-steps": 5000, "sdf-field.unlock-every": 6001, "s3im.start-step": 1}),
+        (s3im_neus_facto_lite, {"cos-anneal-steps": 1000, "s3im.start-step": 1}),
+        (s3im_mipnerf360, {"proposal-weights-anneal-max-num-iters": 250_000, "s3im.start-step": 1}),
     ]
     for method, ends in expected:
         config = deepcopy(method.config.pipeline.model)
@@ -357,25 +129,23 @@ def test_methods_say_when_their_schedules_end():
         assert max(ends.values()) <= method.config.max_num_iterations
 
 
-def test_a_folder_that_was_removed_gets_its_config_again(tmp_path, monkeypatch):
-    """Without it no run is loaded."""
-    from s3im_methods.engine import safe_checkpoints
+def test_a_resumed_runs_config_that_is_written_again_has_all_its_steps(tmp_path, monkeypatch):
+    run, written = trainer(tmp_path / "run" / "models"), []
 
-    written: list[Path] = []
+    def removed_meanwhile(self: Any) -> None:
+        (tmp_path / "run" / "config.yml").unlink()
+        run.save_checkpoint(5)
 
-    def save_config(config) -> None:
-        written.append(tmp_path / "run" / "config.yml")
-        written[-1].touch()
-
-    monkeypatch.setattr(safe_checkpoints, "save_config", save_config)
-    run = trainer(tmp_path / "run" / "models")
-    run.base_dir = tmp_path / "run"
+    monkeypatch.setattr(Trainer, "train", removed_meanwhile)
+    save_config = "s3im_methods.engine.safe_checkpoints.save_config"
+    monkeypatch.setattr(save_config, lambda config: written.append(config.max_num_iterations))
+    run.base_dir, run.device, run._start_step = tmp_path / "run", "cpu", 4
+    run.config.max_num_iterations = 10
     run.pipeline.datamanager = types.SimpleNamespace()  # type: ignore[assignment]
-    run._began_with_config = True
-    run.save_checkpoint(1)
-    assert names(tmp_path / "run") == ["config.yml", "models"]
-    run.save_checkpoint(2)
-    assert len(written) == 1
+    run.base_dir.mkdir()
+    (run.base_dir / "config.yml").touch()
+    run.train()
+    assert written == [10] and run.config.max_num_iterations == 10
 
 
 def test_numbers_too_small_for_full_precision_are_0_in_a_training_on_a_cpu(tmp_path):

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from s3im_methods.engine.voxel_adam import VoxelAdam, VoxelAdamConfig
+from s3im_methods.errors import InputError
 
 
 def _gradients(steps: int, rows: Tensor) -> list[Tensor]:
@@ -84,3 +85,9 @@ def test_nerfstudio_builds_it_from_its_config():
     optimizer = VoxelAdamConfig(lr=0.3, eps=1e-7, betas=(0.8, 0.9)).setup(params=[_start()])
     assert isinstance(optimizer, VoxelAdam)
     assert optimizer.param_groups[0]["lr"] == 0.3 and optimizer.param_groups[0]["betas"] == (0.8, 0.9)
+
+
+def test_gradients_that_name_rows_are_not_clipped():
+    assert isinstance(VoxelAdamConfig().setup([_start()]), VoxelAdam)
+    with pytest.raises(InputError, match=r"--optimizers.grids.optimizer.max-norm is 1: .* so leave it out"):
+        VoxelAdamConfig(max_norm=1.0).setup([_start()])

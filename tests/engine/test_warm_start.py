@@ -12,8 +12,12 @@ from nerfstudio.scripts.train import _set_random_seed
 from short_runs import short_config, train
 
 from s3im_methods.engine.trainer import EVALUATIONS
+from s3im_methods.engine.warm_start import begin_with_weights
 from s3im_methods.errors import InputError
 from s3im_methods.method_configs import s3im_nerfacto_lite, s3im_tensorf_lite
+from s3im_methods.models.s3im_dvgo import S3IMDVGOModel
+from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel
+from s3im_methods.models.s3im_tensorf import S3IMTensoRFModel
 
 APPEARANCE = "_model.field.embedding_appearance.embedding.weight"
 
@@ -99,3 +103,53 @@ def test_what_cannot_be_begun_with_gets_a_sentence(run, scenes, tmp_path):
         set_up(replace(other, warm_start=run))
     with pytest.raises(InputError, match="--keep-checkpoints is 0: give 1 or more"):
         set_up(config(scenes / "room", tmp_path, 4, keep_checkpoints=0))
+
+
+class Pipeline(torch.nn.Module):
+    """Of one layer; in several processes the model is wrapped."""
+
+    def __init__(self, size: int, wrapped: bool, grids_grow: bool = False) -> None:
+        super().__init__()
+        self.model: Any = torch.nn.Linear(size, 1)
+        self._model = torch.nn.ModuleDict({"module": self.model}) if wrapped else self.model
+        del self.model
+        object.__setattr__(self, "model", type("Model", (), {"grids_grow": grids_grow}))
+
+
+def checkpoint(folder: Path, pipeline: Pipeline) -> Path:
+    torch.save({"pipeline": pipeline.state_dict()}, folder / "step-000000001.ckpt")
+    return folder / "step-000000001.ckpt"
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("now", [False, True])
+def test_one_process_and_several_begin_with_each_others_weights(tmp_path, capsys, before, now):
+    first, second = Pipeline(5, before), Pipeline(5, now)
+    begin_with_weights(second, checkpoint(tmp_path, first))
+    ours, others = second.state_dict().values(), first.state_dict().values()
+    assert all(torch.equal(one, other) for one, other in zip(ours, others, strict=True))
+    assert "not in it" not in capsys.readouterr().out
+
+
+def test_grids_that_have_grown_are_no_beginning(tmp_path):
+    grown = checkpoint(tmp_path, Pipeline(50, False))
+    with pytest.raises(InputError, match=r"have grown in training, .*: resume that run with --load-dir in place of"):
+        begin_with_weights(Pipeline(5, False, grids_grow=True), grown)
+    with pytest.raises(InputError, match="Most weights of this model"):
+        begin_with_weights(Pipeline(5, False), grown)
+    assert S3IMTensoRFModel.grids_grow and S3IMDVGOModel.grids_grow and not S3IMNerfactoModel.grids_grow
+
+
+def test_a_resumed_run_keeps_its_schedule_whatever_rate_is_typed(scenes, tmp_path, capsys):
+    straight = train(config(scenes / "room", tmp_path / "straight", 4))
+    first = config(scenes / "room", tmp_path / "halves", 2)
+    train(first)
+    second = config(scenes / "room", tmp_path / "halves", 4, load_dir=first.get_checkpoint_dir())
+    for group in second.optimizers.values():
+        group["optimizer"].lr *= 3
+        group["optimizer"].eps *= 3
+    resumed = train(second)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of which eps, lr have no effect, because the checkpoint holds the optimizers' settings" in said
+    assert all(torch.equal(value, resumed["pipeline"][name]) for name, value in straight["pipeline"].items())
+    assert second.optimizers["fields"]["optimizer"].lr == first.optimizers["fields"]["optimizer"].lr
