@@ -2,10 +2,11 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import trimesh
+from numpy.typing import NDArray
 from PIL import Image
 
 from s3im_methods.errors import InputError, NoSurfaceError
@@ -14,7 +15,12 @@ from s3im_methods.metrics.surface import OneWay, SurfacePoints, SurfaceScores, o
 from s3im_methods.metrics.surface_alignment import Alignment, Move, align
 from s3im_methods.metrics.surface_file import load_surface
 
-_POINTS_TO_ALIGN = 20_000
+if TYPE_CHECKING:
+    from nerfstudio.cameras.cameras import Cameras
+
+    from s3im_methods.metrics.surface_visibility import Occluder
+
+_POINTS_TO_ALIGN, _POINTS_TO_FIND = 20_000, 2000
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,29 @@ class MeshReport:
         return self.from_reference.distance
 
 
+def check_reference(path: Path, settings: Comparison) -> None:
+    """Refuse a reference mesh that :func:`compare_meshes` could not use.
+
+    Args:
+        path: The mesh.
+        settings: How meshes will be compared with it.
+
+    Raises:
+        InputError: If it is no mesh that can be measured, or no camera sees any of it.
+    """
+    views, mesh = None if settings.scene is None else _views(settings.scene), load_surface(path)
+    if views is None:
+        return
+    hides = _occluder(mesh, views)
+    # Of a mesh that cameras see they nearly always see one of a few points.
+    for samples in (min(_POINTS_TO_FIND, settings.samples), settings.samples):
+        points = sample_surface(mesh.vertices, mesh.faces, samples, _seeds(settings)[1])
+        seen = _seen_of(points, views, hides, settings)
+        if len(seen.points) > 0:
+            return
+    _refuse_unseen(seen, path, settings, InputError)
+
+
 def compare_meshes(predicted_path: Path, reference_path: Path, settings: Comparison) -> MeshReport:
     """Compare two mesh files.
 
@@ -112,9 +141,10 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
         InputError: If a file is no mesh that can be measured, or no camera sees any of the reference.
         NoSurfaceError: If no camera sees any of the predicted mesh.
     """
+    # A scene that cannot be used is refused before points are drawn and aligned, which takes minutes.
+    views = None if settings.scene is None else _views(settings.scene)
     predicted_mesh, reference_mesh = load_surface(predicted_path), load_surface(reference_path)
-    # Different seeds: with one, equal meshes would be given equal points, and no distance at all.
-    seeds = np.random.SeedSequence(settings.seed).generate_state(2).tolist()
+    seeds = _seeds(settings)
     reference = sample_surface(reference_mesh.vertices, reference_mesh.faces, settings.samples, seeds[1])
     some = sample_surface(predicted_mesh.vertices, predicted_mesh.faces, _POINTS_TO_ALIGN, seeds[0])
     move = align(some.points, reference.points[:_POINTS_TO_ALIGN], settings.alignment)
@@ -127,17 +157,12 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
         seems_wrong = [] if left is None else [left]
     spacing = tuple(float(np.sqrt(mesh.area / settings.samples)) for mesh in (predicted_mesh, reference_mesh))
     measured_predicted, measured_reference = predicted, reference
-    if settings.scene is not None:
-        measured_predicted, measured_reference = _seen(settings, predicted_mesh, predicted, reference_mesh, reference)
-        for some, path, error in (
-            (measured_predicted, predicted_path, NoSurfaceError),
-            (measured_reference, reference_path, InputError),
-        ):
-            if len(some.points) == 0:
-                raise error(
-                    f"No training camera of '{settings.scene}' sees any of '{path}': give a mesh in the coordinates of "
-                    "that scene's transforms.json, or leave out --scene."
-                )
+    if views is not None:
+        measured_predicted, measured_reference = _seen(
+            settings, views, predicted_mesh, predicted, reference_mesh, reference
+        )
+        _refuse_unseen(measured_predicted, predicted_path, settings, NoSurfaceError)
+        _refuse_unseen(measured_reference, reference_path, settings, InputError)
     from_predicted, from_reference = one_way(measured_predicted, reference), one_way(measured_reference, predicted)
     return MeshReport(
         scores=surface_scores(from_predicted, from_reference, settings.thresholds),
@@ -152,28 +177,64 @@ def compare_meshes(predicted_path: Path, reference_path: Path, settings: Compari
     )
 
 
+def _seeds(settings: Comparison) -> list[int]:
+    # Different ones: with one, equal meshes would be given equal points, and no distance at all.
+    return np.random.SeedSequence(settings.seed).generate_state(2).tolist()
+
+
+def _refuse_unseen(seen: SurfacePoints, path: Path, settings: Comparison, error: type[InputError]) -> None:
+    if len(seen.points) == 0:
+        raise error(
+            f"No training camera of '{settings.scene}' sees any of '{path}': give a mesh in the coordinates of that "
+            "scene's transforms.json, or leave out --scene."
+        )
+
+
+def _views(scene: Path) -> tuple["Cameras", NDArray[np.float64]]:
+    """The cameras whose sight counts, and what is to be added to their places."""
+    from s3im_methods.data.training_cameras import training_cameras
+    from s3im_methods.metrics.surface_visibility import check_perspective
+
+    cameras, far = training_cameras(scene)
+    check_perspective(cameras)
+    return cameras, far
+
+
 def _seen(
     settings: Comparison,
+    views: tuple["Cameras", NDArray[np.float64]],
     predicted_mesh: trimesh.Trimesh,
     predicted: SurfacePoints,
     reference_mesh: trimesh.Trimesh,
     reference: SurfacePoints,
 ) -> tuple[SurfacePoints, SurfacePoints]:
-    """What counts of both, with the normals towards the camera that sees the point."""
-    from s3im_methods.data.training_cameras import training_cameras
-    from s3im_methods.metrics.surface_visibility import Occluder, seen_by
+    """The points of both meshes that cameras see."""
+    before_reference = _occluder(reference_mesh, views)
+    before_predicted = _occluder(predicted_mesh, views) if settings.occluder == "own" else before_reference
+    return (
+        _seen_of(predicted, views, before_predicted, settings),
+        _seen_of(reference, views, before_reference, settings),
+    )
 
-    assert settings.scene is not None
-    (cameras, far), tolerance = training_cameras(settings.scene), max(settings.thresholds)
-    before_reference = Occluder(reference_mesh.vertices - far, reference_mesh.faces)
-    before_predicted = before_reference
-    if settings.occluder == "own":
-        before_predicted = Occluder(predicted_mesh.vertices - far, predicted_mesh.faces)
+
+def _occluder(mesh: trimesh.Trimesh, views: tuple["Cameras", NDArray[np.float64]]) -> "Occluder":
+    from s3im_methods.metrics.surface_visibility import Occluder
+
+    return Occluder(mesh.vertices - views[1], mesh.faces)
+
+
+def _seen_of(
+    surface: SurfacePoints,
+    views: tuple["Cameras", NDArray[np.float64]],
+    hides: "Occluder",
+    settings: Comparison,
+) -> SurfacePoints:
+    """What the cameras see, with the normals towards the camera that sees the point."""
+    from s3im_methods.metrics.surface_visibility import seen_by
+
+    cameras, far = views
+    camera = seen_by(surface.points - far, cameras, hides, max(settings.thresholds))
     origins = cameras.camera_to_worlds[:, :3, 3].double().numpy()
-    found = []
-    for surface, occluder in ((predicted, before_predicted), (reference, before_reference)):
-        camera = seen_by(surface.points - far, cameras, occluder, tolerance)
-        counts = surface.where(camera >= 0)
-        away = ((origins[camera[camera >= 0]] + far - counts.points) * counts.normals).sum(axis=1) < 0
-        found.append(SurfacePoints(counts.points, np.where(away[:, None], -counts.normals, counts.normals)))
-    return found[0], found[1]
+    counts = surface.where(camera >= 0)
+    away = ((origins[camera[camera >= 0]] + far - counts.points) * counts.normals).sum(axis=1) < 0
+    return SurfacePoints(counts.points, np.where(away[:, None], -counts.normals, counts.normals))

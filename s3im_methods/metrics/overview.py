@@ -10,6 +10,8 @@ from torch import Tensor
 
 _TITLES = ("truth", "render", "depth", "error x 4")
 _MARGIN = 6
+# Pillow warns of larger pictures when they are opened, and refuses those of twice as many pixels.
+_MOST_PIXELS = 64_000_000
 _BACKGROUND, _INK = (250, 250, 250), (40, 40, 40)
 
 
@@ -66,41 +68,51 @@ def draw_overview(title: str, views: list[ViewResult]) -> Image.Image:
 
     Args:
         title: First line of the picture.
-        views: At least one view; all may differ in size.
+        views: At least one view; all may differ in size. Where all of them together are very large, they are drawn
+            smaller.
     """
+    pixels = len(_TITLES) * sum(view.truth.shape[0] for view in views) * max(view.truth.shape[1] for view in views)
+    share = min(1.0, (_MOST_PIXELS / pixels) ** 0.5)
     rows = [
         (
             f"{view.name}   PSNR {view.psnr:.2f} dB   SSIM {view.ssim:.3f}",
             [
-                view.truth,
-                view.render,
-                depth_image(view.depth, view.accumulation),
-                error_image(view.truth, view.render),
+                _to_image(tile, share)
+                for tile in (
+                    view.truth,
+                    view.render,
+                    depth_image(view.depth, view.accumulation),
+                    error_image(view.truth, view.render),
+                )
             ],
         )
         for view in views
     ]
     font = ImageFont.load_default(size=13)
     line = 20
-    width = max(sum(tile.shape[1] + _MARGIN for tile in tiles) for _, tiles in rows) + _MARGIN
-    height = 2 * line + sum(line + tiles[0].shape[0] + _MARGIN for _, tiles in rows) + _MARGIN
+    width = max(sum(tile.width + _MARGIN for tile in tiles) for _, tiles in rows) + _MARGIN
+    height = 2 * line + sum(line + tiles[0].height + _MARGIN for _, tiles in rows) + _MARGIN
     canvas = Image.new("RGB", (max(width, 480), height), _BACKGROUND)
     draw = ImageDraw.Draw(canvas)
     draw.text((_MARGIN, 3), title, fill=_INK, font=font)
     x = _MARGIN
     for name, tile in zip(_TITLES, rows[0][1], strict=True):
         draw.text((x, line), name, fill=_INK, font=font)
-        x += tile.shape[1] + _MARGIN
+        x += tile.width + _MARGIN
     y = 2 * line
     for caption, tiles in rows:
         draw.text((_MARGIN, y), caption, fill=_INK, font=font)
         x, y = _MARGIN, y + line
         for tile in tiles:
-            canvas.paste(_to_image(tile), (x, y))
-            x += tile.shape[1] + _MARGIN
-        y += tiles[0].shape[0] + _MARGIN
+            canvas.paste(tile, (x, y))
+            x += tile.width + _MARGIN
+        y += tiles[0].height + _MARGIN
     return canvas
 
 
-def _to_image(tile: Tensor) -> Image.Image:
-    return Image.fromarray((tile.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy().astype(np.uint8))
+def _to_image(tile: Tensor, share: float) -> Image.Image:
+    """A tile ``[H, W, 3]`` in [0, 1], with this share of its height and width."""
+    image = Image.fromarray((tile.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy().astype(np.uint8))
+    if share == 1:
+        return image
+    return image.resize((max(1, int(share * image.width)), max(1, int(share * image.height))), Image.Resampling.BOX)

@@ -17,7 +17,7 @@ _FORMATS = "PLY, OBJ, GLB, STL or OFF"
 def load_surface(path: Path) -> trimesh.Trimesh:
     """Read a mesh as it lies in the file; of a file with several, all of them as one.
 
-    Polygons become fans of triangles. A GLB of this pack, which is turned so that z points up, is turned back to the
+    Polygons become fans of triangles. A GLB of this package, which is turned so that z points up, is turned back to the
     axes of its data; other GLBs keep theirs.
 
     Args:

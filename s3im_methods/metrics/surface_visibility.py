@@ -48,6 +48,21 @@ class Occluder:
         return self._caster.test_occlusions(self._tensor(rays), tnear=0.0, tfar=1.0).numpy() & (free > 0)
 
 
+def check_perspective(cameras: Cameras) -> None:
+    """Refuse cameras whose sight cannot be computed.
+
+    Args:
+        cameras: Of any kind.
+
+    Raises:
+        InputError: If a camera is not of the perspective kind.
+    """
+    if bool((cameras.camera_type != CameraType.PERSPECTIVE.value).any()):
+        raise InputError(
+            "Measuring only what cameras see needs perspective cameras, and the scene has others: leave out --scene."
+        )
+
+
 def seen_by(points: NDArray, cameras: Cameras, occluder: Occluder, tolerance: float) -> NDArray[np.int64]:
     """The first camera that has a point in its image, with nothing in front of it.
 
@@ -60,11 +75,7 @@ def seen_by(points: NDArray, cameras: Cameras, occluder: Occluder, tolerance: fl
     Returns:
         Index of the camera, ``[N]``; -1 where no camera sees the point.
 
-    Raises:
-        InputError: If a camera is not of the perspective kind.
     """
-    if bool((cameras.camera_type != CameraType.PERSPECTIVE.value).any()):
-        raise InputError("Culling needs perspective cameras, and the scene has others: leave out --scene.")
     found = np.full(len(points), -1, dtype=np.int64)
     for index in range(len(cameras)):
         camera = cameras[index]

@@ -18,8 +18,8 @@ from s3im_methods.runs.picture_notes import read_note
 _MODELS = "nerfstudio_models"
 _CHECKPOINT = re.compile(r"step-(\d{9,})\.ckpt")
 _TIMESTAMP = "%Y-%m-%d_%H%M%S"
-# Folders of scenes, of which one may hold thousands of files, and nobody's results.
-_NOT_LOOKED_INTO = re.compile(r"\.|__pycache__|images|depths|normals|masks|sparse|wandb|site-packages")
+# Folders of scenes, of which one may hold thousands of files, and nobody's results; _2 is a copy at half the size.
+_NOT_LOOKED_INTO = re.compile(r"\..*|__pycache__|site-packages|sparse|wandb|(images|depths|normals|masks)(_\d+)?")
 
 
 @dataclass
@@ -100,7 +100,7 @@ def list_runs(given: Path) -> Listing:
 
 def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name != _MODELS and not _NOT_LOOKED_INTO.match(name))
+        folders[:] = sorted(name for name in folders if name != _MODELS and not _NOT_LOOKED_INTO.fullmatch(name))
         yield Path(place), files
 
 

@@ -35,6 +35,6 @@ def read_note(path: Path) -> dict[str, Any] | None:
     try:
         with Image.open(path) as picture:
             found = json.loads(picture.info.get(_KEY, "null"))
-    except (OSError, ValueError, TypeError, SyntaxError):
+    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError):
         return None
     return found if isinstance(found, dict) else None

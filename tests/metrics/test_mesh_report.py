@@ -1,5 +1,6 @@
 """What counts of two meshes, and against what it is measured."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from s3im_methods.errors import InputError
 from s3im_methods.metrics.mesh_report import Comparison, compare_meshes
 from s3im_methods.metrics.surface import one_way, sample_surface
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -68,6 +70,16 @@ def test_what_lies_behind_the_occluder_by_no_more_than_the_largest_threshold_cou
         for thresholds in ((0.001,), (0.001, 0.3))
     )
     assert lenient[0] > 2 * strict[0]
+
+
+def test_a_scene_that_cannot_be_used_is_refused_before_the_meshes_are_read(room, tmp_path):
+    meta = json.loads((room / "transforms.json").read_text())
+    (tmp_path / "fisheye.json").write_text(json.dumps({**meta, "camera_model": "OPENCV_FISHEYE"}))
+    for folder in ("images", "depths"):
+        (tmp_path / folder).symlink_to(room / folder)
+    gone = tmp_path / "gone.ply"
+    with pytest.raises(InputError, match="Measuring only what cameras see needs perspective cameras"):
+        compare_meshes(gone, gone, Comparison((0.01,), SAMPLES, 0, scene=tmp_path / "fisheye.json"))
 
 
 def test_the_prediction_hides_none_of_the_reference(room, tmp_path):

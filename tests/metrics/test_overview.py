@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from s3im_methods.metrics import overview
 from s3im_methods.metrics.overview import ViewResult, depth_image, draw_overview, error_image
 
 
@@ -42,3 +43,12 @@ def test_every_view_is_a_row_with_four_tiles():
 
 def test_small_views_leave_room_for_the_text():
     assert draw_overview("a long title", [view(8, 8)]).width >= 480
+
+
+def test_very_large_views_are_drawn_smaller(monkeypatch):
+    """A picture too large is one that nothing opens."""
+    views = [view(400, 1500), view(300, 1000)]
+    monkeypatch.setattr(overview, "_MOST_PIXELS", 4 * 700 * 1500 // 4)
+    found = draw_overview("title", views)
+    assert found.width == 4 * (750 + 6) + 6
+    assert found.height == 2 * 20 + (20 + 200 + 6) + (20 + 150 + 6) + 6

@@ -8,7 +8,7 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 
 from s3im_methods.errors import InputError
 from s3im_methods.metrics.surface import sample_surface
-from s3im_methods.metrics.surface_visibility import Occluder, seen_by
+from s3im_methods.metrics.surface_visibility import Occluder, check_perspective, seen_by
 
 BALL = trimesh.creation.icosphere(5)
 POINTS = sample_surface(BALL.vertices, BALL.faces, 50_000, 0).points
@@ -71,5 +71,5 @@ def test_tolerance_lets_through_what_is_slightly_hidden():
 
 
 def test_other_cameras_are_refused():
-    with pytest.raises(InputError, match="Culling needs perspective cameras"):
-        seen(POINTS, cameras(away(4.0), kind=CameraType.FISHEYE), OCCLUDER, 0.1)
+    with pytest.raises(InputError, match="Measuring only what cameras see needs perspective cameras"):
+        check_perspective(cameras(away(4.0), kind=CameraType.FISHEYE))

@@ -29,6 +29,21 @@ def test_runs_are_listed_newest_first_with_what_their_files_say(tmp_path):
     assert cells(second)[:5] == ["s3im-tensorf", "object", "20 of 40", "-", "90 s"]
 
 
+def test_folders_of_scenes_are_left_out_by_their_whole_names(tmp_path):
+    found = [make_run(tmp_path / name, "a") for name in ("sparse_room", "images-of-mine", "wandb2", "depthsensor")]
+    for name in ("images", "images_8", "depths_2", "sparse", "wandb", ".hidden"):
+        make_run(tmp_path / name, "a")
+    assert {run.folder for run in list_runs(tmp_path).runs} == set(found)
+
+
+def test_a_picture_that_pillow_takes_for_a_bomb_ends_nothing(tmp_path, monkeypatch):
+    run = make_run(tmp_path, "a")
+    note = {"run": str(run), "steps": 40, "psnr": 19.0, "views": 4}
+    save_with_note(Image.new("RGB", (30, 30)), tmp_path / "large.png", note)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert list_runs(tmp_path).runs[0].pictures == []
+
+
 @pytest.mark.parametrize("given", [".", "room", "room/s3im-tensorf/a", "room/s3im-tensorf/a/config.yml"])
 def test_a_run_its_config_and_any_folder_above_can_be_given(tmp_path, given):
     run = make_run(tmp_path, "a")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from s3im_methods.exporters.film.paths import look_at
 from s3im_methods.exporters.film.writer import Frame
+from s3im_methods.exporters.mesh.glb import srgb_colours
 from s3im_methods.metrics.surface_file import load_surface
 from s3im_methods.progress import track
 
@@ -61,7 +62,7 @@ def _middle(vertices: NDArray) -> tuple[NDArray[np.float64], float]:
 
 
 def _colours(path: Path, mesh: trimesh.Trimesh) -> NDArray[np.float32] | None:
-    """Of the vertices, ``[V, 3]``; None where the file has none. An image is read at the vertices."""
+    """Of the vertices, sRGB, ``[V, 3]``; None where the file has none. An image is read at the vertices."""
     visual: Any = mesh.visual
     if path.suffix.lower() == ".ply":
         # The checked reader leaves colours out.
@@ -69,12 +70,41 @@ def _colours(path: Path, mesh: trimesh.Trimesh) -> NDArray[np.float32] | None:
             visual = trimesh.load(str(path), process=False).visual  # pyright: ignore[reportAttributeAccessIssue]
         except Exception:  # trimesh's readers raise errors of any kind; the mesh itself has been read.
             return None
+    if path.suffix.lower() in (".glb", ".gltf"):
+        linear = _linear_colours(path)
+        if linear is not None and len(linear) == len(mesh.vertices):
+            return srgb_colours(linear)
     if visual.kind == "texture":
         visual = visual.to_color()
     if visual.kind not in ("vertex", "face"):
         return None
     found = np.asarray(visual.vertex_colors)[:, :3]
     return found.astype(np.float32) if len(found) == len(mesh.vertices) else None
+
+
+def _linear_colours(path: Path) -> NDArray[np.float32] | None:
+    """Of a glTF's vertices, which are linear, ``[V, 3]`` in [0, 1]; None for images and where a part has none."""
+    # As the scene has them: copies of meshes that have a material too lose them.
+    scene: Any = trimesh.load(str(path), process=False)
+    parts = []
+    for node in scene.graph.nodes_geometry:
+        part = scene.geometry[scene.graph[node][1]]
+        if not (isinstance(part, trimesh.Trimesh) and len(part.faces)):
+            # Lines and points, which are no part of the mesh.
+            continue
+        visual: Any = part.visual
+        if getattr(visual, "uv", None) is not None:
+            return None
+        found = (
+            visual.vertex_colors
+            if visual.kind == "vertex"
+            else dict(getattr(visual, "vertex_attributes", {})).get("color")
+        )
+        if found is None:
+            return None
+        most = np.iinfo(found.dtype).max if np.issubdtype(found.dtype, np.integer) else 1
+        parts.append(np.asarray(found[:, :3], np.float32) / np.float32(most))
+    return np.concatenate(parts)
 
 
 def _frame(caster: Any, pose: NDArray, faces: NDArray, colours: NDArray | None, size: tuple[int, int]) -> Frame:

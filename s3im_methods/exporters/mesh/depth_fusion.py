@@ -9,6 +9,8 @@ from nerfstudio.cameras.cameras import Cameras, CameraType
 from torch import Tensor
 from torch.nn import functional
 
+from s3im_methods.console import warn
+from s3im_methods.data.wording import are, some
 from s3im_methods.errors import InputError
 from s3im_methods.progress import track
 
@@ -39,9 +41,9 @@ def render_views(
 
     Args:
         model: Any ray-based model, in evaluation mode.
-        cameras: On the model's device. Lens distortion is left out; what is no perspective camera becomes one of 90
-            degrees.
-        most: How many views at most.
+        cameras: On the model's device. Lens distortion is left out. A panorama becomes the six faces of a cube. Any
+            other camera that is not perspective becomes one view of 90 degrees, and a line says so.
+        most: How many cameras at most.
         downscale: How many times smaller than the cameras' images.
         output_name: The model's output to take. nerfacto's ``expected_depth`` lies in mid-air where a ray grazes an
             edge; its ``depth``, the median, does not.
@@ -50,33 +52,66 @@ def render_views(
         InputError: If the model has no such output.
     """
     count = min(most, len(cameras))
-    for index in track(torch.linspace(0, len(cameras) - 1, count).round().long().tolist(), "Rendering depth"):
-        camera = _pinhole(cameras[index], downscale)
-        outputs = model.get_outputs_for_camera(camera)
-        if output_name not in outputs or outputs[output_name].shape[-1] != 1:
-            names = ", ".join(sorted(key for key, value in outputs.items() if value.shape[-1] == 1))
-            raise InputError(f"The model has no depth output '{output_name}': give one of {names}.")
-        distance = outputs[output_name][..., 0].to(camera.device)
-        clear = ~torch.isfinite(distance)
-        if "accumulation" in outputs:
-            clear |= outputs["accumulation"][..., 0].to(camera.device) < _OPAQUE
-        yield DepthView(
-            distance.masked_fill(clear, 0.0),
-            camera.camera_to_worlds[0],
-            torch.cat([camera.fx[0], camera.fy[0]]),
-            torch.cat([camera.cx[0], camera.cy[0]]),
+    kinds = cameras.camera_type
+    narrowed = int(((kinds != CameraType.PERSPECTIVE.value) & (kinds != CameraType.EQUIRECTANGULAR.value)).sum())
+    if narrowed:
+        warn(
+            f"{some(narrowed, len(cameras), 'camera')} {are(narrowed)} neither perspective nor a panorama: only "
+            "their central 90 degrees are used, so the mesh lacks what lies outside."
         )
+    for index in track(torch.linspace(0, len(cameras) - 1, count).round().long().tolist(), "Rendering depth"):
+        for camera in _pinholes(cameras[index], downscale):
+            yield _view(model.get_outputs_for_camera(camera), camera, output_name)
 
 
-def _pinhole(camera: Cameras, downscale: float) -> Cameras:
+def _view(outputs: dict[str, Tensor], camera: Cameras, output_name: str) -> DepthView:
+    if output_name not in outputs or outputs[output_name].shape[-1] != 1:
+        names = ", ".join(sorted(key for key, value in outputs.items() if value.shape[-1] == 1))
+        raise InputError(f"The model has no depth output '{output_name}': give one of {names}.")
+    distance = outputs[output_name][..., 0].to(camera.device)
+    clear = ~torch.isfinite(distance)
+    if "accumulation" in outputs:
+        clear |= outputs["accumulation"][..., 0].to(camera.device) < _OPAQUE
+    return DepthView(
+        distance.masked_fill(clear, 0.0),
+        camera.camera_to_worlds[0],
+        torch.cat([camera.fx[0], camera.fy[0]]),
+        torch.cat([camera.cx[0], camera.cy[0]]),
+    )
+
+
+def _pinholes(camera: Cameras, downscale: float) -> Iterator[Cameras]:
     width, height = (max(2, round(int(side) / downscale)) for side in (camera.width, camera.height))
     across, down = width / int(camera.width), height / int(camera.height)
     fx, fy, cx, cy = camera.fx * across, camera.fy * down, camera.cx * across, camera.cy * down
-    if int(camera.camera_type) != CameraType.PERSPECTIVE.value:
+    turns = torch.eye(3)[None]
+    kind = int(camera.camera_type)
+    if kind == CameraType.EQUIRECTANGULAR.value:
+        turns = _CUBE
+        # A quarter of the circle.
+        width = max(2, round(width / 4))
+    if kind != CameraType.PERSPECTIVE.value:
         height = width
         fx = fy = torch.full_like(fx, width / 2)
         cx = cy = torch.full_like(cx, width / 2)
-    return Cameras(camera.camera_to_worlds[None], fx[None], fy[None], cx[None], cy[None], width, height)
+    pose = camera.camera_to_worlds
+    for turn in turns.to(pose):
+        turned = torch.cat([pose[:, :3] @ turn, pose[:, 3:]], dim=-1)
+        yield Cameras(turned[None], fx[None], fy[None], cx[None], cy[None], width, height)
+
+
+# Turns of a camera that looks along -z, so that its views of 90 degrees cover all directions.
+_CUBE = torch.tensor(
+    [
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        [[0, 0, 1], [0, 1, 0], [-1, 0, 0]],
+        [[-1, 0, 0], [0, 1, 0], [0, 0, -1]],
+        [[0, 0, -1], [0, 1, 0], [1, 0, 0]],
+        [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+        [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
+    ],
+    dtype=torch.float32,
+)
 
 
 class FusedDepth:

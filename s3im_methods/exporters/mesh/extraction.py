@@ -20,7 +20,7 @@ from s3im_methods.exporters.mesh.precision import place
 from s3im_methods.exporters.mesh.simplification import simplified
 from s3im_methods.exporters.mesh.sparse_blocks import evaluate_blocks
 from s3im_methods.exporters.mesh.survey import default_level, seen_box, seen_surface
-from s3im_methods.exporters.mesh.volume import ScalarField, scalar_field
+from s3im_methods.exporters.mesh.volume import ScalarField, field_of, scalar_field
 from s3im_methods.exporters.mesh.world_frame import WorldFrame
 
 Corner = tuple[float, float, float]
@@ -101,6 +101,8 @@ def extract_mesh(
     """
     budget = budget or MemoryBudget.of_this_machine()
     device = cameras.device
+    if field_of(model) is None:
+        raise InputError(f"{type(model).__name__} has no field that gives a mesh its colours: use ns-export tsdf.")
     field = scalar_field(model) if settings.method == "level-set" else None
     points = seen_surface(model, cameras)
     seen = seen_box(points, frame)
@@ -153,7 +155,8 @@ def _fused(
     truncation = max(_TRUNCATION_VOXELS * grid.voxel, _LEAST_TRUNCATION * grid.voxel * max(grid.cells))
     height, width = views[0].distance.shape
     say(f"Fused the depth of {len(views)} views of {width} x {height} pixels, truncated at {truncation:.4g}.")
-    least = min(settings.fusion_agreement, len(views))
+    # Of the faces of a panorama only one sees a point.
+    least = min(settings.fusion_agreement, settings.fusion_views, len(cameras))
     return ScalarField(FusedDepth(views, truncation * frame.scale, least), "sdf")
 
 

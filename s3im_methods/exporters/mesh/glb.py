@@ -47,6 +47,17 @@ def linear_colours(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.concatenate([linear[colours], np.ones((len(colours), 1), np.float32)], axis=1)
 
 
+def srgb_colours(linear: NDArray) -> NDArray[np.float32]:
+    """The inverse: what glTF has, from 0 to 1, as sRGB from 0 to 255.
+
+    Example:
+        >>> srgb_colours(np.array([1.0, 0.503, 0.0])).round().tolist()
+        [255.0, 188.0, 0.0]
+    """
+    shares = np.asarray(linear, np.float32)
+    return 255 * np.where(shares <= 0.0031308, 12.92 * shares, 1.055 * shares ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
 def glb_bytes(
     mesh: Triangles,
     normals: NDArray,

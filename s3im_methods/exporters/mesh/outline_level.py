@@ -25,7 +25,9 @@ _WIDTH = 2
 _COARSE_STEPS, _FINE_STEPS, _ROUNDS = 96, 8, 2
 
 
-def surface_level(pipeline: Any, flag: str = "--level", say: Callable[[str], None] = print) -> float | None:
+def surface_level(
+    pipeline: Any, flag: str = "s3im export-mesh --level", say: Callable[[str], None] = print
+) -> float | None:
     """The level of a surface method's mesh: the one that masks have the outline at, if the model asks for it by
     ``level_from_masks``; else that of its kind. None for a density, whose level depends on what is seen.
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from s3im_methods.console import warn
+from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.marching import Triangles
 from s3im_methods.progress import task
 
@@ -34,14 +36,18 @@ class Textured:
     image: NDArray[np.uint8]
 
 
-def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int) -> Textured:
-    """Unfold and paint.
+def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int, flag: str = "--texture-size") -> Textured:
+    """Unfold and paint; a line if the image is so small that triangles show the colours of others.
 
     Args:
         mesh: A surface.
         normals: At its vertices, ``[V, 3]``.
         paint: What colours points of the surface.
         side: Of the image, in pixels.
+        flag: The one that gives the side, for the sentences.
+
+    Raises:
+        InputError: If no texel's centre lies on the mesh.
     """
     from s3im_methods.exporters.mesh.unfolding import unfold
 
@@ -56,6 +62,14 @@ def make_texture(mesh: Triangles, normals: NDArray, paint: Paint, side: int) -> 
         # The image's first row is at the top.
         image[side - 1 - texels.row, texels.column] = paint(points, towards)
         covered[side - 1 - texels.row, texels.column] = True
+    count = np.count_nonzero(covered)
+    if count == 0:
+        raise InputError(f"No texel of the texture lies on the mesh: give a larger {flag}.")
+    if count < len(faces):
+        warn(
+            f"The texture has only {count} texels for {len(faces)} triangles, so some show the colours of others: give "
+            f"a {flag} above {side}, or a mesh of fewer triangles."
+        )
     # Between the islands the nearest colour, so that no background bleeds in when the image is filtered.
     return Textured(source, faces, uv, image[nearest_covered(covered)])
 

@@ -12,7 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from s3im_methods.exporters.mesh.marching import Triangles
-from s3im_methods.kernel_check import fused_available
+from s3im_methods.kernels.available import fused_available
 
 _DIRECTIONS = np.concatenate([np.eye(3), -np.eye(3)])
 # What is drawn to the right and upwards of what faces each of them.

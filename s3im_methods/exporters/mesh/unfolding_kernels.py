@@ -1,6 +1,6 @@
 """The CPU kernel that finds what of a flat mesh lies below other parts of it."""
 
-from s3im_methods.encodings.compiled import compiled
+from s3im_methods.kernels.compiled import compiled
 
 
 @compiled()

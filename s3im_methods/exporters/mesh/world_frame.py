@@ -9,6 +9,7 @@ from nerfstudio.utils.io import load_from_json
 from numpy.typing import NDArray
 
 from s3im_methods.data.depth.listing import METADATA_KEY
+from s3im_methods.data.far_outputs import FarOutputs
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def world_frame(outputs: DataparserOutputs) -> WorldFrame:
     """
     transform, scale = outputs.dataparser_transform.double().numpy(), float(outputs.dataparser_scale)
     turned = outputs.metadata.get("transform")
-    if turned is not None:
+    if turned is not None and not isinstance(outputs, FarOutputs):
         transform = turned.double().numpy()
     frames: Any = outputs.metadata.get(METADATA_KEY)
     if frames is not None:

@@ -1,9 +1,13 @@
 """Put the repairs in the place of what a running ``ns-export`` command is about to call."""
 
+import dataclasses
 import functools
+import math
 import sys
 from typing import Any
 
+from s3im_methods.compat.tsdf import keep_voxels_in_front
+from s3im_methods.compat.tsdf_walls import leave_out_walls
 from s3im_methods.console import say
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.ns_export.command import is_given, running_export
@@ -15,17 +19,21 @@ _LEAST_FOR_POISSON = 100
 
 
 def repair_export(model_config: Any, clouds: dict[Any, Any] | None = None) -> None:
-    """Check the flags of the ``ns-export`` command that is running, if one is, and repair what it will call.
+    """Repair nerfstudio's TSDF; check the flags of a running ``ns-export`` command, and repair what it will call.
 
-    Called when a pipeline of ours is built for it; other methods' exports stay as nerfstudio has them.
+    Called when a pipeline of ours is built for evaluation, and when ``s3im export`` hands a loaded one to a command;
+    other methods' exports stay as nerfstudio has them.
 
     Args:
         model_config: Of the run's model.
-        clouds: Points of the same run that exports before have drawn, which this one takes or adds to.
+        clouds: Points of the same run that exports before have drawn, which this one takes or adds to; None for a
+            command that stands alone.
 
     Raises:
         InputError: If the command asks for what it cannot do.
     """
+    keep_voxels_in_front()
+    leave_out_walls()
     command = running_export()
     if command is None:
         return
@@ -48,6 +56,8 @@ def _generate_point_cloud(
 ) -> Any:
     import open3d as o3d
 
+    from s3im_methods.exporters.mesh.training_split import training_split
+    from s3im_methods.exporters.mesh.world_frame import world_frame
     from s3im_methods.exporters.ns_export.outputs import check_outputs, colours_asked_for
     from s3im_methods.exporters.ns_export.points import AxisBox, WantedPoints
     from s3im_methods.exporters.ns_export.world import move_to_world, original_frame
@@ -79,7 +89,9 @@ def _generate_point_cloud(
             f"{_LEAST_FOR_POISSON}, or a larger --std-ratio."
         )
     if getattr(command, "save_world_frame", False):
-        move_to_world(cloud, original_frame(pipeline.datamanager))
+        manager = pipeline.datamanager
+        # s3im export writes it beside a mesh, which is in the coordinates of the poses in the file.
+        move_to_world(cloud, original_frame(manager) if clouds is None else world_frame(training_split(manager)))
         # nerfstudio would move the points once more.
         command.save_world_frame = False
     return cloud
@@ -91,9 +103,16 @@ def _poisson_surface(command: Any, original: Any, cloud: Any, **settings: Any) -
 
 
 def _export_tsdf_mesh(command: Any, original: Any, pipeline: Any, *arguments: Any, **settings: Any) -> None:
+    from s3im_methods.exporters.mesh.memory import MemoryBudget
     from s3im_methods.exporters.ns_export.outputs import check_cameras, check_outputs, colours_asked_for
 
     check_cameras(pipeline.datamanager.train_dataset.cameras, command.downscale_factor)
+    sides = [command.resolution] * 3 if isinstance(command.resolution, int) else command.resolution
+    # nerfstudio makes the voxels on the CPU and moves them to the model's device.
+    for device in ("cpu", pipeline.device):
+        # A smaller box has as many voxels.
+        budget = dataclasses.replace(MemoryBudget.of_this_machine(device), box_flags="")
+        budget.check_voxels(math.prod(sides), max(sides))
     check_outputs(command, pipeline)
     with colours_asked_for(command, pipeline.model):
         original(pipeline, *arguments, **settings)

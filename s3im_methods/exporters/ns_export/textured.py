@@ -13,7 +13,6 @@ from nerfstudio.cameras.rays import RayBundle
 from numpy.typing import NDArray
 
 from s3im_methods.console import say
-from s3im_methods.errors import InputError
 from s3im_methods.exporters.mesh.appearance import surface_colours
 from s3im_methods.exporters.mesh.marching import Triangles
 from s3im_methods.exporters.mesh.mesh_files import write_textured
@@ -40,9 +39,7 @@ def write_textured_mesh(mesh: Any, model: Any, path: Path, side: int, plain: boo
     surface = Triangles(vertices.astype(np.float64), faces.astype(np.int64))
     paint = _Paint(model, surface, mesh.vertices.device, plain and hasattr(model, "surface_value"))
     say(f"Unfolding and colouring a mesh of {len(vertices)} vertices and {len(faces)} faces.")
-    texture = make_texture(surface, normals, paint, side)
-    if paint.texels == 0:
-        raise InputError("No texel of the texture lies on the mesh: give a larger --num-pixels-per-side.")
+    texture = make_texture(surface, normals, paint, side, "--num-pixels-per-side")
     write_textured(path, surface, normals, texture)
     say(f"Wrote {path}, in scene units, and its image of {side} x {side} pixels beside it.")
 
@@ -58,12 +55,11 @@ class _Paint:
     """
 
     def __init__(self, model: Any, surface: Triangles, device: torch.device | str, directly: bool) -> None:
-        self.model, self.device, self.directly, self.texels = model, getattr(model, "device", device), directly, 0
+        self.model, self.device, self.directly = model, getattr(model, "device", device), directly
         edges = surface.vertices[surface.faces[:, 1]] - surface.vertices[surface.faces[:, 0]]
         self.length = 2 * float(np.linalg.norm(edges, axis=-1).mean())
 
     def __call__(self, points: NDArray, normals: NDArray) -> NDArray[np.uint8]:
-        self.texels += len(points)
         if self.directly:
             return surface_colours(self.model, points, normals, _SCENE, self.device)
         return self._rendered(points, normals)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from s3im_methods.encodings.compiled import compiled
-from s3im_methods.encodings.threads import in_ranges
+from s3im_methods.kernels.compiled import compiled
+from s3im_methods.kernels.threads import in_ranges
 
 if TYPE_CHECKING:
     from nerfstudio.exporter.tsdf_utils import TSDF

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from nerfstudio.utils.io import load_from_json
 
+from s3im_methods.console import say
 from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.exporters.mesh.precision import needs_double
 from s3im_methods.exporters.mesh.training_split import training_split
@@ -17,7 +18,8 @@ from s3im_methods.exporters.mesh.world_frame import WorldFrame, world_frame
 
 
 def original_frame(manager: Any) -> WorldFrame:
-    """nerfstudio's original coordinates: of the poses in the file, before its ``applied_transform`` where it has one.
+    """nerfstudio's original coordinates: of the poses in the file, before its ``applied_transform`` where it has one,
+    which a line says.
 
     Args:
         manager: The run's data manager.
@@ -27,6 +29,10 @@ def original_frame(manager: Any) -> WorldFrame:
     applied = {} if frames is None else load_from_json(frames.source)
     if "applied_transform" not in applied and "applied_scale" not in applied:
         return world_frame(outputs)
+    say(
+        "The points are in the coordinates before applied_transform and applied_scale of transforms.json. s3im export "
+        "--pointcloud gives them in the coordinates of that file's poses, like s3im export-mesh."
+    )
     transform = outputs.dataparser_transform.double().numpy()
     return WorldFrame(transform[:3, :3], transform[:3, 3], float(outputs.dataparser_scale))
 

@@ -9,6 +9,8 @@ from trimesh.visual import ColorVisuals
 
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.film.mesh_frames import mesh_frames
+from s3im_methods.exporters.mesh.marching import Triangles
+from s3im_methods.exporters.mesh.mesh_files import write_mesh
 
 SIZE = (64, 64)
 
@@ -29,6 +31,31 @@ def test_a_ball_shows_the_colours_of_the_side_that_faces_the_viewer(tmp_path):
         assert (first[0, 0] == 250).all()
         covered = (first != 250).any(axis=-1).mean()
         assert 0.5 < covered < 0.9
+
+
+def test_a_mid_grey_is_as_bright_in_every_format(tmp_path):
+    """glTF's colours of vertices are linear."""
+    ball = trimesh.creation.icosphere(3, 1.0)
+    surface, normals = Triangles(np.asarray(ball.vertices), np.asarray(ball.faces, np.int64)), ball.vertex_normals
+    shown = []
+    for ending in ("ply", "obj", "glb"):
+        path = tmp_path / f"ball.{ending}"
+        write_mesh(path, surface, normals, np.full((len(ball.vertices), 3), 128, np.uint8))
+        (frame,) = mesh_frames(path, 1, SIZE)
+        shown.append(int(frame[32, 32, 0]))
+    assert 100 < shown[0] <= 128 and shown == pytest.approx([shown[0]] * 3, abs=2)
+
+
+@pytest.mark.parametrize("other", [trimesh.load_path([[[0, 0, 0], [0, 0, 1]]]), trimesh.PointCloud([[0, 0, 0]])])
+def test_lines_and_points_beside_a_mesh_change_no_colours(tmp_path, other):
+    ball = trimesh.creation.icosphere(3, 1.0)
+    ball.visual = ColorVisuals(ball, vertex_colors=np.full((len(ball.vertices), 4), [60, 60, 60, 255], np.uint8))
+    shown = []
+    for name, parts in (("alone", [ball]), ("beside", [ball, other])):
+        trimesh.Scene(parts).export(tmp_path / f"{name}.glb")
+        shown.append(next(mesh_frames(tmp_path / f"{name}.glb", 1, SIZE)))
+    assert (shown[0] == shown[1]).all()
+    assert 100 < shown[0][32, 32, 0] < 140
 
 
 def test_a_mesh_without_colours_is_grey_and_shaded(tmp_path):

@@ -88,3 +88,21 @@ def test_other_cameras_become_pinholes_of_90_degrees():
     assert int(model.seen[0].camera_type) == CameraType.PERSPECTIVE.value
     assert view.distance.shape == (40, 40)
     assert (view.focal.tolist(), view.centre.tolist()) == ([20, 20], [20, 20])
+
+
+def test_a_panorama_is_seen_all_around():
+    model = Depths()
+    views = list(render_views(model, cameras(CameraType.EQUIRECTANGULAR), 1, 1.0))
+    directions = torch.nn.functional.normalize(torch.randn(200, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    fused = FusedDepth(views, 0.3)(1.9 * directions)
+    # The model sees nothing in the first pixel of each face.
+    assert len(views) == 6 and views[0].distance.shape == (10, 10)
+    assert (fused.isnan().sum() < 20) and fused[~fused.isnan()].median() == pytest.approx(0.1, abs=2e-2)
+    for pose in (view.camera_to_world for view in views):
+        assert torch.linalg.det(pose[:, :3]) == pytest.approx(1)
+
+
+def test_what_a_fisheye_sees_beside_its_middle_is_said_to_be_missing(capsys):
+    list(render_views(Depths(), cameras(CameraType.FISHEYE), 1, 1.0))
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "5 of 5 cameras are neither perspective nor a panorama: only their central 90 degrees are used, so" in said

@@ -72,6 +72,13 @@ class OccupiedBall(Ball):
         return torch.sigmoid(-400 * signed(points))
 
 
+class Colours(Ball):
+    """A field of colours without a volume."""
+
+    def __init__(self):
+        self.collider, self.field = None, SimpleNamespace()
+
+
 class Nothing(Ball):
     def __init__(self):
         self.collider = self.field = None
@@ -221,8 +228,15 @@ def refusal(model, **settings) -> str:
 
 
 def test_a_model_without_a_volume_is_sent_to_depth_fusion():
-    assert refusal(Nothing()) == (
-        "Nothing has neither a density nor a signed distance to take a surface from: use --method depth-fusion."
+    assert refusal(Colours()) == (
+        "Colours has neither a density nor a signed distance to take a surface from: use --method depth-fusion."
+    )
+
+
+@pytest.mark.parametrize("method", ["level-set", "depth-fusion"])
+def test_a_model_without_a_field_is_sent_to_nerfstudio(method):
+    assert refusal(Nothing(), method=method) == (
+        "Nothing has no field that gives a mesh its colours: use ns-export tsdf."
     )
 
 

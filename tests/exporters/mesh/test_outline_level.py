@@ -56,7 +56,7 @@ def test_the_level_undoes_what_masks_have_done_to_the_zero(shrunk, soft):
     level = surface_level(pipeline(shrunk, soft), say=said.append)
     # A pixel is 0.016 wide where the outline is.
     assert level == pytest.approx(shrunk, abs=0.002)
-    assert f"the signed distance is {level:.4g}" in said[0] and "--level 0 takes the zero" in said[0]
+    assert f"the signed distance is {level:.4g}" in said[0] and "(s3im export-mesh --level 0 takes the zero)" in said[0]
 
 
 def test_only_models_that_ask_get_one_and_only_with_masks():

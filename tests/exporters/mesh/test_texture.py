@@ -1,13 +1,16 @@
-"""Which texels triangles cover, against a search through all texels, and the nearest covered ones."""
+"""Which texels triangles cover, against a search through all texels; the nearest covered ones; too few of them."""
 
 import numpy as np
 import pytest
+import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from s3im_methods.exporters.mesh import texture
-from s3im_methods.exporters.mesh.texture import covered_texels, nearest_covered
+from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh import texture, unfolding
+from s3im_methods.exporters.mesh.marching import Triangles
+from s3im_methods.exporters.mesh.texture import covered_texels, make_texture, nearest_covered
 
 SIDE = 12
 PLACES = st.floats(-2, SIDE + 2, width=16)
@@ -73,3 +76,26 @@ def test_the_nearest_covered_texel(covered):
             assert covered[rows[row, column], columns[row, column]]
             distance = np.hypot(rows[row, column] - row, columns[row, column] - column)
             assert distance == pytest.approx(np.linalg.norm(there - [row, column], axis=1).min())
+
+
+def textured_ball(subdivisions: int, side: int) -> texture.Textured:
+    ball = trimesh.creation.icosphere(subdivisions, 1.0)
+    mesh = Triangles(np.asarray(ball.vertices), np.asarray(ball.faces, dtype=np.int64))
+    return make_texture(mesh, mesh.vertices, lambda points, _: np.zeros(points.shape, np.uint8), side, "--side")
+
+
+@pytest.mark.parametrize(("subdivisions", "side", "is_told"), [(3, 32, True), (3, 128, False), (1, 64, False)])
+def test_fewer_texels_than_triangles_get_a_line(capsys, subdivisions, side, is_told):
+    textured_ball(subdivisions, side)
+    said = " ".join("".join(capsys.readouterr()).split())
+    sentence = f"texels for 1280 triangles, so some show the colours of others: give a --side above {side}"
+    assert (sentence in said) == is_told == ("texels for" in said)
+
+
+def test_a_texture_without_a_texel_on_the_mesh_is_refused(monkeypatch):
+    def one_point(mesh: Triangles, side: int) -> tuple[np.ndarray, ...]:
+        return np.arange(len(mesh.vertices)), mesh.faces, np.full((len(mesh.vertices), 2), 0.5)
+
+    monkeypatch.setattr(unfolding, "unfold", one_point)
+    with pytest.raises(InputError, match="No texel of the texture lies on the mesh: give a larger --side"):
+        textured_ball(1, 16)

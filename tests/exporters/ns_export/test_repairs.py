@@ -18,12 +18,14 @@ from PIL import Image
 
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.errors import InputError
+from s3im_methods.exporters.mesh.memory import MemoryBudget
 from s3im_methods.exporters.mesh.world_frame import WorldFrame
 from s3im_methods.exporters.ns_export import repairs, world
 from s3im_methods.models.s3im_mixin import S3IMMixin
 
 RADIUS = 0.75
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+SCENE = WorldFrame(np.eye(3), np.zeros(3), 1.0)
 RAYS = 1 << 14
 
 
@@ -68,6 +70,8 @@ def stock(monkeypatch):
     """nerfstudio's own functions, which its modules have again after each test."""
     for holder, name in (
         (exporter, "generate_point_cloud"),
+        (tsdf_utils.TSDF, "integrate_tsdf"),
+        (tsdf_utils.TSDF, "get_mesh"),
         (tsdf_utils, "export_tsdf_mesh"),
         (texture_utils, "export_textured_mesh"),
     ):
@@ -80,7 +84,8 @@ def stock(monkeypatch):
 
 @pytest.fixture()
 def export(tmp_path, monkeypatch):
-    """Runs a command into tmp_path, by default with the repairs; the world is where ``frame`` says.
+    """Runs a command into tmp_path, by default with the repairs; the world before ``applied_transform`` is where
+    ``frame`` says, and that of the poses in the file is where the scene is.
 
     Returns how often rays were drawn.
     """
@@ -103,6 +108,8 @@ def export(tmp_path, monkeypatch):
 
         monkeypatch.setattr(exporter, "eval_setup", load)
         monkeypatch.setattr(world, "original_frame", lambda _: frame)
+        monkeypatch.setattr("s3im_methods.exporters.mesh.training_split.training_split", lambda _: None)
+        monkeypatch.setattr("s3im_methods.exporters.mesh.world_frame.world_frame", lambda _: SCENE)
         kind(tmp_path / "config.yml", tmp_path, **flags).main()
         return manager.drawn
 
@@ -149,6 +156,17 @@ def test_in_the_world_frame_normals_turn_with_the_points(export, tmp_path, far):
     shown = cloud.point.colors.numpy() / 255.0 * 2 - 1
     assert np.abs((points - middle) / (RADIUS / 0.5) - shown @ TURN).max() < 0.02
     assert (b"property double x" in (tmp_path / "point_cloud.ply").read_bytes()[:300]) == (far > 0)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_beside_a_mesh_points_are_in_its_coordinates(export, tmp_path, together):
+    """``s3im export`` writes both; nerfstudio's own command goes back before ``applied_transform``."""
+    before = WorldFrame(np.eye(3), np.zeros(3), 0.5)
+    export(
+        exporter.ExportPointCloud, before, clouds={} if together else None, num_points=500, save_world_frame=True, **FEW
+    )
+    radius = np.linalg.norm(cloud_of(tmp_path / "point_cloud.ply").point.positions.numpy(), axis=1)
+    assert radius == pytest.approx(RADIUS if together else RADIUS / 0.5, rel=1e-5)
 
 
 def test_a_box_without_points_ends(export, tmp_path):
@@ -239,6 +257,31 @@ def test_cameras_that_a_tsdf_cannot_fuse(of, flags, words):
     pipeline = SimpleNamespace(datamanager=SimpleNamespace(train_dataset=SimpleNamespace(cameras=of)))
     with pytest.raises(InputError, match=words):
         repairs._export_tsdf_mesh(command, None, pipeline)
+
+
+@pytest.mark.parametrize("resolution", [256, [256, 128, 512]])
+def test_a_tsdf_that_does_not_fit_is_refused_before_rendering(monkeypatch, resolution):
+    """56 bytes a voxel, of which there are 256 x 256 x 256 in both."""
+    monkeypatch.setattr(MemoryBudget, "of_this_machine", lambda _: MemoryBudget(56 * 128**3))
+    command = exporter.ExportTSDFMesh("c", "o", resolution=resolution)  # type: ignore[arg-type]
+    data = SimpleNamespace(train_dataset=SimpleNamespace(cameras=cameras(16)))
+    longest = 256 if resolution == 256 else 512
+    fits = {256: 115, 512: 230}[longest]
+    with pytest.raises(
+        InputError, match=rf"--resolution {longest} needs 0.9 GiB or more, .* can be used: {fits} fits\."
+    ):
+        repairs._export_tsdf_mesh(command, None, SimpleNamespace(datamanager=data, device="cpu"))
+
+
+@pytest.mark.parametrize("short_of_memory", ["cpu", "cuda"])
+def test_a_tsdf_has_to_fit_on_the_cpu_and_on_the_gpu(monkeypatch, short_of_memory):
+    """nerfstudio makes it on the one and moves it to the other."""
+    budgets = {device: MemoryBudget(1e6 if device == short_of_memory else 1e12) for device in ("cpu", "cuda")}
+    monkeypatch.setattr(MemoryBudget, "of_this_machine", budgets.__getitem__)
+    command = exporter.ExportTSDFMesh("c", "o", resolution=256)  # type: ignore[arg-type]
+    data = SimpleNamespace(train_dataset=SimpleNamespace(cameras=cameras(16)))
+    with pytest.raises(InputError, match=r"--resolution 256 needs 0\.9 GiB or more"):
+        repairs._export_tsdf_mesh(command, None, SimpleNamespace(datamanager=data, device="cuda"))
 
 
 def test_a_pipeline_of_ours_checks_the_command_that_builds_it(tmp_path, monkeypatch):

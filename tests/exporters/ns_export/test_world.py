@@ -21,7 +21,7 @@ def room(tmp_path_factory):
 @pytest.mark.parametrize(
     "applied", [{}, {"applied_transform": [[0, 1, 0, 5], [1, 0, 0, 6], [0, 0, -1, 7]], "applied_scale": 3.0}]
 )
-def test_points_go_where_nerfstudio_puts_them(room, applied):
+def test_points_go_where_nerfstudio_puts_them(room, applied, capsys):
     meta = json.loads((room / "transforms.json").read_text())
     path = room / "changed.json"
     path.write_text(json.dumps({**meta, **applied}))
@@ -30,6 +30,7 @@ def test_points_go_where_nerfstudio_puts_them(room, applied):
         dataparser_config=config, config=SimpleNamespace(train_views=None, camera_res_scale_factor=1.0)
     )
     frame = original_frame(manager)
+    assert ("before applied_transform" in capsys.readouterr().out) == bool(applied)
     points = np.random.default_rng(0).normal(size=(5, 3))
     poses = torch.eye(4)[None, :3].repeat(5, 1, 1)
     poses[:, :, 3] = torch.tensor(points)
