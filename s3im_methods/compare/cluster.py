@@ -14,6 +14,7 @@ from typing import Any
 from s3im_methods.compare.job import Job
 from s3im_methods.compare.processes import end, start
 from s3im_methods.compare.schedule import Failure, Progress, failure_of, is_done
+from s3im_methods.doctor.surroundings import usable_cores
 from s3im_methods.errors import InputError
 
 
@@ -70,7 +71,7 @@ def _connected(address: str, at_once: int) -> Any:
     quiet = {"log_to_driver": False, "logging_level": "warning"}
     on_kill = signal.getsignal(signal.SIGTERM)
     if address == "local":
-        ray.init("local", num_cpus=max(at_once, os.cpu_count() or 1), include_dashboard=False, **quiet)
+        ray.init("local", num_cpus=max(at_once, int(usable_cores())), include_dashboard=False, **quiet)
     else:
         try:
             _knock(address)
@@ -80,6 +81,9 @@ def _connected(address: str, at_once: int) -> Any:
                 f"No Ray cluster answers at --cluster {address}: give the address that `ray start --head` printed, or "
                 "local."
             ) from error
+        except RuntimeError as error:
+            # Above all of other versions of Ray or Python there.
+            raise InputError(f"The Ray cluster at --cluster {address} cannot be used: {error}") from error
     # Ray puts its own handler there, which ends us without a word.
     signal.signal(signal.SIGTERM, on_kill)
     return ray

@@ -55,12 +55,16 @@ def train_arguments(
         else:
             arguments += [flag, *values]
     if dataparser or of_parser:
-        arguments += [dataparser or _own_parser(method), *of_parser]
+        arguments += [dataparser or own_parser(method), *of_parser]
     return arguments
 
 
-def _own_parser(method: str) -> str:
-    """The name of the method's own data parser."""
+def own_parser(method: str) -> str:
+    """The name of the method's own data parser, which ns-train takes where none is given.
+
+    Args:
+        method: The method.
+    """
     from nerfstudio.configs.dataparser_configs import all_dataparsers
     from nerfstudio.configs.method_configs import all_methods
 

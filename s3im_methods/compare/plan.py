@@ -14,7 +14,11 @@ from s3im_methods.compare.axes import Axis, Setting, Variant, variants
 from s3im_methods.compare.job import Job, Judging
 from s3im_methods.compare.ns_train import read_arguments, train_arguments
 from s3im_methods.compare.scenes import edited_path, images_of, make_edited, scene_name, source_of
+from s3im_methods.console import warn
+from s3im_methods.data.wording import are, names_below, some
+from s3im_methods.engine.odd_settings import idle_settings
 from s3im_methods.errors import InputError
+from s3im_methods.models.any_method.methods import base_name, known_methods
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,20 @@ class SceneFacts(NamedTuple):
 
     Args:
         held_out: Image files of the views that runs are judged by.
+        scales: Factors by which these are made smaller when they are judged.
         trained_on: How many of these are trained on too.
         source: What it is made of, by :func:`~s3im_methods.compare.scenes.source_of`.
     """
 
     held_out: list[str]
+    scales: list[int]
     trained_on: int
     source: str
+
+    @property
+    def judged(self) -> dict[str, list]:
+        """The views and scales that runs are judged by, without the name of the scene's folder."""
+        return {"views": names_below([Path(name) for name in self.held_out]), "scales": self.scales}
 
 
 def look_at_scenes(request: Request) -> dict[str, SceneFacts]:
@@ -93,18 +104,34 @@ def look_at_scenes(request: Request) -> dict[str, SceneFacts]:
     chosen = variants(request.axes)
     for variant in chosen:
         _check_settings(request, variant)
+    from s3im_methods.compare.surfaces import check_true_mesh
+
     found: dict[str, SceneFacts] = {}
     for name, path in zip(names, request.scenes, strict=True):
         for method in request.methods:
             for variant in chosen:
-                held_out, training = _checked_splits(request, path, method, variant)
+                held_out, training, scales = _checked_splits(request, path, method, variant)
+                both = set(held_out) & set(training)
+                if both and variant.edit.corruption is not None:
+                    raise InputError(
+                        f"{some(len(both), len(held_out), 'evaluated view')} of the scene '{name}' "
+                        f"{are(len(both))} trained on too, so the axis corruption would corrupt the truth: split "
+                        "the scene so that none is, or leave out that axis."
+                    )
                 if name not in found:
-                    both, all_images = set(held_out) & set(training), {*held_out, *training}
-                    found[name] = SceneFacts(held_out, len(both), source_of(path, sorted(all_images)))
+                    source = source_of(path, sorted({*held_out, *training}))
+                    found[name] = SceneFacts(held_out, scales, len(both), source)
+                    if request.judging.meshes and any(map(_has_surface, request.methods)):
+                        check_true_mesh(path, request.judging.mesh_thresholds)
                 if held_out != found[name].held_out:
                     raise InputError(
                         f"Not all variants have the same held-out views of the scene '{name}', so their results cannot "
                         "be compared: leave out the axis or method that splits the scene differently."
+                    )
+                if scales != found[name].scales:
+                    raise InputError(
+                        f"Not all variants are evaluated at the same scales of the scene '{name}', so their results "
+                        "cannot be compared: use the axis scales, which evaluates every variant at every scale."
                     )
     return found
 
@@ -149,11 +176,26 @@ def run_id(scene: str, method: str, variant: dict[str, str], seed: int) -> str:
     return ".".join([scene, method, *plain, *mark, f"seed-{seed}"])
 
 
+_OURS = {
+    "--data",
+    "--pipeline.datamanager.data",
+    "--pipeline.datamanager.dataparser.data",
+    "--machine.seed",
+    "--max-num-iterations",
+    "--output-dir",
+    "--experiment-name",
+    "--timestamp",
+}
+# A run has no viewer, no events and one process, is saved at its end, and begins anew.
+_WITHOUT_EFFECT = {"--vis", "--steps-per-save", "--keep-checkpoints", "--load-config", "--machine.num-devices"}
+
+
 def _check_settings(request: Request, variant: Variant) -> None:
-    ours = {"--data", "--machine.seed", "--max-num-iterations", "--output-dir", "--experiment-name", "--timestamp"}
     for flag, *_ in variant.after(request.settings):
-        if flag in ours:
+        if flag in _OURS:
             raise InputError(f"{flag} is set by the comparison itself: use its own flags.")
+        if flag in _WITHOUT_EFFECT or flag.startswith("--logging."):
+            raise InputError(f"{flag} has no effect in a comparison: leave it out.")
 
 
 def _arguments(request: Request, data: Path, method: str, variant: Variant, seed: int) -> list[str]:
@@ -167,12 +209,17 @@ def _dataparser(config: Any, path: Path) -> Any:
     return dataparser
 
 
-def _checked_splits(request: Request, path: Path, method: str, variant: Variant) -> tuple[list[str], list[str]]:
-    """Image files of the views that the variant is judged by, and of those that it is trained on."""
+def _checked_splits(
+    request: Request, path: Path, method: str, variant: Variant
+) -> tuple[list[str], list[str], list[int]]:
+    """Image files of the views for evaluation and of those for training, and the scales of evaluation."""
     from s3im_methods.data.checks.scene import check_scene
+    from s3im_methods.data.scaled_datamanager import judged_scales
     from s3im_methods.engine.pipeline import check_pipeline
 
     config = read_arguments(_arguments(request, path, method, variant, request.seeds[0]))
+    if path == request.scenes[0]:
+        _say_what_is_idle(config, variant)
     dataparser = _dataparser(config, path)
     if hasattr(config.pipeline.model, "s3im"):
         check_pipeline(config.pipeline)
@@ -180,7 +227,21 @@ def _checked_splits(request: Request, path: Path, method: str, variant: Variant)
         check_scene(dataparser)
     # nerfstudio's parsers print what concerns a single training.
     with contextlib.redirect_stdout(io.StringIO()):
-        return images_of(dataparser, "test"), images_of(dataparser, "train")
+        held_out, training = images_of(dataparser, "test"), images_of(dataparser, "train")
+    return held_out, training, list(judged_scales(config.pipeline.datamanager))
+
+
+def _has_surface(method: str) -> bool:
+    model = known_methods()[base_name(method)].pipeline.model
+    return hasattr(model._target, "surface_value")
+
+
+def _say_what_is_idle(config: Any, variant: Variant) -> None:
+    """Say which settings change nothing, but for those that a value such as none switches off itself."""
+    switches = [f"because {flag} is" for flag, *_ in variant.settings]
+    for line in idle_settings(config):
+        if not any(switch in line for switch in switches):
+            warn(line)
 
 
 def _data(request: Request, path: Path, name: str, method: str, variant: Variant, out: Path, source: str) -> Path:

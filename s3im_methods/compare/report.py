@@ -94,11 +94,9 @@ def _title(results: Results) -> str:
 
 
 def _header(results: Results, sections: Sequence[Node]) -> Node:
-    budget = DASH
-    if results.steps is not None:
-        budget = f"{results.steps:,} steps each"
-    elif results.seconds is not None:
-        budget = f"{results.seconds:g} s of training each"
+    ends = [f"{results.steps:,} steps"] if results.steps is not None else []
+    ends += [f"{results.seconds:g} s of training"] if results.seconds is not None else []
+    budget = f"{'at most ' if len(ends) > 1 else ''}{' and '.join(ends)} each" if ends else DASH
     facts = {
         "method" if len(results.methods) == 1 else "methods": ", ".join(results.methods),
         "variants": "; ".join(f"{axis}: {', '.join(values)}" for axis, values in results.axes.items()),
@@ -133,12 +131,26 @@ def _how_to_read(results: Results, table: Table) -> Node:
         "those views."
     ]
     losses = results.axes.get("loss", [])
-    if {"s3im", "keep"} & set(losses):
-        lines.append(
-            "By default (s3im) and in the variant keep, S3IM and the method's own colour loss are scaled together at "
-            "every step. Their joint gradient at the rendered colours has the norm of the method's own, so compare "
-            "them with none."
+    in_balance = [
+        name
+        for name in ("s3im", "keep")
+        if name in losses
+        and any(
+            dict(run.variant).get("loss") == name and run.settings.get("pipeline.model.s3im.balance", "keep") == "keep"
+            for run in results.runs
         )
+    ]
+    if in_balance:
+        lines.append(
+            f"In {' and '.join(in_balance)}, S3IM and the method's own colour loss are scaled together at every step. "
+            "Their joint gradient at the rendered colours has the norm of the method's own, so compare "
+            f"{'them' if len(in_balance) > 1 else 'it'} with none."
+        )
+        if "add" in losses:
+            lines.append(
+                "keep and add differ in two settings, unless one of them was set: with keep SSIM's denominators are "
+                "held out of the gradient, and with add they are free, as in the paper."
+            )
     if "control" in losses:
         lines.append(
             "The control is the method alone. At every step its colour loss is scaled to the gradient norm, at the "

@@ -49,6 +49,7 @@ class Run:
     views: list[View]
     curve: list[CurvePoint]
     no_mesh: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def software(self) -> str:
@@ -150,6 +151,7 @@ def _run(raw: Any, place: Path, folder: Path) -> Run:
             if is_number(point.get("step")) and is_number(point.get("psnr"))
         ],
         no_mesh=raw.get("no_mesh"),
+        settings=dict(raw.get("settings") or {}),
     )
 
 

@@ -96,11 +96,11 @@ def _card(label: Node, title: str, picture: str, crop: str, error: str | None, f
 
 
 def _first_two(titles: Sequence[str], shown: Sequence[Shown], has_truth: bool) -> tuple[int, int]:
-    """What the slider shows at first: the control against S3IM, else the first two variants, else truth and variant."""
+    """What the slider shows at first: the control against add, else the first two variants, else truth and variant."""
     losses = [dict(each.run.variant).get("loss") for each in shown]
     first = 1 if has_truth else 0
-    if "control" in losses and "s3im" in losses:
-        return first + losses.index("control"), first + losses.index("s3im")
+    if "control" in losses and "add" in losses:
+        return first + losses.index("control"), first + losses.index("add")
     return (first, first + 1) if len(titles) > first + 1 else (0, 1)
 
 

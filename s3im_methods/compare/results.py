@@ -32,13 +32,16 @@ def read_about(out: Path) -> dict[str, Any] | None:
     )
 
 
-def refuse_others(out: Path, fixed: dict[str, Any], sources: dict[str, str]) -> None:
+def refuse_others(
+    out: Path, fixed: dict[str, Any], sources: dict[str, str], judged: dict[str, dict[str, list]]
+) -> None:
     """Refuse a folder that holds something else.
 
     Args:
         out: The comparison's folder.
         fixed: What all its runs have in common.
         sources: Of each scene what it is made of.
+        judged: Of each scene the views and the scales by which its runs are judged.
 
     Raises:
         InputError: If the folder holds runs that were trained or judged otherwise, or on another scene of that name.
@@ -58,6 +61,15 @@ def refuse_others(out: Path, fixed: dict[str, Any], sources: dict[str, str]) -> 
                 f"'{out}' holds runs on another scene '{scene}', or that scene, its split or its scale has changed: "
                 "give another --output-dir."
             )
+    for scene, now in judged.items():
+        # Older folders do not record it.
+        then = earlier.get("judged", {}).get(scene, now)
+        changed = [key for key in now if then.get(key, now[key]) != now[key]]
+        if changed:
+            raise InputError(
+                f"'{out}' holds runs that were evaluated with other {' and '.join(changed)} of the scene '{scene}', "
+                f"made by: {earlier['command']}; give the same, or another --output-dir."
+            )
 
 
 def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -65,8 +77,9 @@ def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         out: The comparison's folder.
-        about: command, methods, scenes, seeds, axes, steps, seconds, fixed, and of each scene in sources what it is
-            made of, in trained_on how many of the views that are judged are trained on too.
+        about: command, methods, scenes, seeds, axes, steps, seconds, fixed; and by scene: sources, what it is made of;
+            judged, the views and scales that its runs are evaluated with; trained_on, how many of these views are
+            trained on too.
 
     Returns:
         What was written.
@@ -74,7 +87,7 @@ def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: If the folder holds runs that were trained or judged otherwise, or on another scene of that name.
     """
-    refuse_others(out, about["fixed"], about["sources"])
+    refuse_others(out, about["fixed"], about["sources"], about["judged"])
     earlier = read_about(out)
     if earlier is not None:
         about = {
@@ -84,7 +97,7 @@ def write_about(out: Path, about: dict[str, Any]) -> dict[str, Any]:
                 axis: _joined(earlier["axes"].get(axis, []), about["axes"].get(axis, []))
                 for axis in _joined(list(earlier["axes"]), list(about["axes"]))
             },
-            **{key: {**earlier.get(key, {}), **about[key]} for key in ("sources", "trained_on")},
+            **{key: {**earlier.get(key, {}), **about[key]} for key in ("sources", "judged", "trained_on")},
         }
     staging = out / ".compare.json"
     staging.write_text(json.dumps(about, indent=1), encoding="utf-8")

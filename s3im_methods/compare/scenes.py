@@ -4,6 +4,7 @@ A changed scene is a folder of links to the given one, so that anybody can look 
 poses and the scene's scale stay: all frames stay listed, since nerfstudio centres and scales a scene by all of them.
 """
 
+import copy
 import hashlib
 import json
 import os
@@ -48,19 +49,20 @@ def source_of(path: Path, images: Sequence[str]) -> str:
         path: The scene, a folder or its JSON file.
         images: Files of its images; poses in other files than JSON are not looked at.
     """
-    listed = [path]
-    if path.suffix != ".json":
-        listed = [path / "transforms.json"]
-        if not listed[0].exists():
-            listed = sorted(
-                [*path.glob("transforms_*.json"), *path.glob("meta_data.json"), *path.glob("metadata.json")]
-            )
-    poses = [json.loads(file.read_text(encoding="utf-8")) for file in listed]
+    poses = [json.loads(file.read_text(encoding="utf-8")) for file in _pose_files(path)]
     for each in poses:
         # nerfstudio writes this into the file when it makes the points.
         each.pop("ply_file_path", None)
     sizes = sorted((Path(image).name, os.stat(image).st_size if os.path.exists(image) else 0) for image in images)
     return hashlib.sha256(json.dumps([poses, sizes], sort_keys=True).encode()).hexdigest()
+
+
+def _pose_files(path: Path) -> list[Path]:
+    if path.suffix == ".json":
+        return [path]
+    if (path / "transforms.json").exists():
+        return [path / "transforms.json"]
+    return sorted([*path.glob("transforms_*.json"), *path.glob("meta_data.json"), *path.glob("metadata.json")])
 
 
 def edited_path(path: Path, edit: SceneEdit, folder: Path) -> Path:
@@ -87,7 +89,8 @@ def make_edited(dataparser: Any, edit: SceneEdit, target: Path, source: str) -> 
         source: What the given scene is made of, by :func:`source_of`.
 
     Raises:
-        InputError: If the scene has no more training views than are asked for, or its splits cannot be listed.
+        InputError: If the scene has no more training views than are asked for, its splits cannot be listed, or the
+            changed scene would be trained with images that are not the corrupted ones.
     """
     given = Path(dataparser.data)
     is_file = given.suffix == ".json"
@@ -95,6 +98,8 @@ def make_edited(dataparser: Any, edit: SceneEdit, target: Path, source: str) -> 
     done = root / _DONE
     # One that was written before its source was noted is as good.
     if done.exists() and done.read_text(encoding="utf-8") in ("", source):
+        # Earlier versions left absolute paths in it, which lead to the given scene's images.
+        _check_corrupted(dataparser, edit, target, root)
         return
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
@@ -113,8 +118,11 @@ def make_edited(dataparser: Any, edit: SceneEdit, target: Path, source: str) -> 
         training = [Path(name) for name in kept.image_filenames]
     replaced = {} if edit.corruption is None else {_inside(path, source_root): edit.corruption for path in training}
     _link_tree(source_root, root, replaced)
+    for file in _pose_files(given):
+        _lead_inside(root / file.name, source_root)
     if edit.views is not None:
         _keep_training_views(dataparser, source_root, root, {**files, "train": training})
+    _check_corrupted(dataparser, edit, target, root)
     done.write_text(source, encoding="utf-8")
 
 
@@ -162,29 +170,68 @@ def _write_corrupted(source: Path, target: Path, corruption: Corruption) -> None
         result.save(target, format="PNG")
 
 
+def _lead_inside(file: Path, source_root: Path) -> None:
+    """Write a changed scene's JSON file again if it has absolute paths, which would lead back to the given scene."""
+
+    def inside(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: inside(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [inside(item) for item in value]
+        if isinstance(value, str) and os.path.isabs(value):
+            relative = os.path.relpath(value, source_root)
+            return value if relative.startswith("..") else relative
+        return value
+
+    before = json.loads(file.read_text(encoding="utf-8"))
+    after = inside(before)
+    if after != before:
+        _write_again(file, after)
+
+
+def _write_again(file: Path, content: Any) -> None:
+    # It may be a link, whose target is the user's.
+    file.unlink()
+    file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _check_corrupted(dataparser: Any, edit: SceneEdit, target: Path, root: Path) -> None:
+    """Refuse a changed scene whose training images are not its own, and so are not corrupted."""
+    if edit.corruption is None:
+        return
+    changed = copy.copy(dataparser)
+    changed.data = target
+    for name in images_of(changed, "train"):
+        if not Path(name).resolve().is_relative_to(root.resolve()):
+            raise InputError(
+                f"The axis corruption cannot change the training image '{name}', because its path in "
+                f"'{dataparser.data}' leads out of '{root}': give paths relative to the scene's folder, and another "
+                "--output-dir."
+            )
+
+
 def _keep_training_views(dataparser: Any, source_root: Path, root: Path, files: dict[str, list[Path]]) -> None:
     """Write the scene's JSON file again, with only some of its frames for training."""
     source = Path(dataparser.data)
     if isinstance(dataparser, BlenderDataParserConfig):
         name = "transforms_train.json"
-        meta = json.loads((source_root / name).read_text(encoding="utf-8"))
-        kept = {os.path.normpath(path.with_suffix("")) for path in files["train"]}
+        meta = json.loads((root / name).read_text(encoding="utf-8"))
+        kept = {os.path.abspath(path.with_suffix("")) for path in files["train"]}
         meta["frames"] = [
-            frame for frame in meta["frames"] if os.path.normpath(source_root / frame["file_path"]) in kept
+            frame for frame in meta["frames"] if os.path.abspath(source_root / frame["file_path"]) in kept
         ]
     elif isinstance(dataparser, NerfstudioDataParserConfig):
         name = source.name if source.suffix == ".json" else "transforms.json"
-        meta = json.loads((source_root / name).read_text(encoding="utf-8"))
+        meta = json.loads((root / name).read_text(encoding="utf-8"))
         listed = [Path(frame["file_path"]) for frame in meta["frames"]]
         # Downscaled copies lie in one folder, by their names alone.
         by_name = {path.name: path for path in listed}
-        by_path = {os.path.normpath(source_root / path): path for path in listed}
+        by_path = {os.path.abspath(source_root / path): path for path in listed}
         for split, paths in files.items():
-            found = [by_path.get(os.path.normpath(path), by_name[path.name]) for path in paths]
+            found = [by_path.get(os.path.abspath(path), by_name[path.name]) for path in paths]
             meta[f"{split}_filenames"] = [str(path) for path in found]
     else:
         raise InputError(
             "The axis views needs a scene for nerfstudio-data or blender-data: use one, or leave that axis out."
         )
-    (root / name).unlink()
-    (root / name).write_text(json.dumps(meta, indent=1), encoding="utf-8")
+    _write_again(root / name, meta)

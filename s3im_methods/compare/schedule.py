@@ -1,7 +1,6 @@
 """Make runs, some at a time, each in a process of its own; what is done already is left alone."""
 
 import json
-import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from s3im_methods.compare.job import Job
 from s3im_methods.compare.processes import end, end_all, start
+from s3im_methods.doctor.surroundings import usable_cores
 from s3im_methods.progress import spoken
 
 
@@ -66,7 +66,7 @@ def make_runs(jobs: Sequence[Job], at_once: int, say: Callable[[str], None] = pr
     Returns:
         Those that failed; they stop no other.
     """
-    threads = max(1, (os.cpu_count() or 1) // at_once)
+    threads = max(1, int(usable_cores()) // at_once)
     waiting, failures = list(jobs), []
     running: list[tuple[Job, BaseProcess, float]] = []
     progress = Progress(len(jobs), at_once, say)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from s3im_methods.compare.report_data import Results
+from s3im_methods.compare.report_data import Results, Run
 from s3im_methods.compare.statistics import (
     Group,
     Summary,
@@ -18,6 +18,9 @@ from s3im_methods.compare.statistics import (
     shown_metrics,
     variant_name,
 )
+from s3im_methods.engine.checkpoint_notes import Notes
+from s3im_methods.engine.checkpoint_notes import differences as differences_of
+from s3im_methods.engine.leaves import flag
 
 MINUS = "\N{MINUS SIGN}"
 COSTS = {"train_seconds": 1, "peak_memory_mb": 0, "peak_gpu_memory_mb": 0}
@@ -158,7 +161,44 @@ def _made_otherwise(results: Results) -> list[str]:
             f"Runs of equal time were made on different devices ({'; '.join(devices)}): the faster one makes more "
             "steps."
         )
+    found += _other_settings(results)
     return found
+
+
+def _other_settings(results: Results) -> list[str]:
+    """A method's runs that differ in more than their commands do, as where a newer version has other defaults."""
+    found, first = dict[tuple[str, str], str](), dict[tuple[str, str], Run]()
+    for run in results.runs:
+        cell = (run.scene, run.method)
+        one = first.setdefault(cell, run)
+        names = one.settings.keys() | run.settings.keys()
+        # Those of an older version may lack some.
+        then, now = ({name: each.settings.get(name, _NOT_THERE) for name in names} for each in (one, run))
+        typed = _typed_flags(one) | _typed_flags(run)
+        if any(word.startswith(_SAMPLER) for word in typed):
+            # The sampler's class depends on one of its own settings.
+            typed |= {flag(name) for name in names if flag(name).startswith(_SAMPLER)}
+        same = {name: value for name, value in then.items() if flag(name) in typed or name.endswith(".data")}
+        changed = differences_of(Notes(one.method, "", then), Notes(run.method, "", now | same))
+        if changed is None:
+            continue
+        why = f"they differ in {changed}" if one.settings and run.settings else "the settings of one were not recorded"
+        found.setdefault(
+            cell,
+            f"{one.id} and {run.id} may not be comparable: {why}, and their commands do not say so. Another version "
+            "may have other defaults: make them again, in another --output-dir.",
+        )
+    return list(found.values())
+
+
+_NOT_THERE = "not there"
+_SAMPLER = "--pipeline.datamanager.pixel-sampler."
+
+
+def _typed_flags(run: Run) -> set[str]:
+    words = {word for word in run.command.split() if word.startswith("--")}
+    # Behind the data parser's name its flags have no path.
+    return words | {f"--pipeline.datamanager.dataparser.{word[2:]}" for word in words}
 
 
 def _different_truths(results: Results) -> list[str]:
@@ -168,9 +208,9 @@ def _different_truths(results: Results) -> list[str]:
             if view.truth is not None:
                 truths.setdefault(run.scene, {}).setdefault(view.name, set()).add(view.truth)
     return [
-        f"{scene}: not all runs have the same truth, because its transparent images were put before different "
-        "backgrounds, so that differences between these runs say nothing. Give all of them the same with "
-        "--set pipeline.model.background-color=white."
+        f"{scene}: not all runs have the same truth, so differences between these runs say nothing: leave out axes "
+        "that change the size of the images, such as camera-res-scale-factor; for transparent images give --set "
+        "pipeline.model.background-color=white."
         for scene, views in truths.items()
         if any(len(paths) > 1 for paths in views.values())
     ]

@@ -46,7 +46,7 @@ class TrueDepth:
             return {}
         slopes = camera.generate_rays(camera_indices=0, keep_shape=True).metadata["directions_norm"]
         facts = SceneFacts.of(self._dataset.metadata)
-        truth = measured_depth(self._dataset[index], slopes, facts)
+        truth = measured_depth(self._dataset[index], slopes)
         if not bool((torch.isfinite(truth) & (truth > 0)).any()):
             return {}
         return depth_metrics(rendered, truth, facts.depth_metres_per_unit)

@@ -1,6 +1,7 @@
 """What the process of one run does: it trains, judges and writes run.json."""
 
 import json
+import math
 import multiprocessing
 import os
 import shlex
@@ -13,7 +14,8 @@ from typing import Any
 
 from s3im_methods.bench.machine import installed_versions, peak_memory_mb
 from s3im_methods.compare.job import Job
-from s3im_methods.errors import NoSurfaceError
+from s3im_methods.engine.checkpoint_notes import notes_of
+from s3im_methods.errors import InputError, NoSurfaceError
 from s3im_methods.models.any_method.methods import train_command
 
 
@@ -34,6 +36,7 @@ def make_run(job: Job) -> dict[str, Any]:
     from s3im_methods.compare.training import Clock, train
 
     config = read_arguments(job.arguments)
+    settings = notes_of(config).settings
     job = replace(job, arguments=on_this_machine(job.arguments, config))
     config.output_dir, config.experiment_name, config.timestamp = job.folder.parent, job.id, "run"
     curve: list[dict[str, float]] = []
@@ -65,9 +68,10 @@ def make_run(job: Job) -> dict[str, Any]:
             metrics |= mesh_metrics(
                 pipeline, Path(job.scene_path), job.folder, judging.mesh_resolution, judging.mesh_thresholds
             )
-        except NoSurfaceError as error:
-            # A training that has no surface yet has its pictures all the same; to make it again would change nothing.
-            no_mesh = str(error)
+        except InputError as error:
+            # Its pictures are valid, and the next call would remove a run that is not done.
+            again = "" if isinstance(error, NoSurfaceError) else f" To make this run again, remove '{job.folder}'."
+            no_mesh = f"{error}{again}"
             print(no_mesh, flush=True)
     return {
         "id": job.id,
@@ -81,11 +85,21 @@ def make_run(job: Job) -> dict[str, Any]:
         **memory,
         "device": _device(str(pipeline.device)),
         "versions": installed_versions(),
+        "settings": _as_json(settings),
         "metrics": metrics,
         "no_mesh": no_mesh,
         "views": [_written(job, view, views.pictured) for view in judged],
         "curve": curve,
     }
+
+
+def _as_json(value: Any) -> Any:
+    """Settings, with numbers that JSON does not have, such as an infinite far plane, as words."""
+    if isinstance(value, dict):
+        return {name: _as_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _command(job: Job, steps: int) -> str:

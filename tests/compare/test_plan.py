@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from nerfstudio.utils.rich_utils import CONSOLE
 
 from s3im_methods.compare.axes import parse_axis, parse_setting
 from s3im_methods.compare.job import Job
@@ -97,10 +98,22 @@ def test_what_could_not_be_trained_is_refused(room, tmp_path):
     )
 
 
+def test_settings_that_change_nothing_get_a_line(room, tmp_path):
+    request = request_for(room, axes=("loss=none,keep", "pipeline.model.s3im.patch-height=32,64"))
+    with CONSOLE.capture() as capture:
+        look_at_scenes(request)
+    said = " ".join(capture.get().split())
+    assert said.count("no effect") == 1
+    assert "--pipeline.model.s3im.patch-height has no effect, because --pipeline.model.s3im.mode is grouped." in said
+
+
 def test_flags_that_are_not_the_users_to_set(room, tmp_path):
     assert refusal(request_for(room, settings=(parse_setting("machine.seed=3"),)), tmp_path) == (
         "--machine.seed is set by the comparison itself: use its own flags."
     )
+    for text in ("vis=tensorboard", "steps-per-save=5", "machine.num-devices=2", "logging.local-writer.enable=False"):
+        said = refusal(request_for(room, settings=(parse_setting(text),)), tmp_path)
+        assert said == f"--{text.partition('=')[0]} has no effect in a comparison: leave it out."
     settings = (parse_setting("pipeline.model.s3im.role=loss"),)
     assert refusal(request_for(room, axes=("loss=none,control",), settings=settings), tmp_path) == (
         "--pipeline.model.s3im.role is given by --set and by an axis: leave out one of them."
@@ -142,6 +155,31 @@ def test_views_that_are_trained_on_are_counted(room, tmp_path):
         "scene": (4, 1),
         "room": (3, 0),
     }
+    # As part of the truth an image may not be corrupted.
+    (one,) = look_at_scenes(request_for(scene, axes=("corruption=none",))).values()
+    assert one.trained_on == 1
+    assert refusal(request_for(scene, axes=("corruption=none,noise",)), tmp_path / "out") == (
+        "1 of 4 evaluated views of the scene 'scene' is trained on too, so the axis corruption would corrupt the "
+        "truth: split the scene so that none is, or leave out that axis."
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_runs_are_judged_by(room, tmp_path):
+    views = [f"test_{number:04d}.png" for number in range(3)]
+    (facts,) = look_at_scenes(request_for(room)).values()
+    assert facts.judged == {"views": views, "scales": [1]}
+    # The folder may have any name, and the scales are those of all values.
+    (tmp_path / "link").symlink_to(room)
+    (facts,) = look_at_scenes(request_for(tmp_path / "link", axes=("scales=4,1+2",))).values()
+    assert facts.judged == {"views": views, "scales": [1, 2, 4]}
+
+
+def test_variants_that_are_evaluated_at_other_scales_are_refused(room, tmp_path):
+    assert refusal(request_for(room, axes=("pipeline.datamanager.scales=1,1 2",)), tmp_path) == (
+        "Not all variants are evaluated at the same scales of the scene 'room', so their results cannot be compared: "
+        "use the axis scales, which evaluates every variant at every scale."
+    )
 
 
 def test_a_scene_of_which_some_images_have_depth(room, tmp_path):

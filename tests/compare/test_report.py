@@ -1,5 +1,6 @@
 """The page of a comparison: what stands in it, however far the comparison came, and that it needs nothing else."""
 
+import itertools
 import json
 import re
 import shutil
@@ -71,7 +72,7 @@ def test_a_page_has_everything(tmp_path):
     page = page_of(write_comparison(tmp_path / "out"))
     for part in ("s3im-nerfacto-lite on fox, lego", "0, 1, 2", "1,000 steps each", "cpu, 1 thread", "nerfstudio 1.1.5"):
         assert part in page.text
-    assert "has the norm of the method's own, so compare them with none." in page.text
+    assert "has the norm of the method's own, so compare it with none." in page.text
     assert len(page.having("svg", class_="curve")) == 2 * 2
     assert len(page.having("img", class_="full")) == len(page.having("img", class_="crop")) == 2 * 2 * 4
     assert len([each for each in page.having("img") if str(each["alt"]).endswith(": error")]) == 2 * 2 * 3
@@ -143,8 +144,8 @@ def test_one_variant_has_no_differences_but_its_truth_under_the_slider(tmp_path)
 @pytest.mark.parametrize(
     "losses, said, unsaid",
     [
-        (["none", "s3im"], "compare them with none.", "control"),
-        (["none", "add"], "There is no control here.", "compare them with none."),
+        (["none", "s3im"], "compare it with none.", "control"),
+        (["none", "add"], "There is no control here.", "with none."),
         (["none", "add", "control"], "Compare add with it", "There is no control here."),
     ],
 )
@@ -240,6 +241,59 @@ def test_runs_that_were_not_made_alike_are_named(tmp_path):
     about = json.loads((folder / "compare.json").read_text())
     (folder / "compare.json").write_text(json.dumps({**about, "steps": None, "seconds": 60}))
     assert "Runs of equal time were made on different devices (cpu, 1 thread; cpu, 8 threads)" in page_of(folder).text
+
+
+def test_runs_whose_settings_differ_by_more_than_their_commands_are_named(tmp_path):
+    folder = write_comparison(tmp_path, scenes=["fox"])
+    paths = sorted(folder.glob("runs/*fox*/run.json"))
+    name = "pipeline.model.s3im.denominators"
+    data = "pipeline.datamanager.data"
+
+    def said(*settings: dict | None, command: str = "ns-train x") -> str:
+        for path, each in zip(paths, itertools.chain(settings, itertools.repeat(settings[0])), strict=False):
+            run = {key: value for key, value in json.loads(path.read_text()).items() if key != "settings"}
+            run["command"] = command
+            path.write_text(json.dumps(run if each is None else {**run, "settings": each}))
+        return page_of(folder).text
+
+    free = {name: "free", data: "a/fox", "pipeline.datamanager.train_num_images_to_sample_from": -1}
+    held = {**free, name: None}
+    assert "may not be comparable" not in said(None)
+    assert "may not be comparable" not in said(free, {**free, data: "a/edited"}, free)
+    # Of another seed as of another variant.
+    for settings in ((free, free, held), (free, free, free, free, held)):
+        page = said(*settings)
+        assert page.count("may not be comparable") == 1
+        assert ": they differ in --pipeline.model.s3im.denominators (was 'free', is null), and" in page
+        assert "may not be comparable" not in said(*settings, command="ns-train x --pipeline.model.s3im.denominators f")
+    # What a command says of the data parser has no path, and one flag of a sampler may change its class.
+    parsed = {**free, "pipeline.datamanager.dataparser.eval_mode": "all"}
+    assert "may not be comparable" in said(free, parsed)
+    assert "may not be comparable" not in said(free, parsed, command="ns-train x nerfstudio-data --eval-mode all")
+    patched = {**free, "pipeline.datamanager.pixel_sampler.patch_size": 8}
+    assert "may not be comparable" in said(free, patched)
+    typed = "s3im train x --pipeline.datamanager.pixel-sampler.patch-share 0.5"
+    assert "may not be comparable" not in said(free, patched, command=typed)
+    # A setting that an older version did not have.
+    old = {key: value for key, value in free.items() if key != name}
+    assert "--pipeline.model.s3im.denominators (was 'not there', is null)" in said(old, held)
+    assert ": the settings of one were not recorded" in said(free, None)
+
+
+def test_what_keeps_the_gradients_norm_is_told_by_the_settings(tmp_path):
+    folder = write_comparison(tmp_path, scenes=["fox"], axes={"loss": ["none", "s3im"]})
+    assert "In s3im, S3IM and the method's own colour loss are scaled together" in page_of(folder).text
+    for path in folder.glob("runs/*/run.json"):
+        settings = {"pipeline.model.s3im.balance": "add"}
+        path.write_text(json.dumps({**json.loads(path.read_text()), "settings": settings}))
+    assert "are scaled together" not in page_of(folder).text
+
+
+def test_both_ends_of_a_training_are_told(tmp_path):
+    folder = write_comparison(tmp_path, scenes=["fox"])
+    about = json.loads((folder / "compare.json").read_text())
+    (folder / "compare.json").write_text(json.dumps({**about, "steps": 30000, "seconds": 60}))
+    assert "at most 30,000 steps and 60 s of training each" in page_of(folder).text
 
 
 def test_runs_that_are_not_done_are_named(tmp_path):

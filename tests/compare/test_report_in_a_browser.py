@@ -19,10 +19,10 @@ LONG = "a-value-that-is-wider-than-the-screen-of-a-phone"
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A browser that shows the page of an invented comparison; at the end it must have reported no error."""
-    # None renders red, S3IM green, the control blue, the truth grey: what is shown can be told by its colour.
-    axes = {"loss": ["none", "s3im", "control"], "pipeline.model.depth.kind": [LONG]}
+    # None renders red, the sum green, the control blue, the truth grey: what is shown can be told by its colour.
+    axes = {"loss": ["none", "add", "control"], "pipeline.model.depth.kind": [LONG]}
     folder = write_comparison(tmp_path_factory.mktemp("out"), scenes=["<b>&", "lego"], axes=axes, size=(90, 120))
-    colours = {"none": (200, 0, 0), "s3im": (0, 200, 0), "control": (0, 0, 200)}
+    colours = {"none": (200, 0, 0), "add": (0, 200, 0), "control": (0, 0, 200)}
     for path in folder.glob("runs/*/view_*.png"):
         (colour,) = (value for name, value in colours.items() if f"-{name}-" in path.parent.name)
         Image.new("RGB", (120, 90), colour).save(path)
@@ -69,7 +69,7 @@ def test_the_first_view_of_every_scene_is_open(page):
     assert images and all(page.execute_script("return arguments[0].naturalWidth", image) > 0 for image in images)
 
 
-def test_the_slider_starts_with_control_and_s3im(page):
+def test_the_slider_starts_with_control_and_add(page):
     assert colours_of(slider_of(page, 1).find_element("class name", "stage")) == ["blue", "green"]
 
 
@@ -78,7 +78,7 @@ def test_the_drop_downs_choose_the_pictures(page):
     choose(slider, "left", "truth")
     choose(slider, "right", "none")
     assert colours_of(slider.find_element("class name", "stage")) == ["grey", "red"]
-    choose(slider, "left", "s3im")
+    choose(slider, "left", "add")
     assert colours_of(slider.find_element("class name", "stage")) == ["green", "red"]
     assert colours_of(slider_of(page, 1).find_element("class name", "stage")) == ["blue", "green"]
 
@@ -132,8 +132,8 @@ def test_pointing_at_a_diagram_shows_its_values(page):
     ActionChains(page).move_to_element(circle).perform()
     assert tooltip.is_displayed()
     lines = tooltip.text.split("\n")
-    assert lines[0] == "500 steps" and [line.split(",")[0] for line in lines[1:]] == ["none", "s3im", "control"]
-    assert lines[2] == f"s3im, kind {LONG}: {circle.get_attribute('data-value')}"
+    assert lines[0] == "500 steps" and [line.split(",")[0] for line in lines[1:]] == ["none", "add", "control"]
+    assert lines[2] == f"add, kind {LONG}: {circle.get_attribute('data-value')}"
     ActionChains(page).move_to_element(page.find_element("css selector", "#curves h2")).perform()
     assert not tooltip.is_displayed()
 

@@ -22,6 +22,7 @@ def about(**changed) -> dict:
         "seconds": None,
         "fixed": {"steps": 10, "judging": {"curve_points": 4}},
         "sources": {"fox": "one fox"},
+        "judged": {"fox": {"views": ["1.png", "9.png"], "scales": [1]}},
         "trained_on": {"fox": 0},
         **changed,
     }
@@ -62,6 +63,31 @@ def test_another_scene_of_the_same_name_is_refused(tmp_path):
     without = {name: value for name, value in about().items() if name != "sources"}
     (tmp_path / "compare.json").write_text(json.dumps(without))
     assert write_about(tmp_path, about())["sources"] == {"fox": "one fox"}
+
+
+@pytest.mark.parametrize(
+    ("now", "what"),
+    [
+        ({"views": ["1.png", "5.png", "9.png"], "scales": [1]}, "views"),
+        ({"views": ["1.png", "9.png"], "scales": [1, 2]}, "scales"),
+        ({"views": ["2.png"], "scales": [2]}, "views and scales"),
+    ],
+)
+def test_runs_that_are_judged_otherwise_are_refused(tmp_path, now, what):
+    write_about(tmp_path, about())
+    before = (tmp_path / "compare.json").read_text()
+    with pytest.raises(InputError) as error:
+        write_about(tmp_path, about(judged={"fox": now}))
+    assert str(error.value) == (
+        f"'{tmp_path}' holds runs that were evaluated with other {what} of the scene 'fox', made by: s3im compare; "
+        "give the same, or another --output-dir."
+    )
+    assert (tmp_path / "compare.json").read_text() == before
+    # Scenes are judged each by itself; folders of older versions do not record how.
+    write_about(tmp_path, about(scenes=["room"], sources={"room": "a room"}, judged={"room": now}))
+    without = {name: value for name, value in about().items() if name != "judged"}
+    (tmp_path / "compare.json").write_text(json.dumps(without))
+    assert write_about(tmp_path, about(judged={"fox": now}))["judged"] == {"fox": now}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"fixed": {}}'])

@@ -77,6 +77,63 @@ def test_training_images_are_worse_and_the_others_are_links(parser, tmp_path):
     assert same_cameras(parse(config, worse, "train"), parse(config, scene, "train"))
 
 
+def absolute(scene: Path, out: Path) -> Path:
+    """The scene, whose files name its images by absolute paths."""
+    out.mkdir()
+    for entry in scene.iterdir():
+        (out / entry.name).symlink_to(entry)
+    for file in scene.glob("transforms*.json"):
+        meta = json.loads(file.read_text())
+        for frame in meta["frames"]:
+            frame["file_path"] = f"{out}/{frame['file_path'].removeprefix('./')}"
+        for key in meta:
+            if key.endswith("_filenames"):
+                meta[key] = [f"{out}/{name}" for name in meta[key]]
+        (out / file.name).unlink()
+        (out / file.name).write_text(json.dumps(meta))
+    return out
+
+
+@pytest.mark.parametrize("edit", [SceneEdit(corruption=NOISE), SceneEdit(views=3, corruption=NOISE)])
+def test_images_that_have_absolute_paths_are_worse_too(parser, edit, tmp_path):
+    config, given = parser
+    scene = absolute(given, tmp_path / "scene")
+    before = {file.name: file.read_bytes() for file in scene.glob("transforms*.json")}
+    worse = edited(config, scene, edit, tmp_path / "out")
+    found = parse(config, worse, "train").image_filenames
+    assert len(found) == (edit.views or 8)
+    for path in map(Path, found):
+        clean = np.asarray(Image.open(scene / path.relative_to(worse)))
+        assert (np.asarray(Image.open(path)) == corrupt(clean, NOISE, path.name)).all()
+    assert names(parse(config, worse, "test")) == names(parse(config, given, "test"))
+    assert {file.name: file.read_bytes() for file in scene.glob("transforms*.json")} == before
+
+
+def test_training_images_that_are_not_the_corrupted_ones_are_refused(room, tmp_path):
+    scene = absolute(room, tmp_path / "scene")
+    edit, given = SceneEdit(corruption=NOISE), NerfstudioDataParserConfig(data=scene)
+
+    def refusal(target: Path) -> str:
+        with pytest.raises(InputError) as error:
+            make_edited(given, edit, target, "source")
+        return str(error.value)
+
+    # What an earlier version has left: the file with its absolute paths.
+    old = edited(NerfstudioDataParserConfig, scene, edit, tmp_path / "out")
+    (old / "transforms.json").unlink()
+    (old / "transforms.json").symlink_to(scene / "transforms.json")
+    assert refusal(old) == (
+        f"The axis corruption cannot change the training image '{scene}/images/train_0000.png', because its path in "
+        f"'{scene}' leads out of '{old}': give paths relative to the scene's folder, and another --output-dir."
+    )
+    # A relative path can leave the folder too.
+    (scene / "transforms.json").write_text(
+        (room / "transforms.json").read_text().replace('"images/', '"../scene/images/')
+    )
+    assert "images/train_0000.png', because" in refusal(tmp_path / "other")
+    assert not (tmp_path / "other" / ".done").exists()
+
+
 def test_both_at_once(room, tmp_path):
     edit = SceneEdit(views=2, corruption=NOISE)
     target = edited(NerfstudioDataParserConfig, room, edit, tmp_path)
@@ -127,7 +184,8 @@ def test_a_json_file_as_scene_and_images_with_other_names(room, tmp_path):
 
 def test_what_is_there_stays_and_what_is_half_done_is_made_anew(room, tmp_path):
     target = edited(NerfstudioDataParserConfig, room, SceneEdit(corruption=NOISE), tmp_path)
-    image = target / "images" / "train_0000.png"
+    # nerfstudio looks at the first one's size.
+    image = target / "images" / "train_0007.png"
     image.unlink()
     make_edited(NerfstudioDataParserConfig(data=room), SceneEdit(corruption=NOISE), target, "source")
     assert not image.exists()

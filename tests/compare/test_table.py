@@ -177,3 +177,5 @@ def test_runs_with_different_truths_are_named(tmp_path):
     text = write_table(folder)
     assert f"lego: {sentence}" in text and "fox: " not in text and text == (folder / "results.md").read_text()
     assert f"lego: {sentence}" in write_report(folder).read_text()
+    # There is more than one cause, which the numbers do not tell.
+    assert "such as camera-res-scale-factor" in text and "background-color=white" in text
