@@ -129,6 +129,19 @@ def method(name: str) -> Check:
     return check
 
 
+def cut_out(name: str) -> Check:
+    """A few steps on a cut-out object: at its start a training looks whether the model's box holds it."""
+
+    def check(setting: Setting) -> Iterator[Measurement]:
+        from on_gpu import noise_scene
+
+        scene = noise_scene(Path("cut-out").absolute(), (32, 24), cut_out=True)
+        session = Session(Contestant(name, "ours", scene, setting.device, 0, setting.changes), setting.out)
+        yield Measurement("step on a cut-out object", median(session.steps(setting.steps(10))), "ms", good=True)
+
+    return check
+
+
 def _session(name: str, setting: Setting) -> Session:
     """A training of ours, of nerfacto with our kernels even where tinycudann is installed."""
     changes = setting.changes
@@ -404,6 +417,7 @@ CHECKS: dict[str, tuple[float, Check]] = {
     FULL[1]: (80, method(FULL[1])),
     "3,000 steps": (180, quality),
     **{name: (80, method(name)) for name in FULL[2:]},
+    **{f"{name}, cut out": (40, cut_out(name)) for name in ("s3im-tensorf", "s3im-dvgo")},
     "tinycudann": (60, tinycudann),
     "data parallel": (40, data_parallel),
     "tests": (90, own_tests),

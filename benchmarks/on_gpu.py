@@ -142,19 +142,20 @@ def run_one(arguments: Any) -> None:
 
     out = arguments.output.absolute().parent
     out.mkdir(parents=True, exist_ok=True)
-    setting = Setting(arguments.device, arguments.tiny, arguments.data, out, arguments.seconds)
+    setting = Setting(arguments.device, arguments.tiny, arguments.data.absolute(), out, arguments.seconds)
     with lines_of(arguments.lines) as note, tempfile.TemporaryDirectory(prefix="s3im-on-gpu-") as folder:
         os.chdir(folder)
         for measurement in CHECKS[arguments.run][1](setting):
             note(measurement)
 
 
-def noise_scene(folder: Path, size: tuple[int, int]) -> Path:
+def noise_scene(folder: Path, size: tuple[int, int], cut_out: bool = False) -> Path:
     """A scene for measurements of time: eight training views and two others of noise, with depth.
 
     Args:
         folder: Where to write it.
         size: Width and height of the images.
+        cut_out: Whether only the middle of each image is opaque.
     """
     import numpy as np
     from PIL import Image
@@ -166,7 +167,11 @@ def noise_scene(folder: Path, size: tuple[int, int]) -> Path:
     frames = []
     for index in range(10):
         name = f"{index:02d}.png"
-        Image.fromarray(random.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(folder / "images" / name)
+        image = random.integers(0, 255, (height, width, 4 if cut_out else 3), dtype=np.uint8)
+        if cut_out:
+            image[..., 3] = 0
+            image[height // 4 : -(height // 4), width // 4 : -(width // 4), 3] = 255
+        Image.fromarray(image).save(folder / "images" / name)
         depth = np.full((height, width), 2000, np.uint16)
         Image.fromarray(depth).save(folder / "depths" / name)
         turn = 2 * math.pi * index / 10

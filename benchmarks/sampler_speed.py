@@ -63,7 +63,7 @@ def main(arguments: Arguments) -> None:
     row = Row(
         "sampler",
         f"a batch of {arguments.rays:,} rays in {arguments.patch_size}-pixel patches from {arguments.images} masked "
-        f"images of {arguments.width} x {arguments.height}",
+        f"images of {arguments.width} x {arguments.height}, on the CPU",
         "nerfstudio's PatchPixelSampler",
         "times",
         "ms",

@@ -24,7 +24,8 @@ class AttachCommand:
     invert: bool = False
     """The given masks are black on the object: exchange black and white."""
     depth: Path | None = None
-    """Folder of depth maps: .png, .tiff or .exr pictures, or .npy arrays, of any size and the photos' aspect."""
+    """Folder of depth maps: .png, .tiff, .exr or .pfm pictures, or .npy or .npz arrays, of any size and the photos'
+    aspect."""
     confidence: Path | None = None
     """Folder of the depth maps' confidence, such as ARKit's with 0, 1 and 2: .png or .tiff pictures, or .npy arrays."""
     record3d: Path | None = None
@@ -39,10 +40,12 @@ class AttachCommand:
             attach_confidence,
             attach_depth,
             attach_masks,
-            files_by_name,
-            record3d_depth,
+            check_maps,
+            check_masks,
         )
+        from s3im_methods.data.files_of_photos import files_by_name, record3d_depth
         from s3im_methods.errors import InputError
+        from s3im_methods.remedies import of_transforms_only, remedies_in
 
         if self.masks is None and self.depth is None and self.confidence is None and self.record3d is None:
             raise InputError(
@@ -53,7 +56,8 @@ class AttachCommand:
             raise InputError("Give --depth or --record3d, not both: a photo has one depth map.")
         if self.invert and self.masks is None:
             raise InputError("--invert has no effect without --masks: leave it out.")
-        scene = SceneFile(self.scene)
+        with remedies_in(lambda message: of_transforms_only(message, self.scene)):
+            scene = SceneFile(self.scene)
         masks = depths = confidences = None
         # All is looked for before anything is written.
         if self.masks is not None:
@@ -72,6 +76,10 @@ class AttachCommand:
                 )
             confidences = files_by_name(scene, self.confidence, "confidence", "--confidence")
             scene.check_free("confidences", confidences, self.replace)
+        if masks is not None:
+            check_masks(scene, masks, self.invert)
+        check_maps("depth map", depths or [])
+        check_maps("confidence map", confidences or [])
         if masks is not None:
             share = attach_masks(scene, masks, self.invert)
             print(f"{len(masks)} masks, white on {share:.0%} of the photos: {scene.folders('masks')}")

@@ -17,7 +17,7 @@ class BenchCommand:
     example: ClassVar[str] = "s3im bench --only s3im sampler --output speed.json"
 
     only: tuple[str, ...] = ()
-    """Rows to measure, by name; if not set, all but nerfacto-lite-time-to-quality, which takes half an hour."""
+    """Rows to measure, by name; if not set, all but nerfacto-lite-time-to-quality, which takes 20 minutes."""
     data: Path | None = None
     """Scene to train on; if not set, a room of 480 x 270 pixels, generated in a temporary folder."""
     repeats: int | None = None

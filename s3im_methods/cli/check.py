@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,12 +13,24 @@ import tyro
 from s3im_methods.cli.start_up import imports_that_stay
 
 
+@contextmanager
+def _flags_end_with_2() -> Iterator[None]:
+    from s3im_methods.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
 @dataclass(frozen=True)
 class CheckCommand:
     """Check a scene as training would, and say which method suits it.
 
     The table lists views, cameras, masks, depth and what the method decides. Give the method that you will train,
-    because masks mean the foreground to surface methods only. Ends with status 1 if training would refuse the scene.
+    because masks mean the foreground to surface methods only. Ends with status 1 if training would refuse the scene,
+    and 2 if a flag is wrong.
     """
 
     example: ClassVar[str] = "s3im check my-scene --method s3im-neus-facto-lite --picture my-scene.png"
@@ -40,35 +54,38 @@ class CheckCommand:
         """Print the table, the warnings and the verdict, and write the picture.
 
         Raises:
-            SystemExit: With status 1 where training would refuse the scene.
+            SystemExit: With status 1 where training would refuse the scene, 2 where a flag is wrong.
         """
         from s3im_methods.compare.axes import parse_setting
-        from s3im_methods.compare.ns_train import read_arguments, train_arguments
+        from s3im_methods.compare.ns_train import own_parser, read_arguments, train_arguments
         from s3im_methods.data.checks.which_parser import which_parser
         from s3im_methods.errors import InputError
         from s3im_methods.models.any_method.methods import train_command
         from s3im_methods.outputs import check_picture_file, written
+        from s3im_methods.remedies import with_dataparser_flags
 
-        picture = None if self.picture is None else check_picture_file(self.picture, "--picture")
         checked = self.method or "s3im-nerfacto-lite"
         found: dict[str, Any] = {"scene": str(self.scene), "method": checked}
+        with _flags_end_with_2():
+            picture = None if self.picture is None else check_picture_file(self.picture, "--picture")
+            settings = [parse_setting(text) for text in self.set]
         try:
             parser = self.dataparser or which_parser(self.scene)
             found["dataparser"] = parser
-            settings = [parse_setting(text) for text in self.set]
-            with imports_that_stay():
+            with _flags_end_with_2(), imports_that_stay():
                 config = read_arguments(train_arguments(checked, self.scene, None, None, settings, parser))
             config.pipeline.datamanager.dataparser.data = self.scene
             report = self._report(config)
         except InputError as error:
-            found |= {"accepted": False, "refusal": str(error)}
+            found |= {"accepted": False, "refusal": with_dataparser_flags(str(error))}
             self._print(found)
             raise SystemExit(1) from None
-        found |= {"accepted": True, "rows": report.rows, "warnings": list(report.warnings)}
+        warnings = [with_dataparser_flags(line) for line in report.warnings]
+        found |= {"accepted": True, "rows": report.rows, "warnings": warnings}
         found |= {"for_pictures": report.advice.pictures, "for_a_mesh": report.advice.mesh}
         # A method that was asked for is the one to train.
         method = self.method or report.advice.pictures
-        named_parser = None if parser == "nerfstudio-data" else parser
+        named_parser = None if parser == own_parser(method) else parser
         arguments = train_arguments(method, self.scene, None, None, settings, named_parser)
         found["command"] = shlex.join([*train_command(method), *arguments[1:]])
         if picture is not None:

@@ -37,7 +37,7 @@ class CompareCommand:
     example: ClassVar[str] = "s3im compare --methods s3im-nerfacto-lite --scenes my-scene --output-dir comparison"
 
     methods: tuple[str, ...]
-    """Methods to train, see ns-train --help; NAME+s3im is a method that is not of this pack, with S3IM."""
+    """Methods to train, see ns-train --help; NAME+s3im is a method that is not of this package, with S3IM."""
     scenes: tuple[Path, ...]
     """Folders of scenes, or their JSON files."""
     output_dir: Path
@@ -75,12 +75,13 @@ class CompareCommand:
         self._check()
         from s3im_methods.compare.results import only_one
         from s3im_methods.outputs import cannot_write, check_output_folder, is_about_the_place
+        from s3im_methods.remedies import remedies_in, with_dataparser_flags
 
-        check_output_folder(self.output_dir, "--output-dir")
-        request = self.request()
+        place = replace(self, output_dir=check_output_folder(self.output_dir, "--output-dir"))
+        request = place.request()
         try:
-            with only_one(self.output_dir):
-                self._compare(request)
+            with only_one(place.output_dir), remedies_in(with_dataparser_flags):
+                place._compare(request)
         except OSError as error:
             if not is_about_the_place(error):
                 raise
@@ -102,8 +103,9 @@ class CompareCommand:
         request = replace(request, axes=in_order_of(request.axes, list(earlier["axes"])))
         scenes = look_at_scenes(request)
         sources = {name: facts.source for name, facts in scenes.items()}
+        judged = {name: facts.judged for name, facts in scenes.items()}
         # Before changed scenes are written, which runs that are done may have been trained on.
-        refuse_others(self.output_dir, request.fixed(), sources)
+        refuse_others(self.output_dir, request.fixed(), sources, judged)
         jobs = plan(request, self.output_dir, scenes)
         missing = [job for job in jobs if not is_done(job)]
         write_about(
@@ -118,6 +120,7 @@ class CompareCommand:
                 "seconds": self.seconds,
                 "fixed": request.fixed(),
                 "sources": sources,
+                "judged": judged,
                 "trained_on": {name: facts.trained_on for name, facts in scenes.items()},
             },
         )

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -60,8 +60,7 @@ class DemoCommand:
         """Run every step whose result is not there yet, then say where each result is."""
         from s3im_methods.outputs import check_output_folder
 
-        check_output_folder(self.output_dir, "--output-dir")
-        steps = self.steps()
+        steps = replace(self, output_dir=check_output_folder(self.output_dir, "--output-dir")).steps()
         began = time.monotonic()
         for number, step in enumerate(steps, start=1):
             if _is_done(step):
@@ -147,8 +146,15 @@ def _run(step: Step) -> None:
     beside_python = Path(sys.executable).parent / program
     executable = str(beside_python) if beside_python.exists() else shutil.which(program) or program
     _marker(step).unlink(missing_ok=True)
-    if program == "ns-train" and any(_checkpoints(step).glob("step-*.ckpt")):
-        arguments += ["--load-dir", str(_checkpoints(step))]
+    if program == "ns-train":
+        begun = step.result.parent / f".{step.result.name}.begun"
+        if begun.exists() and begun.read_text() != step.line:
+            # What is there was trained otherwise, such as for another number of steps.
+            _forget(step)
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        begun.write_text(step.line)
+        if any(_checkpoints(step).glob("step-*.ckpt")):
+            arguments += ["--load-dir", str(_checkpoints(step))]
     status = _status([executable, *arguments])
     if status in _INTERRUPTIONS:
         raise KeyboardInterrupt

@@ -1,6 +1,5 @@
 """``s3im depth-report SCENE``: what depth a scene offers, per image, before anything is trained."""
 
-import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import ClassVar
 import tyro
 
 from s3im_methods.data.depth.source_config import DepthSourceConfig, length_word
-from s3im_methods.data.wording import command_line
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,12 @@ class DepthReportCommand:
     def run(self) -> None:
         """Print the table and write the picture."""
         from s3im_methods.errors import InputError
+        from s3im_methods.remedies import remedies_in
 
         if self.max_views < 1:
             raise InputError(f"--max-views is {self.max_views}: give 1 or more.")
-        try:
+        with remedies_in(lambda message: _for_this_command(message, self.scene)):
             self._report()
-        except InputError as error:
-            raise InputError(_for_this_command(str(error), self.scene)) from error
 
     def _report(self) -> None:
         from rich.console import Console
@@ -77,12 +74,10 @@ class DepthReportCommand:
 
 def _for_this_command(sentence: str, scene: Path) -> str:
     """A sentence that names flags of ns-train, with those of this command."""
+    from s3im_methods.remedies import of_transforms_only
+
     sentence = sentence.replace("--pipeline.datamanager.depth.", "--depth.")
     sentence = sentence.replace(
         "`nerfstudio-data --downscale-factor 1` at the end of the command", "--downscale-factor 1"
     )
-    parser = re.search(r"add `([\w-]+)` at the end of the command", sentence)
-    if parser is None:
-        return sentence
-    instead = command_line(["s3im", "check", scene, "--dataparser", parser[1]])
-    return sentence.replace(parser[0], f"this command reads transforms.json only, so look at it with `{instead}`")
+    return of_transforms_only(sentence, scene)

@@ -53,12 +53,14 @@ class EvalMeshCommand:
 
         from s3im_methods.metrics.mesh_report import Comparison, compare_meshes
         from s3im_methods.outputs import check_output_file, check_picture_file, written
+        from s3im_methods.remedies import of_transforms_only, remedies_in
 
         self._check()
         output_path = check_output_file(self.output_path, "--output-path")
         picture_path = check_picture_file(self.picture_path, "--picture-path")
         settings = Comparison(self.thresholds, self.samples, self.seed, self.align, self.scene, self.occluder)
-        report = compare_meshes(self.predicted, self.reference, settings)
+        with remedies_in(lambda message: of_transforms_only(message, self.scene or Path())):
+            report = compare_meshes(self.predicted, self.reference, settings)
         self._print(report)
         about = {
             "predicted": str(self.predicted),
@@ -89,6 +91,11 @@ class EvalMeshCommand:
             raise InputError(f"--samples is {self.samples}: give 1000 or more.")
         if self.seed < 0:
             raise InputError(f"--seed is {self.seed}: give 0 or more.")
+        if self.occluder != "own" and self.scene is None:
+            raise InputError(
+                f"--occluder {self.occluder} has no effect without --scene: give the scene whose cameras count, or "
+                "leave it out."
+            )
 
     def _print(self, report: "MeshReport") -> None:
         from rich.console import Console

@@ -1,6 +1,7 @@
 """``s3im export RUN --pointcloud --tsdf --mesh``: several exports of a run that is loaded once."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ class ExportCommand:
     mesh: bool = False
     """The surface at a level of the signed distance, density or occupancy; as s3im export-mesh."""
     pointcloud: bool = False
-    """Points that the training views see; as ns-export pointcloud --save-world-frame True."""
+    """Points that the training views see; in the coordinates of the mesh. As ns-export pointcloud."""
     tsdf: bool = False
     """A mesh fused from depth, in the box that the training cameras see; as ns-export tsdf --texture-method tsdf."""
     poisson: bool = False
@@ -41,6 +42,7 @@ class ExportCommand:
         """Load the run and make the exports, one after another."""
         self._check()
         from s3im_methods.cli.load_run import load_run
+        from s3im_methods.errors import InputError
         from s3im_methods.outputs import check_output_folder
 
         output_dir = check_output_folder(self.output_dir, "--output-dir")
@@ -48,10 +50,11 @@ class ExportCommand:
         loaded = load_run(self.run_or_config, test_mode="inference" if kinds == ["mesh"] else "test")
         for number, kind in enumerate(kinds, start=1):
             print(f"[{number}/{len(kinds)}] {kind}", flush=True)
-            if kind == "mesh":
-                self._mesh().export(loaded[1], output_dir)
-            else:
-                self._ns_export(kind, loaded, output_dir)
+            command = self._command(kind, loaded[1], output_dir)
+            try:
+                self._make(command, loaded, output_dir)
+            except InputError as error:
+                raise type(error)(_with_its_command(str(error), kind, command)) from error
         files = {"mesh": "mesh", "pointcloud": "point_cloud", "tsdf": "tsdf_mesh", "poisson": "poisson_mesh"}
         print(f"All is in {output_dir}: {', '.join(f'{files[kind]}.ply' for kind in kinds)}.")
 
@@ -63,34 +66,60 @@ class ExportCommand:
         for name, least in (("resolution", 8), ("num_points", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"--{name.replace('_', '-')} is {getattr(self, name)}: give {least} or more.")
+        for name, kinds in (("resolution", ("mesh", "tsdf")), ("num_points", ("pointcloud", "poisson"))):
+            given = getattr(self, name) != type(self).__dataclass_fields__[name].default
+            if given and not any(getattr(self, kind) for kind in kinds):
+                without = " or ".join(f"--{kind}" for kind in kinds)
+                raise InputError(f"--{name.replace('_', '-')} has no effect without {without}: leave it out.")
 
-    def _mesh(self) -> Any:
-        from s3im_methods.cli.export_mesh import ExportMeshCommand
+    def _command(self, kind: str, pipeline: Any, output_dir: Path) -> Any:
+        if kind == "mesh":
+            from s3im_methods.cli.export_mesh import ExportMeshCommand
 
-        return ExportMeshCommand(self.run_or_config, self.output_dir, resolution=self.resolution)
-
-    def _ns_export(self, kind: str, loaded: tuple[Any, Any, int], output_dir: Path) -> None:
+            return ExportMeshCommand(self.run_or_config, self.output_dir, resolution=self.resolution)
         from nerfstudio.scripts import exporter
-
-        from s3im_methods.exporters.ns_export.loaded_once import loaded_once
 
         place: dict[str, Any] = {"load_config": self.run_or_config, "output_dir": output_dir}
         # Not every model has normals, and those of Open3D suit all of them.
         points: dict[str, Any] = {"num_points": self.num_points, "normal_method": "open3d", "num_rays_per_batch": 8192}
+        if kind == "pointcloud":
+            return exporter.ExportPointCloud(**place, **points, save_world_frame=True)
+        if kind == "poisson":
+            return exporter.ExportPoissonMesh(**place, **points, texture_method="point_cloud")
+        low, high = _seen(pipeline)
+        return exporter.ExportTSDFMesh(
+            **place,
+            resolution=_cells(low, high, self.resolution),
+            bounding_box_min=low,
+            bounding_box_max=high,
+            texture_method="tsdf",
+        )
+
+    def _make(self, command: Any, loaded: tuple[Any, Any, int], output_dir: Path) -> None:
+        if not hasattr(command, "main"):
+            command.export(loaded[1], output_dir)
+            return
+        from s3im_methods.exporters.ns_export.loaded_once import loaded_once
+
         with loaded_once(*loaded):
-            if kind == "pointcloud":
-                exporter.ExportPointCloud(**place, **points, save_world_frame=True).main()
-            elif kind == "poisson":
-                exporter.ExportPoissonMesh(**place, **points, texture_method="point_cloud").main()
-            else:
-                low, high = _seen(loaded[1])
-                exporter.ExportTSDFMesh(
-                    **place,
-                    resolution=_cells(low, high, self.resolution),
-                    bounding_box_min=low,
-                    bounding_box_max=high,
-                    texture_method="tsdf",
-                ).main()
+            command.main()
+
+
+def _with_its_command(sentence: str, kind: str, command: Any) -> str:
+    """A refusal, with the command that has the flags which it advises and s3im export has not."""
+    name = "s3im export-mesh" if kind == "mesh" else f"ns-export {kind}"
+    lacking = _flags(command) - {f"--{field.replace('_', '-')}" for field in ExportCommand.__dataclass_fields__}
+    named = [flag for flag in dict.fromkeys(re.findall(r"--[a-z-]+", sentence)) if flag in lacking]
+    if not named or name in sentence:
+        return sentence
+    return f"{sentence} s3im export has no {' and '.join(named)}: use {name}."
+
+
+def _flags(command: Any) -> set[str]:
+    """Of a command, with those of its groups."""
+    values = {field.name: getattr(command, field.name) for field in fields(command)}
+    groups = [_flags(value) for value in values.values() if is_dataclass(value)]
+    return {f"--{name.replace('_', '-')}" for name in values}.union(*groups)
 
 
 def _seen(pipeline: Any) -> tuple[Any, Any]:

@@ -72,9 +72,9 @@ class ExportMeshCommand:
     resolution: int = 256
     """Cells along the longest side of the box."""
     level: float | None = None
-    """Value on the surface, per scene unit for densities. If not set: 0 for signed distances, of s3im-volsdf with
-    masks the distance at which outlines are the masks', which a line says; 0.5 for occupancies; for densities, the
-    value that three quarters of the surface seen by the training cameras exceed."""
+    """Value of the field on the surface. If not set: 0 for signed distances, 0.5 for occupancies. For densities, per
+    scene unit, it is the value that three quarters of the surface seen by the training cameras exceed. For s3im-volsdf
+    with masks it is the distance whose outline matches the masks, and a line prints it."""
     components: int = 1
     """Keep this many separate parts, the largest ones; 0 keeps all."""
     faces: int | None = None

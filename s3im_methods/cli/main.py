@@ -65,11 +65,21 @@ def _parse(argv: Sequence[str] | None) -> Any:
         # What follows are flags of the method's own.
         return command_class(first)(tuple(arguments[1:]))
 
+    _refuse_repeats(arguments[1:])
+
     import tyro
 
     if not {"-h", "--help"}.isdisjoint(arguments):
         print(f"{head_of_help(first, _columns())}\n")
     return tyro.cli(command_class(first), prog=f"s3im {first}", description="", args=arguments[1:])
+
+
+def _refuse_repeats(arguments: list[str]) -> None:
+    """Of a flag that is typed twice the parser takes the last, without a word."""
+    flags = [word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")]
+    for flag in flags:
+        if flags.count(flag) > 1:
+            raise InputError(f"{flag} is given twice: give it once, with all its values behind it.")
 
 
 def _columns() -> int:

@@ -1,4 +1,4 @@
-"""``s3im render-depth``: raw depth of a trained run in metres, one file per view."""
+"""``s3im render-depth``: raw depth of a trained run, one file per view."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,10 @@ _SPLITS = {"eval": ("test",), "train": ("train",), "all": ("train", "test")}
 
 @dataclass(frozen=True)
 class RenderDepthCommand:
-    """Write the depth of a run's views, in metres if its scene is."""
+    """Write the depth of a run's views, in the unit of its scene's poses.
+
+    If transforms.json has applied_scale, it is the unit before that scaling, like that of the scene's own depth maps.
+    """
 
     example: ClassVar[str] = "s3im render-depth --load-config RUN/config.yml --output-dir depths --split all"
 
@@ -24,7 +27,7 @@ class RenderDepthCommand:
     measure: Literal["z", "distance"] = "z"
     """Depth along the viewing axis, or distance along the ray."""
     file_format: Literal["npy", "png"] = "npy"
-    """float32 metres as .npy, or 16-bit millimetres as PNG. 0 means no depth in both."""
+    """npy: float32, in the unit of the poses. png: 16-bit, in thousandths of that unit. In both, 0 means no depth."""
     output_name: str = "depth"
     """The model's output to write, for instance expected_depth of nerfacto."""
     min_accumulation: float = 0.5
@@ -57,7 +60,7 @@ class RenderDepthCommand:
             for image, lost in written:
                 count, too_far = count + 1, too_far + lost
                 print(f"{folder.name} {names[image]}")
-        lost = f"; {too_far} pixels farther than 65.5 metres became 0" if too_far else ""
+        lost = f"; {too_far} pixels farther than 65.5 units became 0" if too_far else ""
         print(f"Wrote the depth of {count} views to {output_dir}{lost}.")
 
 

@@ -12,10 +12,10 @@ from s3im_methods.cli.start_up import imports_that_stay
 class TrainCommand:
     """Train any other method with S3IM, such as nerfacto, dnerf or a plugin.
 
-    After the method come all flags of ns-train METHOD, and --pipeline.model.s3im.*, --pipeline.model.hash-grids and
-    patch-share and patch-size of the pixel sampler; s3im train METHOD --help lists them, and s3im train lists the
-    methods. With --pipeline.model.s3im.loss-mult 0 the training is the method's own. Methods of this pack have S3IM
-    already, and are trained as by ns-train.
+    s3im train lists the methods, and s3im train METHOD --help lists the flags. All flags of ns-train METHOD come after
+    the method. Flags of this package are there too: --pipeline.model.s3im.*, --pipeline.model.hash-grids, and
+    patch-share and patch-size of --pipeline.datamanager.pixel-sampler. With --pipeline.model.s3im.loss-mult 0 each
+    step's losses are the method's own. Methods of this package have S3IM already: they train as by ns-train.
     """
 
     example: ClassVar[str] = "s3im train nerfacto --data my-photos --pipeline.model.s3im.loss-mult 0.3"

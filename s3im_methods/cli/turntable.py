@@ -34,7 +34,7 @@ class TurntableCommand:
     seconds: float = 6.0
     """Length of the film, which ends where it begins."""
     frame_rate: float = 15.0
-    """Frames per second."""
+    """Frames per second; at most 50 in a .gif."""
     output_name: str = "rgb"
     """The model's output to film, for instance normals."""
 
@@ -47,7 +47,7 @@ class TurntableCommand:
         output_path = check_film(self.output_path, "--output-path")
         count = max(1, round(self.seconds * self.frame_rate))
         size, frames = self._of_mesh(count) if self.mesh is not None else self._of_run(count)
-        write_film(frames, output_path, self.frame_rate, size)
+        write_film(frames, output_path, self.frame_rate, count, size)
         rows, columns = size
         what = f"{count} frames of {columns} x {rows} pixels"
         if output_path.suffix:
@@ -67,6 +67,11 @@ class TurntableCommand:
         for name, value in (("seconds", self.seconds), ("frame-rate", self.frame_rate)):
             if not 0 < value < inf:
                 raise InputError(f"--{name} is {value:g}: give a number above 0.")
+        if self.output_path.suffix.lower() == ".gif" and self.frame_rate > 50:
+            raise InputError(
+                f"--frame-rate is {self.frame_rate:g}, and browsers show a GIF slowly above 50: give 50 or less, or "
+                "an --output-path that ends in .webp or .mp4."
+            )
         if self.mesh is not None:
             for name in ("path", "output_name"):
                 if getattr(self, name) != type(self).__dataclass_fields__[name].default:

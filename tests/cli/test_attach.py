@@ -54,6 +54,34 @@ def test_a_scene_has_its_masks_and_depth_afterwards(tmp_path, capsys):
     main(["attach", str(scene), *flags, "--replace"])
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_refused_file_leaves_the_scene_as_it_was(tmp_path, replace):
+    config = RoomConfig(width=24, height=18, train_views=4, test_views=2, supersampling=1, light_samples=2)
+    scene = write_scene(config, tmp_path / "room")
+    meta = json.loads((scene / "transforms.json").read_text())
+    for kind in ("masks", "depth"):
+        (tmp_path / kind).mkdir()
+    for frame in meta["frames"]:
+        name = f"{frame['file_path'].split('/')[-1]}.png"
+        Image.new("L", (24, 18), 255).save(tmp_path / "masks" / name)
+        Image.fromarray(np.full((18, 24), 1000, np.uint16)).save(tmp_path / "depth" / name)
+        if not replace:
+            del frame["depth_file_path"]
+    (scene / "transforms.json").write_text(json.dumps(meta))
+    if not replace:
+        (scene / "depths").rename(tmp_path / "elsewhere")
+    last = max((tmp_path / "depth").iterdir())
+    good = last.read_bytes()
+    last.write_bytes(good[:60])
+    before = {file: file.read_bytes() for file in scene.rglob("*") if file.is_file()}
+    flags = ["--masks", str(tmp_path / "masks"), "--depth", str(tmp_path / "depth"), *(["--replace"] * replace)]
+    with pytest.raises(SystemExit, match=r"The depth map '.*' cannot be used, it is cut off"):
+        main(["attach", str(scene), *flags])
+    assert {file: file.read_bytes() for file in scene.rglob("*") if file.is_file()} == before
+    last.write_bytes(good)
+    main(["attach", str(scene), *flags])
+
+
 def test_depth_that_is_not_trusted_counts_as_none(tmp_path, capsys):
     """ARKit's confidence is 0, 1 or 2, in maps of the depth's own size."""
     config = RoomConfig(width=24, height=18, train_views=8, test_views=2, supersampling=1, light_samples=2)

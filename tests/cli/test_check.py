@@ -1,5 +1,6 @@
 """The command line ``s3im check``: table, verdict, status, JSON, picture."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from s3im_methods.cli.check import CheckCommand
 from s3im_methods.cli.main import main
 from s3im_methods.data.checks.which_parser import which_parser
 from s3im_methods.scenes import RoomConfig, write_scene
@@ -42,6 +44,11 @@ def test_methods_of_nerfstudio_and_those_with_s3im(scene, capsys, method, comman
     assert capsys.readouterr().out.splitlines()[-1] == f"Next: {command} --data {scene}"
 
 
+def test_the_data_parser_is_named_where_the_method_has_another(scene, capsys):
+    main(["check", str(scene), "--method", "tensorf+s3im"])
+    assert capsys.readouterr().out.splitlines()[-1] == f"Next: s3im train tensorf --data {scene} nerfstudio-data"
+
+
 def test_a_method_that_is_asked_for_is_the_next_to_train(scene, capsys):
     main(["check", str(scene), "--method", "s3im-neus-facto-lite"])
     assert capsys.readouterr().out.splitlines()[-1] == f"Next: ns-train s3im-neus-facto-lite --data {scene}"
@@ -62,6 +69,19 @@ def test_json(scene, capsys):
     assert found["method"] == "s3im-nerfacto-lite" and found["for_pictures"] == "s3im-depth-nerfacto-lite"
 
 
+def test_warnings_name_flags_of_this_command(scene, capsys, monkeypatch):
+    report = CheckCommand._report
+
+    def with_warning(self: CheckCommand, config: Any) -> Any:
+        line = "The masks are not used: add `colmap --masks-path masks` at the end of the command."
+        return dataclasses.replace(report(self, config), warnings=(line,))
+
+    monkeypatch.setattr(CheckCommand, "_report", with_warning)
+    main(["check", str(scene), "--json"])
+    (line,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert line == "The masks are not used: add `--set pipeline.datamanager.dataparser.masks-path=masks`."
+
+
 @pytest.mark.parametrize("flags", [[], ["--json"]])
 def test_a_refusal_ends_with_status_1(tmp_path, capsys, flags):
     (tmp_path / "photo.jpg").write_bytes(b"")
@@ -78,9 +98,21 @@ def test_settings_of_the_training_count(scene, capsys):
     assert "3 rays per batch" in capsys.readouterr().out
 
 
-def test_a_place_for_the_picture_that_cannot_be_is_refused_first(scene, tmp_path):
-    with pytest.raises(SystemExit, match="--picture is"):
-        main(["check", str(scene), "--picture", str(tmp_path)])
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--method", "nerf-of-nobody"], "No method 'nerf-of-nobody': give one of"),
+        (["--set", "pipeline"], "'pipeline' is no setting: give FIELD.PATH=VALUE"),
+        (["--set", "pipeline.nothing=3"], "would not take the flags"),
+        (["--dataparser", "no-data", "--json"], "would not take the flags"),
+        (["--picture", "."], "--picture is "),
+    ],
+)
+def test_a_wrong_flag_ends_with_status_2(scene, capsys, flags, sentence):
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(scene), *flags])
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and said.out == "" and sentence in said.err
 
 
 def test_the_parser_follows_from_the_files(tmp_path):
@@ -99,3 +131,19 @@ def test_the_parser_follows_from_the_files(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
     assert {name: which_parser(tmp_path / name[0]) for name in signs} == signs
+
+
+@pytest.mark.parametrize(
+    ("header", "frame", "parser"),
+    [
+        ({"camera_angle_x": 0.7}, {}, "instant-ngp-data"),
+        ({"x_fov": 40}, {}, "instant-ngp-data"),
+        ({"camera_angle_x": 0.7, "fl_x": 20}, {}, "nerfstudio-data"),
+        ({"camera_angle_x": 0.7}, {"fl_x": 20}, "nerfstudio-data"),
+        ({}, {}, "nerfstudio-data"),
+    ],
+)
+def test_an_angle_of_view_alone_is_instant_ngps(tmp_path, header, frame, parser):
+    file = tmp_path / "transforms.json"
+    file.write_text(json.dumps({**header, "frames": [{"file_path": "0.png", **frame}]}))
+    assert which_parser(tmp_path) == which_parser(file) == parser

@@ -20,7 +20,8 @@ from s3im_methods.scenes import RoomConfig, write_scene
 
 def refusal(tmp_path, *flags) -> str:
     with pytest.raises(SystemExit) as error:
-        main(["compare", "--methods", "m", "--scenes", "s", "--output-dir", str(tmp_path / "out"), *flags])
+        methods = [] if "--methods" in flags else ["--methods", "m"]
+        main(["compare", *methods, "--scenes", "s", "--output-dir", str(tmp_path / "out"), *flags])
     assert not (tmp_path / "out").exists()
     return str(error.value)
 
@@ -138,17 +139,28 @@ def test_the_scene_of_a_folder_may_not_change(room, tmp_path, monkeypatch):
     assert "holds runs on another scene 'room', or that scene, its split or its scale has changed" in str(refusal.value)
 
 
-def command(room: Path, out: Path, *flags: str) -> list[str]:
-    """Of a comparison of 8 steps of 64 rays."""
+def test_runs_of_a_folder_are_evaluated_at_the_same_scales(room, tmp_path, monkeypatch):
+    monkeypatch.setattr("s3im_methods.compare.schedule.make_runs", all_done)
+    given = [*asked(room, tmp_path / "out"), "--seeds", "1", "--axes"]
+    main([*given, "scales=1,1+2"])
+    # A second call may ask for some of the values if the scales of evaluation stay the same.
+    main([*given, "scales=1+2"])
+    with pytest.raises(SystemExit) as refusal:
+        main([*given, "scales=1,1+4"])
+    assert "holds runs that were evaluated with other scales of the scene 'room', made by: " in str(refusal.value)
+
+
+def command(room: Path, out: Path, *flags: str, rays: int = 64) -> list[str]:
+    """Of a comparison of 8 steps."""
     program = str(Path(sys.executable).parent / "s3im")
     given = [program, "compare", "--methods", "s3im-nerfacto-lite", "--scenes", str(room), "--output-dir", str(out)]
-    settings = ["--set", "pipeline.datamanager.train-num-rays-per-batch=64", "machine.device-type=cpu"]
+    settings = ["--set", f"pipeline.datamanager.train-num-rays-per-batch={rays}", "machine.device-type=cpu"]
     return [*given, "--max-num-iterations", "8", "--curve-points", "2", "--held-out-views", "2", *settings, *flags]
 
 
-def compare(room: Path, out: Path, *flags: str, status: int = 0) -> str:
+def compare(room: Path, out: Path, *flags: str, status: int = 0, rays: int = 64) -> str:
     done = subprocess.run(
-        command(room, out, *flags), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command(room, out, *flags, rays=rays), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     assert done.returncode == status, done.stdout[-3000:]
     return done.stdout
@@ -178,9 +190,7 @@ def test_a_comparison_and_what_a_second_call_adds(room, tmp_path):
     assert (out / "results.md").read_text().strip() in second
     assert (out / "report.html").stat().st_size > 20_000
     assert (out / "pictures.jpg").stat().st_size > 5_000
-    assert "holds runs with other settings" in compare(
-        room, out, "--set", "pipeline.datamanager.train-num-rays-per-batch=32", status=1
-    )
+    assert "holds runs with other settings" in compare(room, out, status=1, rays=32)
 
 
 @pytest.mark.slow

@@ -116,3 +116,21 @@ def test_training_starts_anew_when_its_scene_is_made_anew(tmp_path, monkeypatch)
     monkeypatch.setattr(demo, "_run", lambda step: found.update({step.title: checkpoint.exists()}))
     DemoCommand(output_dir=tmp_path).run()
     assert found == {"Make a": False, "Train": False}
+
+
+def test_a_training_of_other_steps_begins_anew(tmp_path, monkeypatch):
+    """An interrupted one of the same steps is resumed."""
+    checkpoint = tmp_path / "run" / "nerfstudio_models" / "step-000000001.ckpt"
+    commands = []
+
+    def pretend(command: list[str]) -> int:
+        commands.append(command)
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.touch()
+        (tmp_path / "run" / "config.yml").touch()
+        return 0
+
+    monkeypatch.setattr(demo, "_status", pretend)
+    for steps in ("1500", "1500", "500"):
+        demo._run(Step("Train", ["ns-train", "method", "--max-num-iterations", steps], tmp_path / "run" / "config.yml"))
+    assert ["--load-dir" in command for command in commands] == [False, True, False]

@@ -37,6 +37,7 @@ def test_table_and_picture(room, tmp_path, capsys):
         assert cells[2] == "100.0"
         assert [float(cell) for cell in cells[4:7]] == pytest.approx([low, middle, high], abs=2e-3)
     assert "Depth of room from sensor: 6 of 6 images have depth, on 100.0 % of their pixels" in output
+    assert "no effect" not in output
     picture = Image.open(tmp_path / "r.png")
     assert picture.width >= 2 * 24
     assert picture.height >= 2 * 18
@@ -76,7 +77,7 @@ def test_a_scene_of_another_parser_is_for_another_command(tmp_path, capsys):
     with pytest.raises(SystemExit) as refusal:
         report(tmp_path / "my scan", tmp_path, capsys)
     assert str(refusal.value).endswith(
-        "this command reads transforms.json only, so look at it with `s3im check "
+        "this command reads only transforms.json; check the scene with `s3im check "
         f"'{tmp_path}/my scan' --dataparser idr-data`."
     )
 

@@ -35,6 +35,11 @@ def judged(tmp_path, predicted, reference, *flags):
     return json.loads((tmp_path / "m" / "e.json").read_text())
 
 
+def test_what_hides_points_needs_a_scene(balls, tmp_path):
+    with pytest.raises(SystemExit, match="--occluder reference has no effect without --scene: give the scene"):
+        judged(tmp_path, balls / "large.ply", balls / "small.ply", "--occluder", "reference")
+
+
 def test_table_json_and_picture(balls, tmp_path, capsys):
     found = judged(tmp_path, balls / "large.ply", balls / "small.ply", "--unit", "mm")
     output = capsys.readouterr().out

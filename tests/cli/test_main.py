@@ -15,12 +15,14 @@ from s3im_methods.cli import main as entry
 from s3im_methods.cli.commands import COMMANDS, TASKS, command_class, list_of_commands
 from s3im_methods.cli.main import main
 from s3im_methods.compare.axes import NAMED_AXES
+from s3im_methods.errors import InputError
 
 HEAVY = ["torch", "nerfstudio", "cv2", "scipy", "numpy", "numba", "PIL", "matplotlib", "open3d", "trimesh", "skimage"]
 
 LOADED = f"""
 import sys
 from s3im_methods.cli.main import main
+from s3im_methods.errors import InputError
 try:
     main(sys.argv[1:])
 finally:
@@ -42,6 +44,13 @@ def loaded(*arguments: str) -> str:
 def test_help_imports_nothing_heavy():
     """So that it takes a fraction of a second; a subcommand's help parses what the help of all parses."""
     assert loaded() == "LOADED []"
+
+
+@pytest.mark.parametrize("second", ["--set=pipeline.model.s3im.denominators=free", "--set"])
+def test_a_flag_that_is_typed_twice_is_refused(second):
+    words = ["compare", "--methods", "a", "--scenes", "b", "--output-dir", "c", "--set", "x=1", second]
+    with pytest.raises(InputError, match="--set is given twice: give it once"):
+        entry._parse(words)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -17,6 +17,7 @@ from s3im_methods.cli.main import main
         (["--mesh", "a.ply", "--size", "8"], "--size is 8: give 16 or more."),
         (["--mesh", "a.ply", "--seconds", "0"], "--seconds is 0: give a number above 0."),
         (["--mesh", "a.ply", "--frame-rate", "nan"], "--frame-rate is nan: give a number above 0."),
+        (["--mesh", "a.ply", "--frame-rate", "60", "--output-path", "a.gif"], "--frame-rate is 60, and browsers show"),
         (["--mesh", "a.ply", "--path", "loop"], "--path has no effect with --mesh: leave it out."),
         (["--mesh", "a.ply", "--output-name", "depth"], "--output-name has no effect with --mesh: leave it out."),
         (["--load-config", "gone.yml", "--output-path", "frames"], "No config at 'gone.yml': "),

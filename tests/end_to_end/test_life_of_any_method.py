@@ -1,4 +1,4 @@
-"""Methods that are not of this pack, trained with S3IM and used by the commands that a user types, offline."""
+"""Methods that are not of this package, trained with S3IM and used by the commands that a user types, offline."""
 
 import contextlib
 import json
