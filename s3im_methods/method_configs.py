@@ -1,4 +1,4 @@
-"""Everything that ``ns-train`` shows of this pack. Entry points name the objects of this module.
+"""Everything that ``ns-train`` shows of this package. Entry points name the objects of this module.
 
 Method names and the paths of the classes that the configurations hold are stored in users' config.yml files: they do
 not change.

@@ -1,1 +1,1 @@
-"""What ``ns-train`` shows of this pack: one module a family, with sizes and optimisers, the lite variant beside it."""
+"""What ``ns-train`` shows of this package: one module a family, with sizes and optimisers, and the lite variant."""

@@ -34,10 +34,12 @@ def adam(lr: float, lr_final: float, max_steps: int) -> dict:
     }
 
 
-def warm_adam(lr: float, lr_final: float, max_steps: int, warmup_steps: int) -> dict:
-    """The same after a warm-up, as mip-NeRF 360 has it."""
+def warm_adam(
+    lr: float, lr_final: float, max_steps: int, warmup_steps: int, eps: float = 1e-15, max_norm: float | None = None
+) -> dict:
+    """The same after a warm-up, as mip-NeRF 360 has it; ``max_norm`` clips the gradients of a group."""
     return {
-        "optimizer": FusedAdamConfig(lr=lr, eps=1e-15),
+        "optimizer": FusedAdamConfig(lr=lr, eps=eps, max_norm=max_norm),
         "scheduler": LogLinearSchedulerConfig(lr_final=lr_final, max_steps=max_steps, warmup_steps=warmup_steps),
     }
 

@@ -1,5 +1,7 @@
 """``s3im-mipnerf360``."""
 
+from typing import Any
+
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 
 from s3im_methods.methods.common import adam, depth_if_there, method, warm_adam
@@ -7,6 +9,7 @@ from s3im_methods.methods.nerfacto import LITE_RUN, lite_nerfacto
 from s3im_methods.models.s3im_mipnerf360 import S3IMMipNeRF360ModelConfig
 
 _STEPS = 250_000
+_OF_NETWORKS: dict[str, Any] = {"warmup_steps": 512, "eps": 1e-6, "max_norm": 1e-3}
 
 
 s3im_mipnerf360 = method(
@@ -30,8 +33,8 @@ s3im_mipnerf360 = method(
         camera_optimizer=CameraOptimizerConfig(mode="off"),
     ),
     optimizers={
-        "proposal_networks": warm_adam(2e-3, 2e-5, _STEPS, warmup_steps=512),
-        "fields": warm_adam(2e-3, 2e-5, _STEPS, warmup_steps=512),
+        "proposal_networks": warm_adam(2e-3, 2e-5, _STEPS, **_OF_NETWORKS),
+        "fields": warm_adam(2e-3, 2e-5, _STEPS, **_OF_NETWORKS),
         "camera_opt": adam(1e-3, 1e-4, 5000),
         "depth_alignment": adam(1e-3, 1e-4, 30000),
     },

@@ -4,7 +4,7 @@
 
 The model's config has a field ``depth``; its outputs hold ``weights_list`` and ``ray_samples_list`` in training, the
 proposal networks' first and the field's last, and ``depth`` (the median) and ``expected_depth`` as distances along the
-ray. Scene units throughout.
+ray. A model whose samples end at a surface gives ``fars``, where rays end, too. Scene units throughout.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -95,8 +95,9 @@ class DepthSupervisionMixin(_Base):
         targets = depth_targets(
             batch, outputs.get("directions_norm"), self.scene_facts, config, self.train_step, self.depth_alignment
         )
-        # No sample can lie where a ray does not reach.
-        reach = outputs["ray_samples_list"][-1].frustums.ends[:, -1, 0]
+        # No sample can lie where a ray does not reach. Samples may end earlier, at a surface that is too near.
+        ends = outputs["fars"] if "fars" in outputs else outputs["ray_samples_list"][-1].frustums.ends[:, -1]
+        reach = ends[:, 0]
         targets = targets._replace(depth=torch.where(targets.depth <= reach, targets.depth, 0))
         levels = list(zip(outputs["weights_list"], outputs["ray_samples_list"], strict=True))
         if config.levels == "last":
@@ -119,7 +120,7 @@ class DepthSupervisionMixin(_Base):
         metrics, images = super().get_image_metrics_and_images(outputs, batch)  # type: ignore[safe-super]
         if "depth_image" not in batch:
             return metrics, images
-        truth = measured_depth(batch, outputs.get("directions_norm"), self.scene_facts)
+        truth = measured_depth(batch, outputs.get("directions_norm"))
         metrics.update(depth_metrics(outputs, truth, self.scene_facts.depth_metres_per_unit))
         images["depth"] = depth_picture(truth, outputs["depth"], outputs["accumulation"])
         return metrics, images

@@ -75,29 +75,25 @@ def check_depth_facts(facts: SceneFacts, config: DepthLossConfig) -> None:
         )
 
 
-def depth_along_ray(batch: dict[str, Any], directions_norm: Tensor | None, facts: SceneFacts) -> Tensor:
+def depth_along_ray(batch: dict[str, Any], directions_norm: Tensor | None) -> Tensor:
     """The true depth of a batch or an image, as the distance along its rays that models render.
 
     Args:
         batch: Its ``depth_image``, ``[*batch, 1]`` in scene units, is used; 0 where the depth is not known.
         directions_norm: Length of each ray's direction before it was normalised, ``[*batch, 1]``: of a pinhole camera,
-            the distance along the ray per unit of z-depth. Needed unless depths are along the ray already.
-        facts: Of the scene.
+            the distance along the ray per unit of z-depth.
 
     Returns:
         ``[*batch, 1]``, in scene units.
 
     Raises:
-        InputError: If the batch has no depth.
+        InputError: If the batch has no depth, or there is no ``directions_norm``.
     """
     if "depth_image" not in batch:
         raise InputError(NO_DEPTH)
-    depth = batch["depth_image"]
-    if facts.depth_is_euclidean:
-        return depth if directions_norm is None else depth.to(directions_norm.device)
     if directions_norm is None:
         raise InputError("z-depth needs its rays' directions_norm: generate them by nerfstudio's cameras.")
-    return depth.to(directions_norm.device) * directions_norm
+    return batch["depth_image"].to(directions_norm.device) * directions_norm
 
 
 def depth_targets(
@@ -125,7 +121,7 @@ def depth_targets(
     Raises:
         InputError: If the batch has no depth.
     """
-    depth = depth_along_ray(batch, directions_norm, facts)[:, 0]
+    depth = depth_along_ray(batch, directions_norm)[:, 0]
     sigma_scale, widening, confidence = (
         batch[f"depth_{name}"][:, 0].to(depth.device) if f"depth_{name}" in batch else None
         for name in ("sigma_scale", "widening", "confidence")
@@ -133,7 +129,8 @@ def depth_targets(
     images = batch["indices"][:, 0].to(depth.device) if "indices" in batch else None
     if alignment is not None and widening is not None and images is not None:
         # Scale and shift are those of the map, so the shift of a z-depth grows with the ray's slope.
-        along = 1.0 if facts.depth_is_euclidean or directions_norm is None else directions_norm[:, 0]
+        assert directions_norm is not None
+        along = directions_norm[:, 0]
         depth = alignment(depth / along, widening > 0, images) * along
     sigma = sigma_at(config.sigma, step)
     if config.sigma_unit == "metres":
@@ -147,13 +144,12 @@ def depth_targets(
     )
 
 
-def measured_depth(batch: dict[str, Any], directions_norm: Tensor | None, facts: SceneFacts) -> Tensor:
+def measured_depth(batch: dict[str, Any], directions_norm: Tensor | None) -> Tensor:
     """The depth of an image that a rendered one can be judged by: without its monocular pixels, which are guesses.
 
     Args:
         batch: ``depth_image`` and, where the data set has it, ``depth_widening``, each ``[H, W, 1]``.
         directions_norm: See :func:`depth_along_ray`.
-        facts: Of the scene.
 
     Returns:
         Distances along the ray, ``[H, W, 1]``, in scene units; 0 where the depth was not measured.
@@ -161,7 +157,7 @@ def measured_depth(batch: dict[str, Any], directions_norm: Tensor | None, facts:
     Raises:
         InputError: If the batch has no depth.
     """
-    depth = depth_along_ray(batch, directions_norm, facts)
+    depth = depth_along_ray(batch, directions_norm)
     if "depth_widening" in batch:
         depth = torch.where(batch["depth_widening"].to(depth.device) > 0, 0, depth)
     return depth

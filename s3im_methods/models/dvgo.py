@@ -15,9 +15,8 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
 from nerfstudio.models.base_model import Model
-from nerfstudio.utils import colormaps
+from nerfstudio.utils import colormaps, comms
 from torch import Tensor
-from torch import distributed as dist
 from torch.nn import Parameter, functional
 
 from s3im_methods.compat.lpips import CachedLPIPS
@@ -30,9 +29,17 @@ from s3im_methods.losses.opacity import binary_entropy, opacity_loss
 from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
 from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.grids.growth import resolution_by_axis
-from s3im_methods.models.grids.memory import check_memory
+from s3im_methods.models.grids.memory import bytes_taken, check_memory
 from s3im_methods.models.grids.seen import MOST_NODES, note_weights, spread_rays
-from s3im_methods.models.grids.stages import GRIDS, after_step, interval_of, set_coarse_rates, voxels_at
+from s3im_methods.models.grids.stages import (
+    GRIDS,
+    after_step,
+    check_resumed,
+    interval_of,
+    set_coarse_rates,
+    threshold_factor,
+    voxels_at,
+)
 from s3im_methods.rays.voxel_march import GridSpace, March, equal_edges, march, outward_edges, places
 
 
@@ -61,6 +68,8 @@ class DVGOModel(Model):
     field: DVGOField
     train_step: int
     _training_cameras: Cameras | None = None
+    _loaded_step: int | None = None
+    _steps_made: int = 0
 
     def populate_modules(self) -> None:
         """Build field, renderer and collider."""
@@ -134,7 +143,7 @@ class DVGOModel(Model):
         rays, bounds = torch.cat([origins, directions], dim=-1), torch.cat([nears, fars, jitter], dim=-1)
         field = self.field
         weights = march(rays, bounds, how, field.density_grid, field.aabb, field.space, field.alpha_mask)
-        ray, step = (weights.detach() > self.config.color_weight_threshold).nonzero(as_tuple=True)
+        ray, step = (weights.detach() > self._color_threshold()).nonzero(as_tuple=True)
         distances = nears[ray] + (how.edges[step] + jitter[ray, 0] * how.edges.diff()[step])[:, None]
         points = field.space(origins[ray] + distances * directions[ray])
         images = ray_bundle.camera_indices
@@ -158,6 +167,13 @@ class DVGOModel(Model):
             step_length = field.voxel() * (field.space.scale or 1.0)
             outputs["normals"] = (difference_normals(field.density_at, points, step_length) + 1) / 2
         return outputs
+
+    def _color_threshold(self) -> float:
+        """The weight in its pixel that a sample must exceed to get a colour."""
+        config = self.config
+        if not self.field.is_fine:
+            return config.coarse_color_weight_threshold
+        return config.color_weight_threshold * threshold_factor(config, self._steps_made)
 
     def _march(self) -> March:
         config, field = self.config, self.field
@@ -215,14 +231,14 @@ class DVGOModel(Model):
             losses["distortion_loss"] = config.distortion_mult * distortion(samples.weights)
         # The original's strength: in proportion to the longest side over 128, and to one over the number of rays.
         strength = max(field.resolution) / 128 / rays
-        points = field.unit(samples.points)
-        for name, grid, weight in (
-            ("tv_density", field.density_grid, config.tv_density),
-            ("tv_color", field.colour_grid, config.tv_color),
-        ):
-            if weight and len(points):
-                nodes = touched_nodes(points, tuple(grid.values.shape))
-                losses[name] = weight * strength * voxel_variation(grid.values, nodes)
+        if (config.tv_density or config.tv_color) and len(samples.points):
+            nodes = touched_nodes(field.unit(samples.points), field.resolution)
+            for name, grid, weight in (
+                ("tv_density", field.density_grid, config.tv_density),
+                ("tv_color", field.colour_grid, config.tv_color),
+            ):
+                if weight:
+                    losses[name] = weight * strength * voxel_variation(grid.values, nodes)
         return losses
 
     def get_image_metrics_and_images(
@@ -239,19 +255,27 @@ class DVGOModel(Model):
         metrics = {name: float(getattr(self, name)(image, rgb)) for name in ("psnr", "ssim", "lpips")}
         return metrics, images
 
+    def update_to_step(self, step: int) -> None:
+        """Note the last step of a checkpoint; the grids take their shapes from it themselves."""
+        self._loaded_step, self._steps_made = step, step + 1
+
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
     ) -> list[TrainingCallback]:
         """The one that changes stages and resolutions after certain steps.
 
         Raises:
-            InputError: If several processes are to train, or the grids do not fit into memory.
+            InputError: If several processes are to train, a resumed run has grids that its settings do not make, or
+                the grids do not fit into memory.
         """
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        if comms.get_world_size() > 1:
             raise InputError("DVGO's grids grow, which several processes cannot do: give --machine.num-devices 1.")
-        check_memory(self.config.resolution**3, 1 + self.config.features, self.device)
+        if self._loaded_step is not None:
+            check_resumed(self.config, self.field, self._loaded_step)
         optimizers, pipeline = training_callback_attributes.optimizers, training_callback_attributes.pipeline
         assert optimizers is not None
+        taken = bytes_taken(self.get_param_groups()[GRIDS], optimizers.optimizers[GRIDS])
+        check_memory(self.config.resolution**3, 1 + self.config.features, self.device, taken=taken)
         config, coarse = self.config, not self.field.is_fine
         if config.mask_by == "weight" or (coarse and (config.coarse_view_counts or config.near_reach)):
             self._training_cameras = pipeline.datamanager.train_dataset.cameras  # type: ignore[union-attr]
@@ -269,6 +293,7 @@ class DVGOModel(Model):
     def after_step(self, optimizers: Any, step: int) -> None:
         """Switch stages and scale the grids, where the settings say so for this training step."""
         after_step(self.config, self.field, optimizers, step, self.node_weights)
+        self._steps_made = step + 1
 
     @torch.no_grad()
     def node_weights(self) -> Tensor:
@@ -291,10 +316,12 @@ class DVGOModel(Model):
 
 
 def _steps_of(bundle: RayBundle, edges: Tensor) -> RaySamples:
-    """The steps of rays, as the depth loss knows samples."""
-    assert bundle.nears is not None
+    """The steps of rays up to their far bounds, as the depth loss knows samples."""
+    assert bundle.nears is not None and bundle.fars is not None
     shape = len(bundle), len(edges) - 1
-    starts, ends = (bundle.nears + edges[part] for part in (slice(None, -1), slice(1, None)))
+    # All rays have as many steps as the box's diagonal, and most of them leave the box before.
+    distances = torch.minimum(bundle.nears + edges, bundle.fars)
+    starts, ends = distances[:, :-1], distances[:, 1:]
     origins, directions = (vectors[:, None].expand(*shape, 3) for vectors in (bundle.origins, bundle.directions))
     areas = bundle.pixel_area[:, None].expand(*shape, 1)
     return RaySamples(Frustums(origins, directions, starts[..., None], ends[..., None], areas))

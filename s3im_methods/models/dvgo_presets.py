@@ -11,6 +11,9 @@ from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.models.depth_supervision import DEPTH_MAPS
 from s3im_methods.models.presets import Presets, check_weights, chosen_preset, filled, refuse
 
+# The original compares the opacity of a voxel of the finer grid, and we that of a step of half a voxel of the coarser.
+_OF_A_STEP = 0.5 * 2 ** (1 / 3)
+
 _BOX: dict[str, Any] = {
     "mask_by": "alpha",
     "space": "box",
@@ -35,7 +38,6 @@ _CONTRACTION: dict[str, Any] = {
     "keep_coarse": False,
     "mask_by": "alpha",
     "mask_threshold": 1e-3,
-    "mask_refresh_threshold": 1e-4,
 }
 
 PRESETS: Presets = {
@@ -49,7 +51,7 @@ PRESETS: Presets = {
         "alpha_init": 1e-2,
         "keep_coarse": False,
         "mask_threshold": 1e-3,
-        "mask_refresh_threshold": 1e-4,
+        "mask_refresh_threshold": _OF_A_STEP * 1e-4,
         "scaling_steps": (1000, 2000, 3000, 4000),
         "scaling_restarts": True,
         "scaling_shift": 1.0,
@@ -57,6 +59,9 @@ PRESETS: Presets = {
         "coarse_step_ratio": 0.5,
         "jitter": False,
         "color_weight_threshold": 1e-4,
+        # At first no sample of the coarse stage weighs as much.
+        "coarse_color_weight_threshold": 0.0,
+        "threshold_ramp": (),
         "tv_density": 0.0,
         "tv_color": 0.0,
         "entropy_mult": 1e-3,
@@ -81,6 +86,8 @@ PRESETS: Presets = {
         "coarse_step_ratio": 1.0,
         "jitter": True,
         "color_weight_threshold": 2e-3,
+        "coarse_color_weight_threshold": 2e-3,
+        "threshold_ramp": (),
         "tv_density": 0.0,
         "tv_color": 0.0,
         "entropy_mult": 0.0,
@@ -96,7 +103,10 @@ PRESETS: Presets = {
         "scaling_shift": 1.0,
         "step_ratio": 0.5,
         "jitter": False,
+        "mask_refresh_threshold": _OF_A_STEP * 1e-4,
         "color_weight_threshold": 1e-4,
+        "coarse_color_weight_threshold": 0.0,
+        "threshold_ramp": (0.05, 0.1, 0.25, 1 / 3, 0.5, 1.0),
         "tv_density": 1e-6,
         "tv_color": 1e-7,
         "entropy_mult": 1e-3,
@@ -123,6 +133,8 @@ PRESETS: Presets = {
         "step_ratio": 1.0,
         "jitter": True,
         "color_weight_threshold": 2e-3,
+        "coarse_color_weight_threshold": 2e-3,
+        "threshold_ramp": (),
         "tv_density": 0.0,
         "tv_color": 0.0,
         "entropy_mult": 0.0,
@@ -140,6 +152,12 @@ _WEIGHTS = (
     "distortion_mult",
     "opacity_loss_mult",
     "coarse_loss_factor",
+)
+_SHARES = (
+    "least_transmittance",
+    "color_weight_threshold",
+    "coarse_color_weight_threshold",
+    "mask_refresh_threshold",
 )
 _ABOVE_ZERO = ("box_scale", "rim", "coarse_rate")
 # Below a hundredth of a voxel a ray has thousands of samples, above ten it steps over what the grid holds.
@@ -198,9 +216,11 @@ def _check(config: Any) -> None:
             refuse(name, getattr(config, name), f"give {_STEPS[0]:g} to {_STEPS[1]:g} voxels")
     if not 0 <= config.near_plane < float("inf"):
         refuse("near_plane", config.near_plane, "give a distance of 0 or more, in scene units")
-    for name in ("least_transmittance", "color_weight_threshold", "mask_refresh_threshold"):
+    for name in _SHARES:
         if not 0 <= getattr(config, name) < 1:
             refuse(name, getattr(config, name), "give a share of 0 or more, below 1")
+    if not all(0 <= factor <= 1 for factor in config.threshold_ramp):
+        refuse("threshold_ramp", config.threshold_ramp, "give factors of 0 to 1")
     for name, least in (("network_width", 1), ("network_layers", 1), ("direction_octaves", 0)):
         if getattr(config, name) < least:
             refuse(name, getattr(config, name), f"give {least} or more")

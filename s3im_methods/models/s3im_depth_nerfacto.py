@@ -12,7 +12,6 @@ import torch
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.losses.depth import DepthLossConfig
-from s3im_methods.losses.s3im_config import S3IMConfig
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
 
@@ -25,8 +24,6 @@ class S3IMDepthNerfactoModelConfig(S3IMNerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMDepthNerfactoModel)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
-    """Settings of the S3IM loss; with more weight a room with depth lost half a decibel."""
     depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(reach=2.0))
     """Settings of the depth loss."""
     appearance: Literal["embedding", "glo"] = "embedding"
@@ -50,12 +47,7 @@ class S3IMDepthNerfactoModel(DepthSupervisionMixin, S3IMNerfactoModel):
     def decided(cls, config: Any, facts: SceneFacts) -> Any:
         """S3IM-nerfacto's, with the embedding that the choice of the images' appearance means."""
         if config.appearance == "glo":
-            config = replace(
-                config,
-                use_appearance_embedding=True,
-                appearance_embed_dim=_GLO_SIZE,
-                use_average_appearance_embedding=False,
-            )
+            config = replace(config, appearance_embed_dim=_GLO_SIZE, use_average_appearance_embedding=False)
         return super().decided(config, facts)
 
     def populate_modules(self) -> None:

@@ -21,6 +21,14 @@ from s3im_methods.models.s3im_losses import STEPS_PER_SHOW
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.models.s3im_term import ReadOnlyText
 
+_PUBLISHED_RESOLUTION = 320
+"""That of S3IM's authors for Replica."""
+_IN_ROOMS = f", and rooms at resolution {_PUBLISHED_RESOLUTION} in 30000 steps of 4096 rays"
+_FLAGS_IN_ROOMS = (
+    f" --pipeline.model.resolution {_PUBLISHED_RESOLUTION} --pipeline.datamanager.train-num-rays-per-batch 4096 "
+    "--max-num-iterations 30000"
+)
+
 
 @dataclass
 class S3IMDVGOModelConfig(ModelConfig):
@@ -35,7 +43,8 @@ class S3IMDVGOModelConfig(ModelConfig):
     """Settings of the depth loss; auto is bounded for style ours in rooms that have depth maps, and none elsewhere."""
     style: Literal["ours", "original"] = "ours"
     """Whose method the preset follows: ours is what measures best on our scenes; original is DVGO's code with its
-    settings for objects, and for rooms with those that S3IM's authors published for Replica."""
+    settings for objects, and for rooms with those that S3IM's authors published for Replica. No style sets
+    resolution, rays or steps: for Replica S3IM's authors had resolution 320, 4096 rays and 30000 steps."""
     scene_kind: Literal["auto", "room", "object"] = "auto"
     """What the preset is for: room has cameras inside and all of space in the grid, object has cameras around a box and
     a plain background; auto takes object for blender-data, and where images have a transparent background and cameras
@@ -113,6 +122,12 @@ class S3IMDVGOModelConfig(ModelConfig):
     """A ray ends once no more than this share of its light is left."""
     color_weight_threshold: float | None = None
     """Colour is computed only for samples whose weight in their pixel exceeds this."""
+    coarse_color_weight_threshold: float | None = None
+    """As color-weight-threshold, in the coarse stage."""
+    threshold_ramp: tuple[float, ...] | None = None
+    """Factors that multiply color-weight-threshold and mask-refresh-threshold in the fine stage. Low factors at first
+    let untrained space get colours. The first factor holds from the start of the stage. The next ones follow midway
+    between two scalings, and the last one stays. Empty: 1 throughout."""
     tv_density: float | None = None
     """Weight of the total variation of densities at the nodes that a step touches."""
     tv_color: float | None = None
@@ -135,6 +150,7 @@ class S3IMDVGOModelConfig(ModelConfig):
 S3IMDVGOModelConfig.mask_by = "alpha"
 S3IMDVGOModelConfig.scaling_shift = 0.0
 S3IMDVGOModelConfig.near_reach = 0.0
+S3IMDVGOModelConfig.threshold_ramp = ()
 S3IMDVGOModelConfig.depth = DepthLossConfig(kind="none")
 
 
@@ -149,6 +165,7 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
     config: S3IMDVGOModelConfig
     box_advice = "enlarge it with --pipeline.model.box-scale"
     decides_by_data = True
+    grids_grow = True
 
     @staticmethod
     def adapt_to_data(config: Any, parser: Any) -> None:
@@ -175,7 +192,7 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
         """That other methods are better where cameras look outwards and nothing tells how far, boxes that hold cameras
-        which should look at them from outside, and another weight of S3IM than that of whom style original repeats."""
+        which should look at them from outside, and which settings of S3IM's authors style original does not set."""
         if self.config.scene_kind == "object" and self.config.space == "box":
             inside = cameras_in_box(self.field.aabb, dataset.cameras.camera_to_worlds[:, :3, 3])
             if inside:
@@ -187,10 +204,14 @@ class S3IMDVGOModel(DepthSupervisionMixin, S3IMMixin, DVGOModel):
                 "better pictures in the same time."
             )
         s3im = self.config.s3im
-        if self.config.style == "original" and s3im.loss_mult > 0 and (s3im.loss_mult != 1 or s3im.balance != "add"):
+        is_sum = s3im.loss_mult == 1 and s3im.balance == "add" and self.s3im.loss_fn.denominators == "free"
+        is_coarser = self.config.scene_kind == "room" and self.config.resolution != _PUBLISHED_RESOLUTION
+        if self.config.style == "original" and s3im.loss_mult > 0 and (is_coarser or not is_sum):
             warnings.append(
-                "S3IM's authors trained DVGO with the sum of both losses: to repeat them, give "
-                "--pipeline.model.s3im.loss-mult 1 --pipeline.model.s3im.balance add."
+                f"S3IM's authors trained DVGO with the sum of both losses{_IN_ROOMS if is_coarser else ''}: to repeat "
+                "them, give --pipeline.model.s3im.loss-mult 1 --pipeline.model.s3im.balance add"
+                f"{' --pipeline.model.s3im.denominators free' if s3im.denominators == 'held' else ''}"
+                f"{_FLAGS_IN_ROOMS if is_coarser else ''}."
             )
         return warnings
 

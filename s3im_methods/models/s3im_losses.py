@@ -1,7 +1,7 @@
 """S3IM in a model's losses: what our own methods and the methods of others share.
 
     class S3IMLosses(...)    losses, callbacks, LPIPS, and a default of whatever our pipeline and trainer ask a model
-    class S3IMMixin(...)     for the models of this pack, in models/s3im_mixin.py
+    class S3IMMixin(...)     for the models of this package, in models/s3im_mixin.py
     class AnyMethod(...)     for all others, in models/any_method
 
 At weight 0 every number of the base model stays as it is.
@@ -42,6 +42,9 @@ class S3IMLosses(_Base):
 
     decides_by_data = False
     """Whether settings of the model follow from the images, so that a run's config.yml has to hold the model's own."""
+
+    grids_grow = False
+    """Whether the model begins with smaller grids than it ends with."""
 
     takes_scene_as_still = False
     """Whether all views count as taken at one moment."""
@@ -124,8 +127,9 @@ class S3IMLosses(_Base):
         pair = notes.final(self, outputs, batch)
         if pair is None:
             raise InputError(
-                f"S3IM finds no rendered colours in {type(self).__name__}: it looks at what the model's rgb_loss or "
-                "renderer_rgb gets, and at its outputs rgb and rgb_fine. Train it without S3IM, by ns-train."
+                f"S3IM finds no rendered colours in {type(self).__name__}: train this method without S3IM, by "
+                "ns-train. S3IM looks at the outputs rgb and rgb_fine, and at what rgb_loss, renderer_rgb and other "
+                "loss modules of the model receive."
             )
         predicted, target = (colours.reshape(-1, colours.shape[-1]) for colours in pair)
         # Real patches are at the beginning of a batch of which every ray is compared.
@@ -164,7 +168,7 @@ def _pulls_of(losses: dict[str, Tensor], colours: Tensor) -> dict[str, Tensor]:
     found = {name: gradient for name, gradient in pulls.items() if gradient is not None}
     if not found:
         raise InputError(
-            "None of the model's losses has a gradient at the colours that S3IM compares, so that it cannot be weighed "
-            "against them: give --pipeline.model.s3im.role loss and --pipeline.model.s3im.balance add."
+            "No loss of the model has a gradient at the colours that S3IM compares. Give --pipeline.model.s3im.role "
+            "loss and --pipeline.model.s3im.balance add."
         )
     return found

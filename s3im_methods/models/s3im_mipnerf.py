@@ -11,6 +11,7 @@ from typing import Any, Literal
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.configs.config_utils import to_immutable_dict
 from nerfstudio.model_components.ray_samplers import UniformSampler
+from nerfstudio.model_components.scene_colliders import NearFarCollider
 from nerfstudio.models.mipnerf import MipNerfModel
 from nerfstudio.models.vanilla_nerf import VanillaModelConfig
 from torch import Tensor
@@ -107,9 +108,11 @@ class S3IMMipNeRFModel(S3IMMixin, _WithUsualNames):
         return replace(config, collider_params=planes)
 
     def populate_modules(self) -> None:
-        """Build nerfstudio's model, then our field and samplers in place of its."""
+        """Build nerfstudio's model, then our field, samplers and collider in place of its."""
         super().populate_modules()
         config = self.config
+        # nerfstudio's renders from the camera on, where nothing was learned and few samples are left for the scene.
+        self.collider = NearFarCollider(**config.collider_params, reset_near_plane=False)  # type: ignore[arg-type]
         self.field = MipField(config.num_layers, config.hidden_dim, config.num_octaves, unbounded=False)
         self.sampler_uniform = UniformSampler(config.num_coarse_samples)
         self.sampler_pdf = BlurredPDFSampler(config.num_importance_samples, include_original=False)

@@ -3,8 +3,8 @@
     class S3IMNerfactoModel(S3IMMixin, NerfactoModel): ...
 
 The mixin comes first, so that its methods wrap the model's. The model's config has a field ``s3im``; at weight 0 the
-mixin leaves every number of the base model as it is. Beside S3IM, a model of this pack decides settings by the data and
-the machine, and renders in bounded memory and inside a crop's box.
+mixin leaves every number of the base model as it is. Beside S3IM, a model of this package decides settings by the data
+and the machine, and renders in bounded memory and inside a crop's box.
 """
 
 from collections.abc import Callable

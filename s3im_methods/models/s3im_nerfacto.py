@@ -153,14 +153,9 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         """Warn about objects on black, if nerfacto was told to composite over black and to ignore the alpha."""
         config = self.config
         before_black = self.transparent and config.background_color in ("last_sample", "black")
-        if not (before_black and self.s3im.harms_objects_on_black() and config.opacity_loss_mult == 0):
+        if not (before_black and config.opacity_loss_mult == 0):
             return []
-        return [
-            "The images have a transparent background, which becomes black, and their alpha is not learned: there S3IM "
-            "can make nerfacto's objects dark or leave out parts of them. Leave --pipeline.model.opacity-loss-mult "
-            "above 0, or give --pipeline.model.background-color white, or "
-            "--pipeline.model.s3im.loss-mult 0."
-        ]
+        return self.s3im.warnings_on_black("--pipeline.model.opacity-loss-mult a number above 0, or ")
 
     def far_plane(self) -> float:
         """Where rays end."""

@@ -6,7 +6,7 @@ samples that end where the bins do, whose distances are used twice; and all that
 :class:`~s3im_methods.models.surface.mixin.SurfaceMixin` brings to a surface method.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from nerfstudio.cameras.rays import RayBundle
@@ -56,8 +56,8 @@ class S3IMNeuSModelConfig(SurfaceSettings, OccupancySettings, NeuSModelConfig):
     sdf_field: NeuSFieldConfig = field(default_factory=NeuSFieldConfig)
     """Settings of the signed distance field."""
     cos_anneal_steps: int | None = None
-    """Training steps over which the opacity's formula goes from counting surfaces seen from behind to leaving them
-    out."""
+    """Training steps of the cosine annealing. Over these steps the opacity's formula counts surfaces seen from behind
+    less and less. 0: it never counts them, as in style paper with masks."""
     num_samples: int = 64
     """Samples of the first round along each ray."""
     num_samples_importance: int = 64
@@ -94,6 +94,9 @@ class S3IMNeuSModel(OccupancyMixin, NeuSModel):
             InputError: If settings contradict each other or are out of range.
         """
         _check_samples(config)
+        if config.style == "paper" and facts.has_foreground_mask and config.cos_anneal_steps is None:
+            # The original anneals only where no masks say what is background.
+            config = replace(config, cos_anneal_steps=0)
         return super().decided(config, facts)
 
     def populate_modules(self) -> None:

@@ -21,8 +21,8 @@ from nerfstudio.model_components.ray_samplers import UniformLinDispPiecewiseSamp
 from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
 from nerfstudio.models.tensorf import TensoRFModel, TensoRFModelConfig
+from nerfstudio.utils import comms
 from torch import Tensor
-from torch import distributed as dist
 
 from s3im_methods.data.scene_facts import SceneFacts
 from s3im_methods.encodings.octaves import OctaveEncoding
@@ -32,7 +32,7 @@ from s3im_methods.errors import InputError
 from s3im_methods.fields.tensorf_field import S3IMTensoRFField
 from s3im_methods.models.density_normals import difference_normals
 from s3im_methods.models.grids.cameras_in_box import cameras_in_box
-from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
+from s3im_methods.models.grids.growth import check_resumed_grids, grow, resolution_by_axis, restart
 from s3im_methods.models.grids.occupied import node_window, update_mask
 from s3im_methods.models.grids.regularisers import only_counting, regularisers
 from s3im_methods.models.s3im_mixin import S3IMMixin
@@ -63,6 +63,8 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
     field: S3IMTensoRFField
     box_advice = "enlarge it with --pipeline.model.box-scale"
     decides_by_data = True
+    grids_grow = True
+    _loaded_step: int | None = None
 
     def __init__(self, config: S3IMTensoRFModelConfig, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
@@ -259,7 +261,8 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
         return losses
 
     def update_to_step(self, step: int) -> None:
-        """Nothing: grids, box and mask take their shapes from the checkpoint itself."""
+        """Note the last step of a checkpoint; grids, box and mask take their shapes from it themselves."""
+        self._loaded_step = step
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes
@@ -267,13 +270,16 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
         """nerfstudio's callbacks, and the one that masks, shrinks and upsamples after certain steps.
 
         Raises:
-            InputError: If several processes are to train grids that grow.
+            InputError: If several processes are to train grids that grow, or a resumed run has grids that its
+                settings do not make.
         """
-        if self._grows() and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        if self._grows() and comms.get_world_size() > 1:
             raise InputError(
                 "TensoRF's grids cannot grow while several processes train them: train with --machine.num-devices 1, "
-                "or without --pipeline.model.upsampling-iters and --pipeline.model.shrink-box-steps."
+                "or give --pipeline.model.upsampling-iters and --pipeline.model.shrink-box-steps without values."
             )
+        if self._loaded_step is not None:
+            self._check_resumed(self._loaded_step)
         return [
             *super().get_training_callbacks(training_callback_attributes),
             TrainingCallback(
@@ -284,15 +290,43 @@ class S3IMTensoRFModel(S3IMMixin, TensoRFModel):
             ),
         ]
 
+    def _check_resumed(self, step: int) -> None:
+        """Refuse a run that is resumed with other upsamplings than it had."""
+        last = max((at for at in self.side_after if at <= step), default=-1)
+        if any(last < at <= step for at in self.config.shrink_box_steps or ()):
+            # What a box was cut down to, no setting says.
+            return
+        wanted = self._resolution(self.field.aabb, self.side_after.get(last, self.config.init_resolution))
+        check_resumed_grids(
+            self.resolution,
+            wanted,
+            step,
+            "--pipeline.model.init-resolution, final-resolution and upsampling-iters",
+        )
+
+    def schedule_ends(self) -> dict[str, int]:
+        """Those of S3IM, and of the grids' growth, the mask and the box."""
+        config = self.config
+        steps = {
+            "upsampling-iters": config.upsampling_iters,
+            "alpha-mask-steps": config.alpha_mask_steps,
+            "shrink-box-steps": config.shrink_box_steps,
+            "filter-rays-step": (config.filter_rays_step,),
+        }
+        ends = {name: max(given or (), default=-1) + 1 for name, given in steps.items()}
+        return {**super().schedule_ends(), **ends}
+
     def _grows(self) -> bool:
         return bool(self.side_after) or bool(self.config.shrink_box_steps)
 
     def after_step(self, optimizers: Optimizers, step: int) -> None:
         """Find empty space, shrink the box and upsample, where the settings say so for this training step."""
         config, field = self.config, self.field
+        found = field.alpha_mask.exists
         if step in (config.alpha_mask_steps or ()):
-            update_mask(field, self.resolution, config)
-        if step in (config.shrink_box_steps or ()):
+            found = update_mask(field, self.resolution, config)
+        # A box without a mask would be cut to nothing.
+        if found and step in (config.shrink_box_steps or ()):
             window, box = node_window(field.aabb, field.alpha_mask.occupied_box(), self.resolution)
             self._grow([int(last - first) + 1 for first, last in window], optimizers, window)
             field.aabb.data.copy_(box)

@@ -59,13 +59,22 @@ class S3IMTerm(nn.Module):
         """Seed the permutations of the next call."""
         self.loss_fn.reseed(seed)
 
-    def harms_objects_on_black(self) -> bool:
-        """Whether objects that are composited over black, and whose alpha is not learned, can come out dark."""
+    def warnings_on_black(self, remedy: str = "") -> list[str]:
+        """What is said of objects that are composited over black and whose alpha is not learned.
+
+        Args:
+            remedy: One more that the model has, with what joins it to the next.
+        """
         config = self.config
-        # Held denominators lost no object. With free ones the sum with this weight was as good as none, and ten times
-        # as much a decibel worse; in balance a tenth of the usual weight still lost one object of two.
-        free = config.role == "loss" and self.loss_fn.denominators == "free"
-        return free and config.loss_mult > (0.03 if config.balance == "add" else 0.0)
+        in_balance = config.role == "loss" and config.balance == "keep" and config.loss_mult > 0
+        # In balance held denominators lost no object. Without S3IM half of the trainings lost parts of one.
+        if in_balance and self.loss_fn.denominators == "held":
+            return []
+        return [
+            "The images have a transparent background, which becomes black, and their alpha is not learned: there "
+            f"parts of an object can stay dark or be missing. Give {remedy}--pipeline.model.background-color white, or "
+            "use S3IM's defaults: --pipeline.model.s3im.loss-mult above 0, balance keep, denominators held."
+        ]
 
     def weight(self, step: int) -> float:
         """The loss's weight at a training step; 0 while the panel's switch is off."""

@@ -28,15 +28,16 @@ from s3im_methods.rays.root_finding import known_by, sparse_march, surface_roots
 from s3im_methods.rays.shrinking_interval import IntervalSampler, half_width
 
 _OURS: dict[str, Any] = {**HASH_GRID, "learn_slope": True, "eikonal_loss_mult": 0.02}
-_OURS |= {"march_steps": 128, "interval_steps": 12000}
+_OURS |= {"march_steps": 128, "interval_steps": 12000, "smoothness_reach": 0.01}
 _OBJECT: dict[str, Any] = {**OUR_OBJECT, **_OURS, "hidden_loss_mult": 0.1}
 _OBJECT |= {"interval_start": 0.5, "interval_end": 0.03}
 # A room's sphere is three times as large as where its cameras are. A soft occupancy leaves its walls bumpy.
 _ROOM: dict[str, Any] = {**OUR_ROOM, **_OURS, "interval_start": 0.17, "interval_end": 0.01, "sdf_field.beta_init": 0.4}
-# Its slope is 10, and its interval of 2.0 to 0.1 is in a box of half side 4; ln(20) / 1.5e-5 steps lie between them.
+# Its slope is 10. Its interval of 2.0 to 0.1 and its reach of 0.005 are in a box of half side 4; ln(20) / 1.5e-5 steps
+# lie between the interval's two ends.
 _PAPER: dict[str, Any] = {**PAPER_NETWORKS, "learn_slope": False, "sdf_field.beta_init": 0.2302585}
 _PAPER |= {"eikonal_loss_mult": 0.0, "march_steps": 256, "interval_steps": 199715}
-_PAPER |= {"interval_start": 0.5, "interval_end": 0.025}
+_PAPER |= {"interval_start": 0.5, "interval_end": 0.025, "smoothness_reach": 0.00125}
 
 PRESETS: Presets = {
     ("ours", "object"): _OBJECT,
@@ -80,9 +81,10 @@ class S3IMUniSurfModelConfig(SurfaceSettings, SurfaceModelConfig):
     learn_slope: bool | None = None
     """Whether the occupancy's slope is learned, starting at sdf-field.beta-init."""
     smoothness_loss_mult: float = 0.005
-    """Weight of how much normals at the surface differ from those nearby."""
-    smoothness_reach: float = 0.01
-    """Greatest distance of those nearby points along each axis, in radii of the scene's sphere."""
+    """Weight of the smoothness loss: how much normals at the surface differ from those of nearby points."""
+    smoothness_reach: float | None = None
+    """Largest distance, along each axis, to the nearby points whose normals are compared; in radii of the scene's
+    sphere. If not set: 0.00125 in style paper, 0.01 otherwise."""
 
 
 class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
@@ -160,7 +162,7 @@ class S3IMUniSurfModel(SurfaceMixin, SurfaceModel):
         # Picking rays would make a GPU wait; with a band it waits anyway. Encodings do not take empty batches.
         if self.config.sdf_field.band > 0 and found.any():
             points, found = points[found], found[found]
-        aside = self.config.smoothness_reach * self.sphere_radius * (2 * torch.rand_like(points) - 1)
+        aside = self.config.smoothness_reach * self.sphere_radius * (2 * torch.rand_like(points) - 1)  # type: ignore[operator]
         return torch.cat([points, points + aside]), found
 
     def get_loss_dict(

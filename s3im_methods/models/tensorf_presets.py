@@ -8,8 +8,10 @@ measured best.
 from dataclasses import replace
 from typing import Any
 
+from nerfstudio.models.base_model import ModelConfig
+
 from s3im_methods.data.scene_facts import SceneFacts
-from s3im_methods.models.presets import Presets, chosen_preset, filled, refuse
+from s3im_methods.models.presets import Presets, check_weights, chosen_preset, filled, refuse
 
 _ORIGINAL: dict[str, Any] = {
     "space": "box",
@@ -60,6 +62,8 @@ _OURS: dict[str, Any] = {
     "filter_rays_step": -1,
     "upsampling_restarts": "none",
 }
+
+_USUAL_RANGE = ModelConfig().collider_params
 
 PRESETS: Presets = {
     ("original", "room"): {
@@ -117,11 +121,14 @@ def with_preset(config: Any, facts: SceneFacts) -> Any:
     if config.tensorf_encoding == "cp":
         # No planes, no total variation, unless the user asks for it and is told.
         preset |= {"tv_density": 0.0, "tv_color": 0.0}
+        if config.style == "original":
+            # Of its settings for CP, whatever the scene; its VM has other weights.
+            preset |= {"l1_density": 1e-5, "l1_density_rest": 1e-5}
     result = filled(replace(config, scene_kind=kind), preset)
     if config.style != "nerfstudio":
         # The port's regularisers give way to those with weights of their own.
         result.regularization = "none"
-    if config.style != "nerfstudio" and kind == "room":
+    if config.style != "nerfstudio" and kind == "room" and config.collider_params in (None, _USUAL_RANGE):
         # What is left to these is the range of colours in pictures of depth.
         result.collider_params = {"near_plane": 0.0, "far_plane": 4.0}
     _check(result)
@@ -141,7 +148,13 @@ def _check(config: Any) -> None:
     for name in ("step_ratio", "distance_scale", "box_scale", "tv_decay"):
         if not getattr(config, name) > 0:
             refuse(name, getattr(config, name), "give a number above 0")
+    for name in ("regularization_decay_steps", "max_steps"):
+        if getattr(config, name) < 1:
+            refuse(name, getattr(config, name), "give 1 or more")
+    check_weights(config, ("tv_density", "tv_color", "l1_density", "l1_density_rest"))
     if list(config.upsampling_iters) != sorted(set(config.upsampling_iters)):
         refuse("upsampling_iters", config.upsampling_iters, "give steps in rising order, each once")
     if config.tensorf_encoding == "cp" and (config.tv_density or config.tv_color):
         refuse("tensorf_encoding", "cp", "CP has no planes, so set tv-density and tv-color to 0")
+    if config.tensorf_encoding == "cp" and config.regularization == "tv":
+        refuse("regularization", "tv", "CP has no planes, so give l1 or none")

@@ -136,6 +136,8 @@ def test_the_depth_loss_that_the_user_gives_stays():
         ({"unit_share": 0.5}, "unit-share is 0.5"),
         ({"mono_depth_loss_mult": -1.0}, "mono-depth-loss-mult is -1.0"),
         ({"proposal_update_every": 0}, "proposal-update-every is 0"),
+        ({"background_model": "nerf++", "far_plane_bg": 0.9}, "far-plane-bg is 0.9: give a finite distance above"),
+        ({"background_model": "nerf++", "far_plane_bg": float("inf")}, "far-plane-bg is inf"),
         ({"sdf_field": S3IMSDFFieldConfig(first_levels=17, unlock_every=10)}, "first-levels is 17"),
         ({"sdf_field": S3IMSDFFieldConfig(beta_init=float("nan"))}, "beta-init is nan: give a finite number"),
         ({"sdf_field": S3IMSDFFieldConfig(bias=0.0)}, "bias is 0.0: give a radius above 0"),

@@ -157,9 +157,7 @@ def test_z_depth_becomes_distance_along_the_ray():
     bundle, targets = batch()
     norms = bundle.metadata["directions_norm"]
     z = depth_targets(targets, norms, DEPTH, DepthLossConfig(), 0)
-    along = depth_targets(targets, norms, replace(DEPTH, depth_is_euclidean=True), DepthLossConfig(), 0)
     assert torch.equal(z.depth, (targets["depth_image"] * norms)[:, 0])
-    assert torch.equal(along.depth, targets["depth_image"][:, 0])
 
 
 def test_sigma_widening_and_confidence_are_per_ray():
@@ -240,7 +238,7 @@ def test_depth_metrics_are_of_measured_pixels():
     outputs["depth"][:, 8:] = 77.0
     metrics, _ = build().eval().get_image_metrics_and_images(outputs, targets)
     assert metrics["depth_abs_rel"] == pytest.approx(0.1, abs=1e-5)
-    assert not measured_depth(targets, outputs["directions_norm"], DEPTH)[:, 8:].any()
+    assert not measured_depth(targets, outputs["directions_norm"])[:, 8:].any()
 
 
 def test_a_view_without_depth_has_no_depth_metrics():
@@ -248,6 +246,13 @@ def test_a_view_without_depth_has_no_depth_metrics():
     metrics, pictures = build().eval().get_image_metrics_and_images(outputs, without(targets))
     assert not any("depth" in name for name in metrics)
     assert pictures["depth"].shape == (12, 16, 3)
+
+
+@pytest.mark.parametrize("appearance", ["glo", "embedding"])
+def test_without_an_embedding_no_image_has_a_vector(appearance):
+    model = build(appearance=appearance, use_appearance_embedding=False)
+    assert model.field.embedding_appearance is None
+    assert all(value.isfinite() for value in training(model, steps=1)[0].values())
 
 
 def test_glo_is_a_small_vector_that_is_zero_at_test():

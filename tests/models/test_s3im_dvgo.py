@@ -2,12 +2,13 @@
 
 import copy
 import functools
+import math
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from nerfstudio.cameras.cameras import Cameras
+from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.cameras.rays import Frustums, RayBundle, RaySamples
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
@@ -26,7 +27,8 @@ from s3im_methods.losses.distortion import distortion
 from s3im_methods.losses.voxel_variation import touched_nodes, voxel_variation
 from s3im_methods.models.dvgo import DVGOModel
 from s3im_methods.models.dvgo_presets import with_preset
-from s3im_methods.models.grids.memory import check_memory
+from s3im_methods.models.grids import memory
+from s3im_methods.models.grids.memory import bytes_taken, check_memory, grid_bytes
 from s3im_methods.models.grids.stages import view_counts, voxels_at
 from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
 
@@ -43,6 +45,7 @@ SMALL = {
     "direction_octaves": 1,
     "features": 5,
     "color_weight_threshold": 0.0,
+    "coarse_color_weight_threshold": 0.0,
 }
 WITHOUT = S3IMConfig(loss_mult=0.0)
 
@@ -144,6 +147,31 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stop):
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("stop", "settings", "words"),
+    [
+        (4, {"coarse_steps": 2}, "is in its coarse stage, and the settings say the fine one"),
+        (8, {"coarse_steps": 20}, "is in its fine stage, and the settings say the coarse one"),
+        (4, {"coarse_resolution": 14}, "say 14 x 14 x 14: give --pipeline.model.coarse-resolution as"),
+        (8, {"resolution": 40}, "give --pipeline.model.resolution and scaling-steps as the run had them"),
+        (8, {"scaling_steps": (1, 3)}, "give --pipeline.model.resolution and scaling-steps"),
+    ],
+)
+def test_a_run_is_not_resumed_with_stages_that_its_grids_did_not_have(stop, settings, words):
+    first = Run(build())
+    first.steps(0, stop)
+
+    def resume(**settings: Any) -> None:
+        model = build(**settings)
+        model.load_state_dict(first.model.state_dict())
+        model.update_to_step(stop - 1)
+        Run(model)
+
+    resume()
+    with pytest.raises(InputError, match=f"After step {stop - 1} the checkpoint .*{words}"):
+        resume(**settings)
 
 
 def test_training_finds_the_ball_and_tightens_the_box_to_it():
@@ -253,6 +281,43 @@ def test_a_coarse_stage_that_finds_nothing_keeps_the_box_and_says_so(capsys):
     assert "the whole box is kept" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("kind", ["object", "room"])
+def test_the_original_learns_colours_from_its_first_step_on_where_images_have_no_alpha(kind):
+    settings = {"style": "original", "scene_kind": kind, "s3im": WITHOUT, "color_weight_threshold": None}
+    model = build(**settings, coarse_steps=None, coarse_color_weight_threshold=None).train()
+    rays, targets = batch(0)
+    model.get_loss_dict(model(rays), targets)["rgb_loss"].backward()
+    for grid in (model.field.density_grid, model.field.colour_grid):
+        assert grid.values.grad.to_dense().any()
+
+
+def test_thresholds_rise_midway_between_scalings_and_after_a_resume():
+    settings = {"color_weight_threshold": 1e-2, "threshold_ramp": (0.1, 0.5, 1.0), "s3im": WITHOUT}
+    settings |= {"coarse_steps": 2, "coarse_color_weight_threshold": 1e-3, "scaling_steps": (2, 4, 6)}
+    run, found, states = Run(build(**settings)), [], []
+    for step in range(9):
+        found.append(run.model._color_threshold())
+        run.steps(step, step + 1)
+        states.append(run.state()["model"])
+    assert found == pytest.approx([1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 5e-3, 5e-3, 1e-2, 1e-2])
+    resumed = build(**settings)
+    resumed.load_state_dict(states[5])
+    resumed.update_to_step(5)
+    assert resumed._color_threshold() == found[6]
+
+
+def test_a_mask_is_refreshed_by_a_threshold_that_rises_too():
+    # Space of which nothing was learned is 1e-2 opaque in a voxel: between a tenth of the threshold and all of it.
+    kept = {}
+    for ramp in ((), (0.1, 1.0)):
+        settings = {"coarse_steps": 0, "scaling_steps": (2, 3), "alpha_init": 1e-2, "step_ratio": 1.0, "s3im": WITHOUT}
+        run = Run(build(**settings, mask_by="alpha", mask_refresh_threshold=5e-2, threshold_ramp=ramp))
+        run.model.field.density_grid.values.data[:1] = 8.0
+        run.model.after_step(run.optimizers, 1)
+        kept[ramp] = run.model.field.alpha_mask(torch.tensor([[0.9, 0.9, 0.9]])).item()
+    assert kept == {(): 0, (0.1, 1.0): 1}
+
+
 def test_resolution_is_a_function_of_the_step():
     run = Run(build())
     for step in range(14):
@@ -329,6 +394,8 @@ def test_distortion_of_uniform_weights_is_a_third():
         ({"mask_refresh_threshold": float("nan")}, "mask-refresh-threshold is nan"),
         ({"least_transmittance": 2.0}, "least-transmittance is 2.0: give a share of 0 or more, below 1"),
         ({"color_weight_threshold": 1.0}, "color-weight-threshold is 1.0"),
+        ({"coarse_color_weight_threshold": -1.0}, "coarse-color-weight-threshold is -1.0"),
+        ({"threshold_ramp": (0.1, 2.0)}, r"threshold-ramp is \(0.1, 2.0\): give factors of 0 to 1"),
         ({"network_width": 0}, "network-width is 0: give 1 or more"),
         ({"network_layers": 0}, "network-layers is 0"),
         ({"direction_octaves": -1}, "direction-octaves is -1: give 0 or more"),
@@ -411,11 +478,12 @@ def with_depth(step: int) -> tuple[RayBundle, dict]:
     along = -(bundle.origins * bundle.directions).sum(-1, keepdim=True)
     nearest = (bundle.origins + along * bundle.directions).norm(dim=-1, keepdim=True)
     depth = torch.where(nearest < 0.5, along - (0.25 - nearest**2).clamp(min=0).sqrt(), 0)
+    bundle.metadata["directions_norm"] = torch.ones_like(depth)
     return bundle, known | {"depth_image": depth}
 
 
 def test_depth_maps_teach_rooms_and_nothing_else():
-    facts = SceneFacts(depth_source="sensor", depth_is_euclidean=True)
+    facts = SceneFacts(depth_source="sensor")
     room = with_preset(S3IMDVGOModelConfig(scene_kind="room"), facts)
     assert room.depth.kind == "bounded" and room.near_reach == 0.0
     assert with_preset(S3IMDVGOModelConfig(scene_kind="room"), SceneFacts()).near_reach == 1.0
@@ -432,7 +500,7 @@ def test_the_depth_loss_moves_the_surface_to_where_it_was_measured():
     errors = []
     for kind in ("none", "bounded"):
         model = build(
-            facts={"scene_facts": SceneFacts(depth_source="sensor", depth_is_euclidean=True)},
+            facts={"scene_facts": SceneFacts(depth_source="sensor")},
             coarse_steps=0,
             scaling_steps=(),
             depth=DepthLossConfig(kind=kind),
@@ -453,6 +521,19 @@ def test_the_depth_loss_moves_the_surface_to_where_it_was_measured():
         hit = known["depth_image"] > 0
         errors.append((outputs["depth"] - known["depth_image"])[hit].abs().mean())
     assert errors[1] < 0.5 * errors[0]
+
+
+def test_depth_behind_the_box_teaches_nothing():
+    """No ray is as long in the box as the box's diagonal, up to which all of them are sampled."""
+    facts = {"scene_facts": SceneFacts(depth_source="sensor")}
+    model = build(facts=facts, coarse_steps=0, depth=DepthLossConfig(kind="bounded"), s3im=WITHOUT).train()
+    rays, known = with_depth(0)
+    outputs, exits = model(rays), model.collider(rays).fars
+    losses = [
+        model.get_loss_dict(outputs, known | {"depth_image": depth})["depth_loss"]
+        for depth in (exits - 0.1, exits + 0.1)
+    ]
+    assert losses[0] > 0 and losses[1] == 0
 
 
 def test_each_training_image_has_a_colour_of_its_own_and_held_out_views_the_mean():
@@ -499,6 +580,7 @@ def test_style_original_has_the_coarse_stage_of_its_code_and_s3im_behind_it(kind
         ("original", S3IMConfig(loss_mult=0.03), True),
         ("original", S3IMConfig(loss_mult=1.0), True),
         ("original", S3IMConfig(loss_mult=1.0, balance="add"), False),
+        ("original", S3IMConfig(loss_mult=1.0, balance="add", denominators="held"), True),
         ("original", S3IMConfig(loss_mult=0.0), False),
         ("ours", S3IMConfig(loss_mult=0.03), False),
     ],
@@ -508,6 +590,14 @@ def test_style_original_says_which_weight_of_s3im_its_authors_had(style, s3im, w
     cameras = SimpleNamespace(camera_to_worlds=torch.tensor([[[1.0, 0, 0, 9], [0, 1, 0, 9], [0, 0, 1, 9]]]))
     sentences = model.data_warnings(SimpleNamespace(cameras=cameras))
     assert any("loss-mult 1 --pipeline.model.s3im.balance add" in sentence for sentence in sentences) == warned
+
+
+@pytest.mark.parametrize(("resolution", "warned"), [(24, True), (320, False)])
+def test_style_original_says_how_large_its_authors_rooms_were(resolution, warned):
+    model = build(style="original", scene_kind="room", coarse_steps=0, s3im=S3IMConfig(loss_mult=1.0, balance="add"))
+    model.config.resolution = resolution
+    sizes = "--pipeline.model.resolution 320 --pipeline.datamanager.train-num-rays-per-batch 4096 --max-num-iterations"
+    assert any(sizes in sentence for sentence in model.data_warnings(SimpleNamespace())) == warned
 
 
 def test_nodes_are_seen_by_the_cameras_before_which_they_lie():
@@ -521,6 +611,15 @@ def test_nodes_are_seen_by_the_cameras_before_which_they_lie():
     assert view_counts(nodes, cameras).tolist() == [2, 1, 2, 1, 1]
 
 
+def test_nodes_are_seen_as_the_lens_shows_them():
+    """What is 80 degrees off the axis is in a fisheye picture, and out of a pinhole's of the same focal length."""
+    pose, sine, cosine = torch.eye(4)[None, :3], math.sin(math.radians(80)), math.cos(math.radians(80))
+    nodes = torch.tensor([[0.0, 0.0, -1.0], [sine, 0.0, -cosine], [-0.2, 0.1, 1.0]])
+    for kind, seen in (("PERSPECTIVE", [1, 0, 0]), ("FISHEYE", [1, 1, 0]), ("EQUIRECTANGULAR", [1, 1, 1])):
+        cameras = Cameras(pose, fx=30.0, fy=30.0, cx=50.0, cy=50.0, width=100, height=100, camera_type=CameraType[kind])
+        assert view_counts(nodes, cameras).tolist() == seen
+
+
 def test_grids_that_do_not_fit_are_refused_with_a_resolution_that_does():
     with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB.*--pipeline.model.resolution \d+ or less"):
         check_memory(20000**3, 13, "cpu")
@@ -528,3 +627,18 @@ def test_grids_that_do_not_fit_are_refused_with_a_resolution_that_does():
     # Before the model is built, and before what a resolution means for other settings.
     with pytest.raises(InputError, match=r"20000\^3 voxels need .* GB for their values alone"):
         build(resolution=20000, coarse_steps=0)
+
+
+def test_a_resumed_run_needs_the_memory_that_its_grids_do_not_take_yet(monkeypatch):
+    model = build(coarse_steps=0, scaling_steps=())
+    run = Run(model)
+    run.steps(0, 1)
+    taken = bytes_taken(model.get_param_groups()["grids"], run.optimizers.optimizers["grids"])
+    needed = grid_bytes(24**3, 1 + SMALL["features"])
+    assert taken > needed / 2
+    attributes = TrainingCallbackAttributes(run.optimizers, None, None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(memory, "_free_on_cpu", lambda: needed - taken)
+    model.get_training_callbacks(attributes)
+    monkeypatch.setattr(memory, "_free_on_cpu", lambda: needed - taken - 1)
+    with pytest.raises(InputError, match=r"24\^3 voxels need .* in training"):
+        model.get_training_callbacks(attributes)

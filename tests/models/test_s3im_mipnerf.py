@@ -72,6 +72,17 @@ def test_planes_and_background_follow_the_data():
     assert build(near_plane=1.0).far_plane() == 4.0
 
 
+def test_views_are_rendered_where_training_has_samples():
+    model = build(near_plane=1.0, far_plane=3.0)
+    for mode in (True, False):
+        model.train(mode)
+        bundle = model.collider(rays())
+        assert bundle.nears.unique().tolist() == [1.0] and bundle.fars.unique().tolist() == [3.0]
+    bins = model.sampler_uniform(bundle).frustums
+    assert bins.starts[:, 0].unique().tolist() == [1.0] and bins.ends[:, -1].unique().tolist() == [3.0]
+    assert model(rays())["depth"].min() >= 1.0
+
+
 def test_planes_in_the_wrong_order_are_one_sentence():
     with pytest.raises(InputError) as error:
         build(near_plane=2.0, far_plane=1.0)

@@ -302,11 +302,23 @@ def test_an_implementation_that_is_asked_for_is_kept():
 IGNORED = {"opacity_loss_mult": 0.0}
 
 
-def test_it_warns_of_objects_that_are_to_be_before_black():
-    free = S3IMConfig(denominators="free")
-    model = build(S3IMNerfactoModelConfig, TRANSPARENT, background_color="last_sample", s3im=free, **IGNORED)
+@pytest.mark.parametrize(
+    "s3im",
+    [
+        S3IMConfig(denominators="free"),
+        S3IMConfig(loss_mult=0),
+        S3IMConfig(balance="add"),
+        S3IMConfig(balance="add", denominators="held"),
+        S3IMConfig(balance="add", role="control"),
+    ],
+)
+def test_it_warns_of_objects_that_are_to_be_before_black(s3im):
+    model = build(S3IMNerfactoModelConfig, TRANSPARENT, background_color="last_sample", s3im=s3im, **IGNORED)
     (sentence,) = model.data_warnings(SimpleNamespace())
-    assert "--pipeline.model.background-color white" in sentence and "loss-mult 0." in sentence
+    assert (
+        "Give --pipeline.model.opacity-loss-mult a number above 0, or --pipeline.model.background-color white"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize(
@@ -316,11 +328,10 @@ def test_it_warns_of_objects_that_are_to_be_before_black():
         ({"background_color": "black", "s3im": S3IMConfig(denominators="free")}, TRANSPARENT),
         ({"background_color": "black", "s3im": S3IMConfig(denominators="free"), **IGNORED}, OPAQUE),
         ({"s3im": S3IMConfig(denominators="free"), **IGNORED}, TRANSPARENT),
-        ({"background_color": "black", "s3im": S3IMConfig(loss_mult=0.03, balance="add"), **IGNORED}, TRANSPARENT),
-        ({"background_color": "black", "s3im": S3IMConfig(role="control", balance="add"), **IGNORED}, TRANSPARENT),
+        ({"background_color": "black", "s3im": S3IMConfig(denominators="held"), **IGNORED}, TRANSPARENT),
     ],
 )
-def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_weak_or_held(settings, facts):
+def test_it_does_not_warn_where_nothing_is_before_black_or_s3im_is_held(settings, facts):
     assert build(S3IMNerfactoModelConfig, facts, **settings).data_warnings(SimpleNamespace()) == []
 
 

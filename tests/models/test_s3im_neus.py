@@ -64,6 +64,16 @@ def test_the_papers_style_has_the_papers_networks_and_samples():
     assert (ours.sdf_field.num_layers, ours.sdf_field.use_grid_feature) == (2, True)
 
 
+def test_the_papers_style_does_not_anneal_with_masks():
+    masks = SceneFacts(has_foreground_mask=True)
+    model = build(masks, style="paper", sdf_field={"position_frequencies": 0})
+    assert model.config.cos_anneal_steps == 0 and "cos-anneal-steps" not in model.schedule_ends()
+    losses_of_training(model, batch, steps=2)
+    assert model.field.opacity.progress == 1
+    assert S3IMNeuSModel.decided(S3IMNeuSModelConfig(style="paper", cos_anneal_steps=7), masks).cos_anneal_steps == 7
+    assert S3IMNeuSModel.decided(S3IMNeuSModelConfig(), masks).cos_anneal_steps == 5000
+
+
 @pytest.mark.parametrize("method", [s3im_neus, s3im_neus_lite])
 def test_annealing_and_unlocking_end_in_the_first_half_of_the_run(method):
     half = method.config.max_num_iterations / 2

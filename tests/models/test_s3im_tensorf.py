@@ -209,6 +209,24 @@ def test_a_run_resumed_after_growth_is_the_run_that_was_never_stopped(style, res
             assert torch.equal(again[name], value), (step, name)
 
 
+def test_a_run_is_not_resumed_with_upsamplings_that_its_grids_did_not_have():
+    first = Run(build())
+    first.steps(0, 3)
+
+    def resumed(**settings: Any) -> Run:
+        model = build(**settings)
+        model.load_state_dict(first.model.state_dict())
+        model.update_to_step(2)
+        return Run(model)
+
+    assert resumed().model.resolution == (11, 11, 11)
+    sentence = "After step 2 the checkpoint has grids of 11 x 11 x 11 nodes, and the settings say 16 x 16 x 16: give"
+    with pytest.raises(InputError, match=f"{sentence} .* final-resolution and upsampling-iters as the run had them"):
+        resumed(final_resolution=32)
+    with pytest.raises(InputError, match="settings say 8 x 8 x 8"):
+        resumed(upsampling_iters=(3, 4))
+
+
 def test_stock_tensorf_does_not_resume_after_an_upsampling():
     """When this fails, nerfstudio's optimisers follow its grids on resume: look whether ours may do without care."""
     config = {"camera_optimizer": S3IMTensoRFModelConfig().camera_optimizer, "regularization": "tv"}
@@ -271,7 +289,8 @@ def test_empty_samples_are_skipped_and_empty_rays_do_not_count():
 
 @pytest.mark.parametrize("encoding", ["vm", "cp", "triplane"])
 def test_a_batch_that_meets_only_empty_space_trains_on(encoding):
-    off = {"tv_density": 0.0, "tv_color": 0.0, "alpha_mask_steps": (0,), "shrink_box_steps": (), "s3im": WITHOUT}
+    off = dict.fromkeys(("tv_density", "tv_color", "l1_density", "l1_density_rest"), 0.0)
+    off |= {"alpha_mask_steps": (0,), "shrink_box_steps": (), "s3im": WITHOUT}
     model = build(**ORIGINAL, **off, tensorf_encoding=encoding).train()
     model.field.alpha_mask.update(torch.zeros(8, 8, 8), model.field.aabb, 0.5)
     bundle, targets = batch(0)
@@ -280,10 +299,13 @@ def test_a_batch_that_meets_only_empty_space_trains_on(encoding):
     assert not any(p.grad is not None and p.grad.any() for p in model.field.density_encoding.parameters())
 
 
-def test_a_field_that_is_still_empty_gets_no_mask():
-    model = build(**ORIGINAL, alpha_mask_steps=(0,), shrink_box_steps=(), alpha_mask_threshold=0.5)
+def test_a_field_that_is_still_empty_gets_no_mask_and_keeps_its_box(capsys):
+    model = build(**ORIGINAL, alpha_mask_steps=(0,), shrink_box_steps=(0,), alpha_mask_threshold=0.5)
+    box = model.field.aabb.clone()
     model.after_step(Run(model).optimizers, step=0)
     assert not model.field.alpha_mask.exists
+    assert torch.equal(model.field.aabb, box) and model.resolution == (8, 8, 8)
+    assert "alpha mask and box stay as they are" in " ".join(capsys.readouterr().out.split())
 
 
 def test_colour_only_where_it_weighs():
@@ -314,6 +336,10 @@ def test_a_coin_chooses_the_background_of_a_training_batch():
         ({"upsampling_iters": (5, 4)}, "rising order"),
         ({"style": "other"}, "no preset"),
         ({"tensorf_encoding": "cp", "tv_density": 1.0}, "CP"),
+        ({"tensorf_encoding": "cp", "style": "nerfstudio", "regularization": "tv"}, "regularization is tv: CP has no"),
+        ({"regularization_decay_steps": 0}, "regularization-decay-steps is 0: give 1 or more"),
+        ({"max_steps": 0}, "max-steps is 0: give 1 or more"),
+        ({"tv_color": -1.0}, "tv-color is -1.0: give a weight of 0 or above"),
     ],
 )
 def test_settings_that_contradict_each_other(settings, words):
@@ -334,6 +360,13 @@ def test_the_parser_decides_the_kind_of_scene_unless_the_user_does():
         config = S3IMTensoRFModelConfig(scene_kind=given)
         S3IMTensoRFModel.adapt_to_data(config, parser)
         assert config.scene_kind == expected
+
+
+def test_what_a_short_run_does_not_reach_is_known():
+    model = build(**ORIGINAL, alpha_mask_steps=(3, 5), shrink_box_steps=(3,), filter_rays_step=6, s3im=WITHOUT)
+    ends = {"upsampling-iters": 5, "alpha-mask-steps": 6, "shrink-box-steps": 4, "filter-rays-step": 7}
+    assert model.schedule_ends() == ends
+    assert set(build(style="nerfstudio", upsampling_iters=(), s3im=WITHOUT).schedule_ends().values()) == {0}
 
 
 def test_the_line_of_a_run_names_grids_and_preset():

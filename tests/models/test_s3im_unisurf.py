@@ -54,6 +54,8 @@ def test_the_papers_style_has_the_papers_networks_samples_and_schedule():
     assert (field.use_grid_feature, field.position_frequencies) == (False, 6)
     assert (paper.march_steps, paper.secant_steps, paper.num_samples, paper.num_samples_before) == (256, 8, 64, 32)
     assert (paper.interval_start, paper.interval_end, paper.interval_steps) == (0.5, 0.025, 199715)
+    # 0.005 in a box of half side 4.
+    assert paper.smoothness_reach == 0.005 / 4
     assert (paper.learn_slope, paper.eikonal_loss_mult, paper.smoothness_loss_mult) == (False, 0, 0.005)
     model = build(style="paper", sdf_field={"beta_init": None})
     assert model.field.sharpness.item() == pytest.approx(10, abs=1e-3)
@@ -65,7 +67,7 @@ def test_the_papers_style_has_the_papers_networks_samples_and_schedule():
 def test_the_interval_shrinks_over_60_percent_of_the_run(method):
     config = S3IMUniSurfModel.decided(method.config.pipeline.model, SceneFacts())
     assert config.interval_steps == 0.6 * method.config.max_num_iterations
-    assert (config.interval_start, config.interval_end) == (0.5, 0.03)
+    assert (config.interval_start, config.interval_end, config.smoothness_reach) == (0.5, 0.03, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,24 @@ def test_samples_lie_around_the_initial_sphere_and_the_depth_is_its():
     outputs = model(straight_at_the_sphere())
     for name in ("depth", "expected_depth"):
         assert outputs[name].item() == pytest.approx(5.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("depth", "counts"), [(6.5, True), (7.9, True), (8.1, False)])
+@pytest.mark.parametrize("kind", ["bounded", "urban", "l1"])
+def test_a_surface_that_is_too_near_learns_depth_behind_its_samples(kind, depth, counts):
+    sphere = {"sphere_center": (1.0, 0.0, 0.0), "sphere_radius": 2.0}
+    model = build(**sphere, depth=DepthLossConfig(kind=kind), sdf_field={"hidden_dim": 256}).train()
+    model.schedule(1000)
+    outputs = model(straight_at_the_sphere())
+    # The initial surface lies at 5, its samples end at half an interval behind it, and the ray at 8.
+    assert outputs["ray_samples_list"][-1].frustums.ends.max() < 5.2
+    targets = {"image": torch.zeros(1, 3), "depth_image": torch.full((1, 1), depth / 1.7)}
+    targets["indices"] = torch.zeros(1, 3, dtype=torch.int64)
+    found = model.get_loss_dict(outputs, targets)["depth_loss"]
+    assert (found > 0) == counts
+    if counts:
+        found.backward()
+        assert any(parameter.grad is not None and parameter.grad.any() for parameter in model.field.parameters())
 
 
 def test_training_and_evaluation_take_equally_many_samples():

@@ -86,7 +86,21 @@ def test_cp_has_no_total_variation():
     assert (found.tv_density, found.tv_color) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize("kind", ["room", "object"])
+def test_cp_of_the_original_has_its_own_l1(kind):
+    found = preset(style="original", scene_kind=kind, tensorf_encoding="cp")
+    assert (found.l1_density, found.l1_density_rest) == (1e-5, 1e-5)
+    assert preset(style="original", scene_kind=kind, tensorf_encoding="cp", l1_density=0.0).l1_density == 0
+    ours, vm = (preset(style="ours", scene_kind=kind, tensorf_encoding=encoding) for encoding in ("cp", "vm"))
+    assert (ours.l1_density, ours.l1_density_rest) == (vm.l1_density, vm.l1_density_rest)
+
+
 def test_pictures_of_a_rooms_depth_have_its_range():
     assert preset(style="ours", scene_kind="room").collider_params == {"near_plane": 0.0, "far_plane": 4.0}
     usual = S3IMTensoRFModelConfig().collider_params
     assert preset(style="ours", scene_kind="object").collider_params == usual
+
+
+def test_a_range_of_depth_that_the_user_gives_stays():
+    given = {"near_plane": 0.5, "far_plane": 9.0}
+    assert preset(style="ours", scene_kind="room", collider_params=given).collider_params == given

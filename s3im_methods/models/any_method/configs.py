@@ -23,8 +23,8 @@ class ModelFlags:
     s3im: S3IMConfig = field(default_factory=lambda: S3IMConfig(loss_mult=0.1))
     """Settings of the S3IM loss."""
     hash_grids: HashGrids = "base"
-    """Who computes the method's hash grids: base is the method itself, fused are this pack's kernels for CPUs and GPUs,
-    which have the same parameters and differ by rounding only. Grids that tinycudann computes stay with it."""
+    """Who computes the method's hash grids: base is the method itself, fused are this package's kernels for CPUs and
+    GPUs, which have the same parameters and differ by rounding only. Grids that tinycudann computes stay with it."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class SamplerFlags:
 
     patch_share: float = 0.0
     """Share of the batch's rays, from 0 to 1, that come as square patches of neighbouring pixels; at 0 the sampler is
-    the method's own, else this pack's."""
+    the method's own, else this package's."""
     patch_size: int = 8
     """Side of a patch, in pixels."""
 
@@ -42,7 +42,7 @@ def with_s3im(name: str, arguments: Sequence[str] | None = None) -> Any:
     """The configuration of a method with S3IM.
 
     Args:
-        name: The method's name; a method of this pack is as it is.
+        name: The method's name; a method of this package is as it is.
         arguments: The flags that a user gave; None for none, without reading any.
 
     Returns:
@@ -105,13 +105,19 @@ def _finished(config: Any) -> Any:
     model.__class__ = type(model).__bases__[1]
     sampler = getattr(manager, "pixel_sampler", None)
     if isinstance(sampler, SamplerFlags):
-        manager.pixel_sampler = _chosen_sampler(sampler)
+        manager.pixel_sampler = chosen_sampler(vars(sampler), sampler.patch_share)
     for part, target in ((config, targets.trainer), (config.pipeline, targets.pipeline), (model, targets.model)):
         part.base_target, part._target = part._target, target
     return config
 
 
-def _chosen_sampler(flags: Any) -> PixelSamplerConfig:
-    kind = PatchAwarePixelSamplerConfig if flags.patch_share > 0 else PixelSamplerConfig
+def chosen_sampler(settings: dict[str, Any], patch_share: float) -> PixelSamplerConfig:
+    """The configuration of the sampler that a method of others is trained with.
+
+    Args:
+        settings: Its fields, and others, which are left out.
+        patch_share: At 0 the sampler is the method's own.
+    """
+    kind = PatchAwarePixelSamplerConfig if patch_share > 0 else PixelSamplerConfig
     own = {field.name for field in dataclasses.fields(kind)} - {"_target"}
-    return kind(**{name: value for name, value in vars(flags).items() if name in own})
+    return kind(**{name: value for name, value in settings.items() if name in own})

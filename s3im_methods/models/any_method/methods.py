@@ -42,7 +42,7 @@ def known_methods() -> dict[str, Any]:
 
 
 def is_ours(config: Any) -> bool:
-    """Whether a method's configuration is of this pack, which has S3IM's flags already."""
+    """Whether a method's configuration is of this package, which has S3IM's flags already."""
     from s3im_methods.engine.pipeline import S3IMPipelineConfig
 
     return isinstance(getattr(config, "pipeline", None), S3IMPipelineConfig)

@@ -5,9 +5,14 @@ from typing import Any, ClassVar, Literal
 import torch
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
+from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.field_components.encodings import HashEncoding
+from nerfstudio.model_components.ray_samplers import ProposalNetworkSampler
+from nerfstudio.models.tensorf import TensoRFModel
+from nerfstudio.utils import comms
 from torch import Tensor, nn
 
+from s3im_methods.compat.proposals import ProposalSchedule
 from s3im_methods.console import warn
 from s3im_methods.data.cut_out import has_transparent_background
 from s3im_methods.encodings import fuse_hash_encodings
@@ -51,6 +56,51 @@ class AnyMethod(S3IMLosses):
             super().populate_modules()
         if self.hash_grids == "fused":
             self._fuse()
+
+    def update_to_step(self, step: int) -> None:
+        """Prepare for a checkpoint as the method does, with the parameter objects that the optimisers already hold.
+
+        nerfstudio's TensoRF gives grids that have grown new objects, which no optimiser would train.
+        """
+        before = dict(self.named_parameters())
+        super().update_to_step(step)
+        for name, new in list(self.named_parameters()):
+            old = before.get(name)
+            if old is not None and old is not new:
+                old.data = new.data
+                owner, _, last = name.rpartition(".")
+                setattr(self.get_submodule(owner), last, old)
+
+    def get_training_callbacks(
+        self, training_callback_attributes: TrainingCallbackAttributes
+    ) -> list[TrainingCallback]:
+        """The method's callbacks, and those that keep proposal networks' schedules a function of the step.
+
+        Raises:
+            InputError: If several processes would train grids that grow.
+        """
+        grows = isinstance(self, TensoRFModel) and self.config.upsampling_iters
+        if grows and comms.get_world_size() > 1:
+            raise InputError(
+                "TensoRF's grids cannot grow while several processes train them: train with --machine.num-devices 1."
+            )
+        callbacks = super().get_training_callbacks(training_callback_attributes)
+        # A sampler that the method does not tell of steps trains its networks in each of them.
+        driven = [callback.func for callback in callbacks]
+        schedules = [
+            ProposalSchedule(part)
+            for part in self.modules()
+            if isinstance(part, ProposalNetworkSampler) and part.step_cb in driven
+        ]
+        return [
+            *callbacks,
+            *(
+                TrainingCallback(
+                    [TrainingCallbackLocation.BEFORE_TRAIN_ITERATION], schedule.before_step, update_every_num_iters=1
+                )
+                for schedule in schedules
+            ),
+        ]
 
     def get_outputs(self, ray_bundle: RayBundle, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The method's outputs; outside training those of a fine rendering also by the names that all commands ask for.
@@ -115,12 +165,8 @@ class AnyMethod(S3IMLosses):
                 "s3im scene object OUT --moving, or train a method for scenes at rest."
             )
         on_black = getattr(self.config, "background_color", None) in ("last_sample", "black")
-        if on_black and self.s3im.harms_objects_on_black() and has_transparent_background(dataset):
-            sentences.append(
-                "The images have a transparent background, which becomes black: there S3IM can make objects dark or "
-                "leave out parts of them. Give --pipeline.model.background-color white, or "
-                "--pipeline.model.s3im.loss-mult 0."
-            )
+        if on_black and has_transparent_background(dataset):
+            sentences += self.s3im.warnings_on_black()
         return sentences
 
 

@@ -194,7 +194,7 @@ def stand_in_for_tinycudann(model_class: type) -> Iterator[None]:
     if stand_ins.used:
         warn(
             f"tinycudann is not installed: {' and '.join(stand_ins.used)} that the method asks it for are "
-            "computed by this pack, so that checkpoints do not fit a machine that has it."
+            "computed by this package, so checkpoints do not fit a machine with tinycudann."
         )
 
 

@@ -1,4 +1,4 @@
-"""How TensoRF's grids grow while they are trained, and what becomes of their optimiser."""
+"""How grids grow while they are trained, and what becomes of their optimiser."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from nerfstudio.engine.optimizers import Optimizers
 from torch import Tensor, nn
 
 from s3im_methods.encodings.resampling import ResampledGrid, Window
+from s3im_methods.errors import InputError
 
 
 def resolution_by_axis(box: Tensor, voxels: float) -> tuple[int, int, int]:
@@ -78,6 +79,29 @@ def _swap(optimizers: Optimizers, swaps: dict[nn.Parameter, tuple[nn.Parameter, 
                 if isinstance(value, Tensor) and value.shape == old.shape:
                     # In place, so that an old moment is freed before the next grows.
                     state[name] = resample(value)
+
+
+def check_resumed_grids(has: Sequence[int], wanted: Sequence[int], step: int, flags: str) -> None:
+    """Refuse to resume grids that their settings would have made otherwise, since they grow after certain steps only.
+
+    Args:
+        has: Nodes along x, y and z in the checkpoint.
+        wanted: The same by the settings.
+        step: The last one that was trained.
+        flags: The settings that say how they grow.
+
+    Raises:
+        InputError: If they differ.
+
+    Example:
+        >>> check_resumed_grids((8, 8, 8), (8, 9, 8), step=3, flags="")
+    """
+    # An older version may have rounded otherwise.
+    if any(abs(one - other) > 1 for one, other in zip(has, wanted, strict=True)):
+        raise InputError(
+            f"After step {step} the checkpoint has grids of {' x '.join(map(str, has))} nodes, and the settings say "
+            f"{' x '.join(map(str, wanted))}: give {flags} as the run had them."
+        )
 
 
 def restart(optimizers: Optimizers, groups: Sequence[str]) -> None:

@@ -1,8 +1,11 @@
 """What dense grids take in memory, said and refused before they are made."""
 
 import math
+from collections.abc import Iterable
 
 import torch
+from torch import Tensor
+from torch.optim import Optimizer
 
 from s3im_methods.errors import InputError
 
@@ -21,7 +24,9 @@ def grid_bytes(nodes: float, width: int, dense_gradient: bool = False) -> float:
     return nodes * (4 * width * (_TENSORS + dense_gradient) + _SLOTS)
 
 
-def check_memory(nodes: float, width: int, device: torch.device | str, flag: str = "resolution") -> None:
+def check_memory(
+    nodes: float, width: int, device: torch.device | str, flag: str = "resolution", taken: float = 0.0
+) -> None:
     """Refuse grids that cannot be trained for lack of memory.
 
     Args:
@@ -29,14 +34,27 @@ def check_memory(nodes: float, width: int, device: torch.device | str, flag: str
         width: Numbers of a node.
         device: Where they are trained.
         flag: Name of the setting that says how many nodes there are.
+        taken: Bytes that these grids take already, as those of a resumed run do.
 
     Raises:
         InputError: If they need more than is free.
     """
     on_cpu = torch.device(device).type == "cpu"
-    free = _free_on_cpu() if on_cpu else torch.cuda.mem_get_info(device)[0]
+    free = taken + (_free_on_cpu() if on_cpu else torch.cuda.mem_get_info(device)[0])
     needed = grid_bytes(nodes, width, dense_gradient=not on_cpu)
     _refuse_more(needed, free, nodes, "in training", (nodes * free / needed) ** (1 / 3), flag)
+
+
+def bytes_taken(grids: Iterable[Tensor], optimizer: Optimizer) -> int:
+    """Bytes of grids and of what their optimiser keeps of them.
+
+    Example:
+        >>> grid = torch.nn.Parameter(torch.zeros(10))
+        >>> bytes_taken([grid], torch.optim.Adam([grid]))
+        40
+    """
+    kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*grids, *kept))
 
 
 def check_memory_of_values(nodes: float, width: int) -> None:

@@ -35,13 +35,16 @@ def alphas_on_grid(field: S3IMTensoRFField, resolution: Sequence[int], step: Ten
     return torch.cat(slabs)
 
 
-def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: TensoRFSettings) -> None:
+def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: TensoRFSettings) -> bool:
     """Find the field's empty space again, unless all of it seems to be empty.
 
     Args:
         field: The field, whose mask is replaced.
         resolution: Nodes of its grids along x, y and z.
         config: The threshold, the length of a step, and the most nodes of a mask.
+
+    Returns:
+        Whether there is a new mask.
     """
     step = step_length(field.aabb, resolution, config.step_ratio)
     nodes = min(float(resolution[0] * resolution[1] * resolution[2]), float(config.alpha_mask_resolution**3))
@@ -50,9 +53,10 @@ def update_mask(field: S3IMTensoRFField, resolution: Sequence[int], config: Tens
     alphas = alphas_on_grid(field, resolution, step)
     if not (alphas >= config.alpha_mask_threshold).any():
         # Near-empty at first by its shift: a mask now would keep it so for ever.
-        warn("TensoRF's alpha mask is left out: no node is as opaque as its threshold yet.")
-        return
+        warn("TensoRF's alpha mask and box stay as they are: no node is as opaque as the mask's threshold yet.")
+        return False
     field.alpha_mask.update(alphas, field.aabb, config.alpha_mask_threshold)
+    return True
 
 
 def node_window(box: Tensor, smaller: Tensor, resolution: Sequence[int]) -> tuple[list[tuple[float, float]], Tensor]:

@@ -4,18 +4,22 @@ Which stage a step belongs to, and how many voxels it has, are functions of the 
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
+from nerfstudio.cameras.cameras import Cameras, CameraType
 from nerfstudio.engine.optimizers import Optimizers
 from torch import Tensor, nn
 from torch.nn import functional
 
 from s3im_methods.console import warn
+from s3im_methods.data.depth.projection import to_pixels
 from s3im_methods.encodings.resampling import Window
 from s3im_methods.engine.allocator import hand_back_freed_memory
+from s3im_methods.errors import InputError
 from s3im_methods.fields.dvgo_field import DVGOField
-from s3im_methods.models.grids.growth import grow, resolution_by_axis, restart
+from s3im_methods.models.grids.growth import check_resumed_grids, grow, resolution_by_axis, restart
 from s3im_methods.models.grids.occupied import node_window
 
 GRIDS = "grids"
@@ -42,6 +46,20 @@ def voxels_at(config: Any, step: int) -> float:
         return float(config.coarse_resolution**3)
     left = sum(step < config.coarse_steps + at for at in config.scaling_steps)
     return config.resolution**3 / 2**left
+
+
+def threshold_factor(config: Any, step: int) -> float:
+    """Factor of both thresholds, of colours' weights and of a mask that is refreshed, in a step of the fine stage.
+
+    Example:
+        >>> from s3im_methods.models.s3im_dvgo import S3IMDVGOModelConfig
+        >>> settings = S3IMDVGOModelConfig(coarse_steps=0, scaling_steps=(1000, 2000, 3000), threshold_ramp=(0.1, 0.5))
+        >>> [threshold_factor(settings, step) for step in (0, 1499, 1500, 2500)]
+        [0.1, 0.1, 0.5, 0.5]
+    """
+    ramp, fine = config.threshold_ramp, step - config.coarse_steps
+    passed = sum(first + second <= 2 * fine for first, second in pairwise(config.scaling_steps))
+    return ramp[min(passed, len(ramp) - 1)] if ramp else 1.0
 
 
 def interval_of(config: Any, field: DVGOField) -> float:
@@ -81,6 +99,30 @@ def after_step(
     return True
 
 
+def check_resumed(config: Any, field: DVGOField, step: int) -> None:
+    """Refuse a run that is resumed with other stages than it had.
+
+    Args:
+        config: The settings.
+        field: With the checkpoint's grids.
+        step: The last one that was trained.
+
+    Raises:
+        InputError: If stage or size of the grids are not what the settings say.
+    """
+    following = step + 1
+    coarse = is_coarse(config, following)
+    if field.is_fine == coarse:
+        stages = ("fine", "coarse") if coarse else ("coarse", "fine")
+        raise InputError(
+            f"After step {step} the checkpoint is in its {stages[0]} stage, and the settings say the {stages[1]} one: "
+            "give --pipeline.model.coarse-steps as the run had it."
+        )
+    wanted = resolution_by_axis(field.aabb, voxels_at(config, following))
+    sizes = "--pipeline.model.coarse-resolution" if coarse else "--pipeline.model.resolution and scaling-steps"
+    check_resumed_grids(field.resolution, wanted, step, sizes)
+
+
 def _grids(field: DVGOField) -> list[nn.Module]:
     return [field.density_grid, field.colour_grid]
 
@@ -112,7 +154,7 @@ def _scale(
     config: Any, field: DVGOField, optimizers: Optimizers, following: int, node_weights: Callable[[], Tensor]
 ) -> None:
     """Double the voxels, and leave out what has become empty."""
-    threshold, window = config.mask_refresh_threshold, None
+    threshold, window = config.mask_refresh_threshold * threshold_factor(config, following), None
     if threshold > 0:
         evidence = _evidence(config, field, node_weights)
         if (evidence >= threshold).any():
@@ -207,6 +249,14 @@ def view_counts(nodes: Tensor, cameras: Any) -> Tensor:
     """How many cameras see each point within their picture, ``[n]``, for points ``[n, 3]``."""
     counts = torch.zeros(len(nodes), device=nodes.device)
     for index in range(len(cameras)):
+        kind = int(cameras.camera_type[index])
+        if kind == CameraType.FISHEYE.value:
+            counts += _in_picture(nodes, cameras[index])
+            continue
+        if kind != CameraType.PERSPECTIVE.value:
+            # A panorama sees everything, and so do other lenses, we assume.
+            counts += 1
+            continue
         pose = cameras.camera_to_worlds[index].to(nodes)
         x, y, z = ((nodes - pose[:, 3]) @ pose[:, :3]).unbind(-1)
         depth = (-z).clamp(min=1e-6)
@@ -215,3 +265,10 @@ def view_counts(nodes: Tensor, cameras: Any) -> Tensor:
         width, height = cameras.width[index].to(nodes), cameras.height[index].to(nodes)
         counts += (z < 0) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
     return counts
+
+
+def _in_picture(nodes: Tensor, camera: Cameras) -> Tensor:
+    """Whether one perspective or fisheye camera sees each point ``[n, 3]`` within its picture, ``[n]``."""
+    column, row, depth = to_pixels(nodes.double().cpu().numpy(), camera)
+    seen = (depth > 0) & (column >= 0) & (row >= 0) & (column < int(camera.width)) & (row < int(camera.height))
+    return torch.from_numpy(seen).to(nodes.device)

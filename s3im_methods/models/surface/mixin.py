@@ -11,7 +11,7 @@ from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttrib
 from nerfstudio.field_components.field_heads import FieldHeadNames
 from nerfstudio.model_components.ray_samplers import Sampler, UniformLinDispPiecewiseSampler, UniformSampler
 from nerfstudio.model_components.renderers import DepthRenderer
-from nerfstudio.model_components.scene_colliders import NearFarCollider
+from nerfstudio.model_components.scene_colliders import AABBBoxCollider, NearFarCollider
 from nerfstudio.models.base_surface_model import SurfaceModel
 from torch import Tensor
 from torch.nn import Module, Parameter, functional
@@ -23,6 +23,7 @@ from s3im_methods.encodings import chosen_implementation, fuse_hash_encodings, i
 from s3im_methods.fields.sdf_field import S3IMSDFField
 from s3im_methods.fields.surface_band import ELSEWHERE
 from s3im_methods.fields.unit_space import UnitSpace
+from s3im_methods.losses.depth.valid_rays import widened
 from s3im_methods.models.crop import is_cropping
 from s3im_methods.models.depth_mixin import DepthSupervisionMixin
 from s3im_methods.models.presets import Presets
@@ -72,6 +73,16 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         if self.hidden is not None:
             self.hidden.look(step)
 
+    def schedule_ends(self) -> dict[str, int]:
+        """Those of S3IM, of NeuS's annealing, and of the hash grid's levels."""
+        ends, field = super().schedule_ends(), self.config.sdf_field
+        if anneal_end := getattr(self, "anneal_end", 0):
+            ends["cos-anneal-steps"] = anneal_end
+        locked = field.num_levels - field.first_levels
+        if field.use_grid_feature and field.unlock_every and locked > 0:
+            ends["sdf-field.unlock-every"] = locked * field.unlock_every + 1
+        return ends
+
     @classmethod
     def decided(cls, config: Any, facts: SceneFacts) -> Any:
         """The settings with what preset, cameras and masks decide.
@@ -92,6 +103,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         self.renderer_median_depth = DepthRenderer(method="median")
         self.sharpness_text = ReadOnlyText("Sharpness s", "not trained yet", disabled=True, hint="NeuS's s.")
         self.field.checks_far = config.eikonal_loss_mult > 0
+        self.field.shows_last_sample = config.background_color == "last_sample"
         self.field.move_to(self.unit_space())
         self.field.start_as_sphere(config.sdf_field.bias / config.unit_share)
         self._bound_rays()
@@ -125,6 +137,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             self.collider = SphereBounds(torch.tensor(config.sphere_center), config.sphere_radius, config.near_plane)
         elif config.bounds == "near-far":
             self.collider = NearFarCollider(config.near_plane, config.far_plane or _FAR_RADII * config.sphere_radius)
+        else:
+            self.collider = AABBBoxCollider(self.scene_box, near_plane=config.near_plane)
 
     def _place_background(self) -> None:
         config = self.config
@@ -154,8 +168,8 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         return self.config.eval_num_rays_per_chunk * (_SURFACE_CHUNKS if self.surface_renderer.is_chosen else 1)
 
     def far_plane(self) -> float | None:
-        """The setting's, where there is one."""
-        return self.config.far_plane
+        """Where rays end with bounds near-far; None where a sphere or a box ends them."""
+        return self.collider.far_plane if isinstance(self.collider, NearFarCollider) else None
 
     def data_warnings(self, dataset: InputDataset) -> list[str]:
         """What of the scene's sphere does not suit the training cameras."""
@@ -265,7 +279,7 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
             outputs |= self._add_background(ray_bundle, outputs["rgb"], found.transmittance)
         if self.training:
             # Only in training: else the viewer offers them as a picture, which it cannot draw.
-            outputs |= {"weights": weights, "normal": normal, **found.for_losses}
+            outputs |= {"weights": weights, "normal": normal, "fars": ray_bundle.fars, **found.for_losses}
             outputs["weights_list"], outputs["ray_samples_list"] = map(list, zip(*found.levels, strict=True))
         else:
             for i, (level_weights, level_samples) in enumerate(found.levels[:-1]):
@@ -292,7 +306,9 @@ class SurfaceMixin(DepthSupervisionMixin, S3IMMixin, _Base):
         self, outputs: dict[str, Any], batch: dict[str, Any], metrics_dict: dict[str, Any] | None = None
     ) -> dict[str, Tensor]:
         """nerfstudio's losses, S3IM's, the depth loss, those on monocular priors, and the ``curvature_loss``."""
-        losses = super().get_loss_dict(outputs, without_priors(batch), metrics_dict)
+        # CUDA's autocast refuses the cross entropy of masks.
+        with torch.autocast(self.device.type, enabled=False):
+            losses = super().get_loss_dict(widened(outputs), without_priors(batch), metrics_dict)
         if self.training:
             losses |= prior_losses(self.config, outputs, batch, self.scene_facts, self.train_step)
         if self.training and self.hidden is not None and (distance := self.hidden.loss()) is not None:

@@ -61,8 +61,10 @@ PAPER_NETWORKS: dict[str, Any] = {
     "sdf_field.use_grid_feature": False,
     "sdf_field.num_layers": 8,
     "sdf_field.num_layers_color": 4,
+    "background_layers": 8,
+    "background_width": 256,
 }
-"""Those of NeuS and UNISURF, which have no grid."""
+"""Those of NeuS and UNISURF, which have no grid, with NeRF++'s background."""
 
 OUR_OBJECT: dict[str, Any] = {
     **_OURS,
@@ -108,6 +110,8 @@ def with_preset(config: Config, presets: Presets, facts: SceneFacts) -> Config:
 def _complete(preset: dict[str, Any], config: Any, kind: str, facts: SceneFacts) -> None:
     """Add to a preset what follows from other settings and from the data."""
     preset.setdefault("hidden_loss_mult", 0.0)
+    preset.setdefault("background_layers", 4)
+    preset.setdefault("background_width", 128)
     preset.setdefault("background_model", "none" if facts.has_foreground_mask else "nerf++")
     model = config.background_model or preset["background_model"]
     if config.overwrite_near_far_plane:
@@ -142,6 +146,13 @@ def _check(config: Any) -> None:
         )
     if config.background_model == "nerf++" and config.bounds != "sphere":
         refuse("background_model", "nerf++", "it begins where the sphere ends, so set --pipeline.model.bounds sphere")
+    if config.background_model == "nerf++" and not config.sphere_radius < config.far_plane_bg < math.inf:
+        refuse(
+            "far_plane_bg",
+            config.far_plane_bg,
+            f"give a finite distance above the sphere's radius of {config.sphere_radius:.3g}, where the background of "
+            "nerf++ begins",
+        )
     check_weights(config, _WEIGHTS)
     if config.mono_decay_steps < 0:
         refuse("mono_decay_steps", config.mono_decay_steps, "give a number of steps, or 0 for no decay")

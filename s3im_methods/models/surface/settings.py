@@ -54,10 +54,12 @@ class SurfaceSettings:
     nerfstudio's contracted fields. none: background-color alone."""
     background_color: Literal["random", "last_sample", "white", "black"] | None = None
     """What a ray that meets nothing shows."""
-    background_layers: int = 4
-    """Layers of the network of background-model nerf++."""
-    background_width: int = 128
-    """Width of these layers."""
+    background_layers: int | None = field(default_factory=lambda: None)
+    """Layers of the network of background-model nerf++. If not set: 8 in style paper, 4 otherwise."""
+    background_width: int | None = field(default_factory=lambda: None)
+    """Width of the layers of background-model nerf++. If not set: 256 in style paper, 128 otherwise."""
+    eikonal_loss_mult: float = 0.1
+    """Weight of the eikonal loss, which keeps the gradient of the signed distance at length 1."""
     fg_mask_loss_mult: float | None = None
     """Weight of the cross entropy between accumulation and foreground mask, for scenes with masks or alpha."""
     monocular_priors: Literal["auto", "none"] = "auto"
@@ -87,5 +89,7 @@ class SurfaceSettings:
 
 
 # A run from before these settings lacks their lines in its config.yml, and YAML makes objects without a constructor.
+SurfaceSettings.background_layers = 4
+SurfaceSettings.background_width = 128
 SurfaceSettings.mono_depth_unit = "file"
 SurfaceSettings.hidden_loss_mult = 0.0

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from every_method import batch, build, wrapped
+from nerfstudio.models.tensorf import TensoRFModel
 from short_training import losses_of_training
 from torch import nn
 
@@ -77,7 +78,8 @@ def test_it_warns_of_a_dynamic_method_on_a_scene_at_rest(name, times, warned):
         ("last_sample", 0.1, "free", True, True),
         ("black", 0.1, "free", True, True),
         ("white", 0.1, "free", True, False),
-        ("last_sample", 0.0, "free", True, False),
+        ("last_sample", 0.0, "free", True, True),
+        ("last_sample", 0.0, None, True, True),
         ("last_sample", 0.1, "free", False, False),
         ("last_sample", 0.1, "held", True, False),
         ("last_sample", 0.1, None, True, False),
@@ -91,6 +93,38 @@ def test_it_warns_of_objects_on_black(monkeypatch, background, weight, denominat
     config.pipeline.model.s3im.denominators = denominators
     sentences = build(config).data_warnings(None)
     assert len(sentences) == warned and all("--pipeline.model.background-color white" in text for text in sentences)
+
+
+def growing_tensorf() -> Any:
+    config = wrapped("tensorf")
+    config.pipeline.model.final_resolution, config.pipeline.model.upsampling_iters = 16, (2, 4)
+    return config
+
+
+def test_grids_that_have_grown_stay_with_the_optimisers_that_were_built_before():
+    model = build(growing_tensorf())
+    before = dict(model.named_parameters())
+    model.update_to_step(4)
+    now = dict(model.named_parameters())
+    assert now.keys() == before.keys() and all(now[name] is before[name] for name in now)
+    grown = [name for name, value in now.items() if 16 in value.shape]
+    assert len(grown) == 4 and all(isinstance(value, nn.Parameter) for value in now.values())
+
+
+def test_upstream_still_gives_grown_grids_new_objects():
+    """When this fails, drop ``AnyMethod.update_to_step``."""
+    model = build(growing_tensorf())
+    before = dict(model.named_parameters())
+    TensoRFModel.update_to_step(model, 4)
+    assert any(before[name] is not value for name, value in model.named_parameters())
+
+
+def test_several_processes_do_not_train_grids_that_grow(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    with pytest.raises(InputError, match=r"grids cannot grow .*: train with --machine\.num-devices 1\."):
+        build(growing_tensorf()).get_training_callbacks(SimpleNamespace())
+    build(wrapped("nerfacto")).get_training_callbacks(SimpleNamespace(optimizers=None))
 
 
 def test_a_fine_rendering_has_the_usual_names_too():

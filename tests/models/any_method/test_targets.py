@@ -1,27 +1,39 @@
 """Methods of others with S3IM: the method's own numbers at weight 0, S3IM's at its own colours, and whole runs."""
 
 import copy
+import json
+import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from every_method import METHODS, base, batch, build, wrapped
+from every_method import METHODS, base, batch, build, small, wrapped
 from nerfstudio.configs.method_configs import all_methods
-from nerfstudio.data.pixel_samplers import PixelSamplerConfig
+from nerfstudio.data.datamanagers.base_datamanager import VanillaDataManagerConfig
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+from nerfstudio.data.datasets.depth_dataset import DepthDataset
+from nerfstudio.data.pixel_samplers import PixelSampler, PixelSamplerConfig
 from nerfstudio.engine.trainer import Trainer
+from nerfstudio.model_components import losses
+from PIL import Image
 from short_runs import short_config, train
 from short_training import losses_of_training
 from toy_plugin import ToyDataManager, ToyPipeline, ToyTrainer, toy
 
 from s3im_methods.compat.lpips import CachedLPIPS, lpips_without_download
+from s3im_methods.data.checked_parser import checked_parser
 from s3im_methods.engine.pipeline import S3IMPipeline
 from s3im_methods.engine.run_config import unknown_settings
 from s3im_methods.engine.trainer import S3IMTrainer
 from s3im_methods.errors import InputError
 from s3im_methods.models.any_method import targets
 from s3im_methods.models.any_method.configs import with_s3im
+from s3im_methods.samplers.repeatable_pixels import RepeatablePixelSampler
 from s3im_methods.scenes import RoomConfig, write_scene
 
 STEPS = 3
@@ -188,6 +200,57 @@ def test_weight_zero_is_the_toy_over_a_whole_training_by_its_own_trainer_and_pip
     assert all(torch.equal(value, of_ours["pipeline"][key]) for key, value in of_own["pipeline"].items())
 
 
+def test_a_resumed_run_of_a_method_with_proposal_networks_equals_one_that_was_never_stopped(room, tmp_path):
+    """Its proposal networks do not learn in every step."""
+
+    def small(out: Path, steps: int) -> Any:
+        config = short_config(with_s3im("phototourism"), room, out, steps)
+        config.pipeline.datamanager.dataparser = NerfstudioDataParserConfig()
+        model = config.pipeline.model
+        model.num_levels, model.log2_hashmap_size, model.max_res = 2, 8, 32
+        model.hidden_dim, model.hidden_dim_color = 16, 16
+        model.num_proposal_samples_per_ray, model.num_nerf_samples_per_ray = (16, 8), 8
+        model.proposal_warmup = 10
+        return config
+
+    straight = train(small(tmp_path / "straight", 22))
+    first, second = small(tmp_path / "resumed", 14), small(tmp_path / "resumed", 22)
+    train(first)
+    second.load_dir = first.get_checkpoint_dir()
+    resumed = train(second)
+    assert all(torch.equal(value, resumed["pipeline"][key]) for key, value in straight["pipeline"].items())
+
+
+def test_a_tensorf_resumed_after_it_has_grown_equals_one_that_was_never_stopped(room, tmp_path):
+    def small_tensorf(out: Path, steps: int) -> Any:
+        config = short_config(small(with_s3im("tensorf")), room, out, steps)
+        # Its own one draws in another process.
+        config.pipeline.datamanager = VanillaDataManagerConfig(
+            data=room, dataparser=NerfstudioDataParserConfig(), train_num_rays_per_batch=64
+        )
+        config.pipeline.model.final_resolution, config.pipeline.model.upsampling_iters = 16, (2, 4)
+        return config
+
+    straight = train(small_tensorf(tmp_path / "straight", 9))
+    first, second = small_tensorf(tmp_path / "resumed", 6), small_tensorf(tmp_path / "resumed", 9)
+    grown = train(first)["pipeline"]
+    second.load_dir = first.get_checkpoint_dir()
+    resumed = train(second)["pipeline"]
+    names = [name for name in grown if "coef" in name]
+    assert names and all(not torch.equal(resumed[name], grown[name]) for name in names)
+    for name, value in straight["pipeline"].items():
+        torch.testing.assert_close(resumed[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_pixels_of_other_processes_are_repeatable_and_config_yml_keeps_nerfstudios_sampler():
+    for name, kind in (("nerfacto", RepeatablePixelSampler), ("phototourism", PixelSampler)):
+        manager = with_s3im(name).pipeline.datamanager
+        before = yaml.dump(manager)
+        with targets._pixels_are_repeatable(manager):
+            assert manager.pixel_sampler._target is kind
+        assert yaml.dump(manager) == before
+
+
 def test_a_resumed_run_of_the_toy_equals_one_that_was_never_stopped(room, tmp_path):
     straight = train(short_config(with_s3im("toy"), room, tmp_path / "straight", 6))
     first = short_config(with_s3im("toy"), room, tmp_path / "resumed", 3)
@@ -209,6 +272,128 @@ def test_pipeline_and_data_manager_are_the_toys_and_ours_look_after_them(room, t
     config.pipeline.datamanager.data = tmp_path / "nowhere"
     with pytest.raises(InputError, match="nowhere"):
         config.pipeline.setup(device="cpu")
+
+
+def altered(room: Path, folder: Path, alter: Callable[[dict], object]) -> Path:
+    """A copy of a scene with another transforms.json."""
+    shutil.copytree(room, folder)
+    meta = json.loads((folder / "transforms.json").read_text())
+    alter(meta)
+    (folder / "transforms.json").write_text(json.dumps(meta))
+    return folder
+
+
+def in_other_words(meta: dict) -> None:
+    meta["k"] = 0.05
+    for term in ("k1", "k2", "p1", "p2"):
+        meta.pop(term, None)
+    for frame in meta["frames"]:
+        frame["mask_filename"] = "mask.png"
+        frame["depth_path"] = frame.pop("depth_file_path")
+        for axis in range(3):
+            frame["transform_matrix"][axis][3] += 5e5
+
+
+@pytest.fixture(scope="module")
+def odd_scene(room, tmp_path_factory) -> Path:
+    scene = altered(room, tmp_path_factory.mktemp("odd") / "scene", in_other_words)
+    Image.new("L", (24, 18), 255).save(scene / "mask.png")
+    return scene
+
+
+def test_a_method_of_others_sees_the_scene_as_ours_do_and_config_yml_keeps_its_parser(odd_scene, tmp_path, capsys):
+    config = short_config(with_s3im("toy"), odd_scene, tmp_path, 1)
+    before = yaml.dump(config.pipeline.datamanager.dataparser)
+    manager = config.pipeline.setup(device="cpu").datamanager
+    assert (manager.train_dataset.cameras.distortion_params[:, 0] == 0.05).all()
+    assert len(manager.train_dataparser_outputs.mask_filenames) == len(manager.train_dataset)
+    # Far from the origin, float32 would lose where the cameras stand.
+    assert manager.train_dataparser_outputs.dataparser_transform.dtype == torch.float64
+    assert len(manager.train_dataparser_outputs.metadata["depth_filenames"]) == len(manager.train_dataset)
+    said = "".join(capsys.readouterr())
+    assert said.count("`k` is read as `k1`") == 1 and "`mask_filename` is read as `mask_path`" in said
+    kept = config.pipeline.datamanager.dataparser
+    assert kept.data == odd_scene
+    kept.data = NerfstudioDataParserConfig().data
+    assert yaml.dump(kept) == before
+
+
+def test_a_trained_run_is_rendered_with_the_same_views(odd_scene, tmp_path, capsys):
+    config = short_config(with_s3im("toy"), odd_scene, tmp_path, 1)
+    config.pipeline.setup(device="cpu", test_mode="inference")
+    # As ns-render dataset does.
+    manager = config.pipeline.datamanager.setup(test_mode="test", device="cpu")
+    assert (manager.train_dataset.cameras.distortion_params[:, 0] == 0.05).all()
+    assert "is read as" not in "".join(capsys.readouterr())
+
+
+def test_a_checked_parser_reaches_the_processes_that_draw_pixels(odd_scene, tmp_path):
+    config = short_config(with_s3im("toy"), odd_scene, tmp_path, 1)
+    with targets._scene_is_checked(config.pipeline.datamanager):
+        parser = pickle.loads(pickle.dumps(config.pipeline.datamanager.dataparser))
+    parser.data = odd_scene
+    assert (parser.setup().get_dataparser_outputs("train").cameras.distortion_params[:, 0] == 0.05).all()
+
+
+def test_a_scene_without_oddities_is_read_as_nerfstudio_reads_it(room, tmp_path):
+    config = short_config(with_s3im("toy"), room, tmp_path, 1)
+    config.pipeline.datamanager.dataparser.data = room
+    stock = config.pipeline.datamanager.dataparser.setup().get_dataparser_outputs("train")
+    with targets._scene_is_checked(config.pipeline.datamanager):
+        ours = config.pipeline.datamanager.dataparser.setup().get_dataparser_outputs("train")
+    assert ours.image_filenames == stock.image_filenames and ours.mask_filenames == stock.mask_filenames
+    assert {key: ours.metadata[key] for key in stock.metadata} == stock.metadata
+    for field in ("camera_to_worlds", "fx", "fy", "cx", "cy", "width", "height", "distortion_params", "camera_type"):
+        assert torch.equal(getattr(ours.cameras, field), getattr(stock.cameras, field)), field
+    assert torch.equal(ours.dataparser_transform, stock.dataparser_transform)
+    assert ours.dataparser_scale == stock.dataparser_scale
+
+
+def test_depth_maps_by_another_name_reach_nerfstudios_data_set(odd_scene, tmp_path):
+    config = short_config(with_s3im("depth-nerfacto", ["nerfstudio-data"]), odd_scene, tmp_path, 1)
+    config.pipeline.datamanager.dataparser.data = odd_scene
+    with targets._scene_is_checked(config.pipeline.datamanager):
+        dataset = config.pipeline.datamanager.setup(device="cpu").train_dataset
+    assert type(dataset) is DepthDataset and dataset[0]["depth_image"].median() > 0.01
+
+
+def test_depth_maps_of_some_images_by_another_name_stop_no_method(room, tmp_path):
+    def rename(meta: dict) -> None:
+        for place, frame in enumerate(meta["frames"]):
+            path = frame.pop("depth_file_path")
+            if place < 3:
+                frame["depth_filename"] = path
+
+    parser = NerfstudioDataParserConfig(data=altered(room, tmp_path / "scene", rename))
+    outputs = checked_parser(parser, with_depth=True).setup().get_dataparser_outputs("train")
+    assert outputs.image_filenames and not outputs.metadata.get("depth_filenames")
+
+
+def test_depth_that_was_guessed_before_is_read_again(tmp_path, monkeypatch):
+    built = []
+    monkeypatch.setattr(DepthDataset, "__init__", lambda self, outputs: built.append(outputs))
+    outputs: Any = SimpleNamespace(metadata={}, image_filenames=[tmp_path / "0.png"])
+    with targets._depth_is_given():
+        with pytest.raises(InputError, match="depth maps"):
+            DepthDataset(outputs)
+        (tmp_path / "depths.npy").touch()
+        DepthDataset(outputs)
+    assert built == [outputs]
+
+
+def test_a_unit_in_the_file_counts_for_nerfstudios_data_set(room, tmp_path):
+    scene = altered(room, tmp_path / "scene", lambda meta: meta.update(depth_unit="1/5000 m"))
+    parser = checked_parser(NerfstudioDataParserConfig(data=scene), with_depth=True).setup()
+    assert parser.get_dataparser_outputs("train").metadata["depth_unit_scale_factor"] == 1 / 5000
+
+
+def test_depth_is_never_guessed_by_a_network_that_is_downloaded(room, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "load", lambda *_, **__: pytest.fail("something is downloaded"))
+    scene = altered(room, tmp_path / "scene", lambda meta: [frame.pop("depth_file_path") for frame in meta["frames"]])
+    config = short_config(with_s3im("depth-nerfacto", ["nerfstudio-data"]), scene, tmp_path, 1)
+    with pytest.raises(InputError, match="needs depth maps, but the scene has none"):
+        config.pipeline.setup(device="cpu")
+    assert not losses.FORCE_PSEUDODEPTH_LOSS
 
 
 def test_a_scene_without_segmentations_is_refused_in_a_sentence(room, tmp_path):

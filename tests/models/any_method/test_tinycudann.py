@@ -87,7 +87,7 @@ def test_a_plugin_that_has_not_even_the_name_is_built_and_one_line_says_so(capsy
         model = ToyModelConfig(networks_by="tcnn").setup(scene_box=None, num_train_data=1)
     assert model(batch(0)[0])["colour"].shape == (32, 3)
     said = " ".join(capsys.readouterr().out.split())
-    assert "tinycudann is not installed: networks that the method asks it for are computed by this pack" in said
+    assert "tinycudann is not installed: networks that the method asks it for are computed by this package" in said
     with pytest.raises(NameError), lpips_without_download():
         ToyModelConfig(networks_by="tcnn").setup(scene_box=None, num_train_data=1)
 

@@ -1,6 +1,6 @@
 """What a surface method gets from the base, seen by a method that has nothing of its own but a rule and a sampler."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.models.base_surface_model import SurfaceModel, SurfaceModelConfig
 from short_training import losses_of_training
 from torch import Tensor, nn
+from torch.nn import functional
 
 from s3im_methods.compat.lpips import lpips_without_download
 from s3im_methods.data.scene_facts import SceneFacts, add_facts
@@ -142,6 +143,55 @@ def test_points_of_its_own_take_the_place_of_the_samples_in_the_eikonal_loss():
     assert outputs["eik_grad"].shape == (5, 3)
     expected = model.config.eikonal_loss_mult * ((outputs["eik_grad"].norm(dim=-1) - 1) ** 2).mean()
     assert torch.equal(model.get_loss_dict(outputs, targets)["eikonal_loss"], expected)
+
+
+def test_mixed_precision_leaves_the_losses_in_float32(monkeypatch):
+    asked: list[tuple[bool, torch.dtype]] = []
+    entropy = functional.binary_cross_entropy
+
+    def noted(weights: Tensor, truth: Tensor) -> Tensor:
+        # CUDA's autocast refuses it.
+        asked.append((torch.is_autocast_enabled("cpu"), weights.dtype))
+        return entropy(weights, truth)
+
+    monkeypatch.setattr(functional, "binary_cross_entropy", noted)
+    model = build().train()
+    rays, targets = batch()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs = model(rays)
+        outputs["weights"] = outputs["weights"].bfloat16()
+        losses = model.get_loss_dict(outputs, targets)
+    assert asked == [(False, torch.float32)]
+    assert losses["fg_mask_loss"] > 0 and all(value.isfinite() for value in losses.values())
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_band_leaves_the_last_samples_that_a_ray_past_the_surface_shows(mode):
+    colours = []
+    for band in (0.0, 8.0):
+        model = build(band, background_model="none", background_color="last_sample").train(mode)
+        # Within the sphere of radius 2, and past the surface at half of it.
+        rays, _ = batch(rays=4)
+        rays.origins = torch.tensor([[x, 1.0, -6.0] for x in (1.5, 1.6, 1.7, 5.0)])
+        rays.directions = torch.tensor([[0.0, 0.0, 1.0]]).expand(4, 3)
+        torch.manual_seed(0)
+        outputs = model(rays)
+        assert outputs["accumulation"].max() < 0.05
+        colours.append(outputs["rgb"])
+    assert colours[0].min() > 0.1
+    torch.testing.assert_close(colours[1], colours[0], atol=5e-3, rtol=0)
+
+
+def test_near_and_far_plane_are_those_of_the_rays():
+    rays, _ = batch(rays=4)
+    rays.origins, known = torch.zeros(4, 3), {"background_model": "none", "near_plane": 0.3, "far_plane": 5.0}
+    expected = {"sphere": None, "near-far": 5.0, "box": None}
+    for bounds, far in expected.items():
+        model = build(bounds=bounds, **known).train()
+        assert model.collider(replace(rays)).nears.min().item() == pytest.approx(0.3)
+        assert model.far_plane() == far
+    # Without a setting, four radii of the sphere.
+    assert build(bounds="near-far", background_model="none").far_plane() == 8.0
 
 
 def test_a_rules_schedule_is_in_the_checkpoint():
