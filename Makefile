@@ -1,4 +1,4 @@
-# Two commands: `make demo` shows what the pack does, `make test` checks it. Both make the environment first.
+# Two commands: `make demo` shows what the package does, `make test` checks it. Both make the environment first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -76,5 +76,6 @@ package: dist
 	build/fresh/bin/python -m pip check
 	cd build/fresh && bin/ns-train --help | grep s3im-nerfacto
 
+# Trainings, which ns-train writes to outputs, stay.
 clean:
-	rm -rf $(VENV) demo outputs site build dist *.egg-info
+	rm -rf $(VENV) demo site build dist *.egg-info

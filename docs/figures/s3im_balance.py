@@ -22,15 +22,17 @@ def pulls(variance: float, weight: float) -> tuple[float, float, float]:
 
     Returns:
         The length of the gradient of the sum and of both in balance, as multiples of the length of MSE's alone, and the
-        angle between the directions of both and of MSE alone, in degrees.
+        angle between the directions of both in balance and of MSE alone, in degrees.
     """
     random = torch.Generator().manual_seed(0)
     truth = 0.5 + variance**0.5 * torch.randn(RAYS, 3, generator=random, dtype=torch.float64)
     colours = truth + ERROR * torch.randn(RAYS, 3, generator=random, dtype=torch.float64)
     colours.requires_grad_()
-    own, added = (colours - truth).square().mean(), weight * S3IM()(colours, truth)
-    factor = balance_factor(*(torch.autograd.grad(loss, colours, retain_graph=True)[0] for loss in (own, added)))
-    losses = (own, own + added, factor * (own + added))
+    own = (colours - truth).square().mean()
+    # As the paper's sum and the balance have them by default.
+    free, held = (weight * S3IM(denominators=name)(colours, truth) for name in ("free", "held"))
+    factor = balance_factor(*(torch.autograd.grad(loss, colours, retain_graph=True)[0] for loss in (own, held)))
+    losses = (own, own + free, factor * (own + held))
     alone, both, kept = (torch.autograd.grad(loss, colours, retain_graph=True)[0].flatten() for loss in losses)
     cosine = torch.dot(alone, kept) / (alone.norm() * kept.norm())
     return (

@@ -160,7 +160,7 @@ def settings(page: Path) -> set[str]:
 
 
 def test_settings_that_are_named_exist():
-    """Some method of the pack, or of the examples, can be trained with each."""
+    """Some method of the package, or of the examples, can be trained with each."""
     named = set().union(*map(settings, PAGES))
     # What s3im train adds has no name in the list before it is used.
     configs = [*known_methods().values(), with_s3im("nerfacto")]

@@ -1,4 +1,4 @@
-"""What nerfstudio's registry is to be given names every method of the pack, and nothing else."""
+"""What nerfstudio's registry is to be given names every method of the package, and nothing else."""
 
 import importlib.metadata
 import re

@@ -1,4 +1,4 @@
-"""The documentation's example of a method in one file: nerfstudio finds it, and it trains as the pack's own do."""
+"""The documentation's example of a method in one file: nerfstudio finds it, and it trains as the package's own do."""
 
 import copy
 import sys

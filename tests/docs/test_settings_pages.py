@@ -34,7 +34,15 @@ def test_every_setting_is_explained(hook):
 
 
 def test_defaults_are_those_of_the_methods(hook):
-    text = hook.page("s3im-depth-nerfacto", hook.methods()["s3im-depth-nerfacto"])
+    text = hook.page("s3im-mipnerf", hook.methods()["s3im-mipnerf"])
     (group,) = re.findall(r"## --pipeline\.model\.s3im\n(.*?)(?:\n##|\Z)", text, re.DOTALL)
     assert re.search(r"^\| `\.loss-mult` \| `0\.1` \| `0\.1` \| Weight of the S3IM loss", group, re.MULTILINE)
     assert "*not set*" in hook.page("s3im-neus-facto", hook.methods()["s3im-neus-facto"])
+
+
+@pytest.mark.parametrize("name", ["s3im-neus", "s3im-neus-facto", "s3im-volsdf", "s3im-unisurf"])
+def test_the_eikonal_loss_is_explained_as_such(hook, name):
+    """nerfstudio's text is that of the monocular normals."""
+    default = r"\*not set\*" if name == "s3im-unisurf" else "`0.1`"
+    row = rf"^\| `\.eikonal-loss-mult` \| {default} \| {default} \| Weight of the eikonal loss"
+    assert re.search(row, hook.page(name, hook.methods()[name]), re.MULTILINE)
