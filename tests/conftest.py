@@ -1,21 +1,20 @@
 """What holds for every test."""
 
-import sys
+import importlib
+import pkgutil
 
 import pytest
 
+import s3im_methods
 
-@pytest.fixture(autouse=True)
-def no_fake_outlives_its_test(request):
-    """Fail a test whose fakes stay in a module that was first imported under its monkeypatch."""
-    yield
-    if "monkeypatch" not in request.fixturenames:
-        return
-    kept = [
-        f"{name}.{key}"
-        for name, module in list(sys.modules.items())
-        if name.startswith("s3im_methods")
-        for key, value in list(vars(module).items())
-        if getattr(value, "__module__", None) == request.module.__name__
-    ]
-    assert not kept, f"{', '.join(kept)} will stay fakes: import the module at the top of {request.module.__file__}."
+
+@pytest.fixture(scope="session")
+def all_modules():
+    for module in pkgutil.walk_packages(s3im_methods.__path__, "s3im_methods."):
+        importlib.import_module(module.name)
+
+
+@pytest.fixture
+def monkeypatch(all_modules, monkeypatch):
+    """Patches with all modules imported, because one that is first imported under a patch would keep the fake."""
+    return monkeypatch
