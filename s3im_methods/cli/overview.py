@@ -32,6 +32,7 @@ class OverviewCommand:
         from s3im_methods.engine.run_config import find_config
         from s3im_methods.errors import InputError
         from s3im_methods.metrics.overview import ViewResult, draw_overview
+        from s3im_methods.models.s3im_losses import WHAT_COUNTS, true_picture
         from s3im_methods.outputs import check_picture_file, written
         from s3im_methods.progress import track
         from s3im_methods.runs.picture_notes import save_with_note
@@ -51,17 +52,16 @@ class OverviewCommand:
         for name, camera, batch in track(drawn, "Rendering", len(chosen)):
             outputs = pipeline.model.get_outputs_for_camera(camera)
             metrics, _ = pipeline.model.get_image_metrics_and_images(outputs, batch)
-            renderer: Any = pipeline.model.renderer_rgb
-            truth = renderer.blend_background(batch["image"])
             views.append(
                 ViewResult(
                     name=name,
-                    truth=truth.cpu(),
+                    truth=true_picture(pipeline.model, batch["image"]).cpu(),
                     render=outputs["rgb"].cpu(),
                     depth=outputs["depth"].cpu(),
                     accumulation=outputs["accumulation"].cpu(),
                     psnr=metrics["psnr"],
                     ssim=metrics["ssim"],
+                    masked_psnr=metrics.get("masked_psnr"),
                 )
             )
         title = f"{config.method_name} after {step + 1} steps: {len(views)} of {count} held-out views"
@@ -70,4 +70,6 @@ class OverviewCommand:
         with written(output_path) as path:
             save_with_note(draw_overview(title, views), path, note)
         print(f"Wrote {output_path}: mean PSNR of the {len(views)} drawn views {mean:.2f} dB.")
+        if any(view.masked_psnr is not None for view in views):
+            print(WHAT_COUNTS)
         print(f"Next: {command_line(['s3im', 'turntable', '--load-config', config_path])}")

@@ -15,6 +15,7 @@ from s3im_methods.compare.true_depth import TrueDepth
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.views_at_scale import at_scales, metrics_of_scale, scale_counts, view_names
 from s3im_methods.errors import InputError
+from s3im_methods.models.s3im_losses import true_picture
 
 _MOST_PICTURES = 3
 _VIEWS_OF_CURVE = 2
@@ -79,7 +80,7 @@ class HeldOutViews:
         if not bool(torch.isfinite(outputs["rgb"]).all()):
             raise InputError(f"The render of the view '{self._names[index]}' is not finite: the training went wrong.")
         found = {name: float(value) for name, value in metrics.items() if np.isfinite(float(value))}
-        truth = _truth(self._model, batch["image"])
+        truth = true_picture(self._model, batch["image"])
         return JudgedView(index, self._names[index], found, _pixels(truth), _pixels(outputs["rgb"]))
 
     @property
@@ -118,13 +119,6 @@ def write_picture(path: Path, pixels: np.ndarray) -> None:
     staging.replace(path)
 
 
-def _truth(model: Any, image: Tensor) -> Tensor:
-    renderer = getattr(model, "renderer_rgb", None)
-    return renderer.blend_background(image) if renderer is not None else image[..., :3]
-
-
 def _pixels(image: Tensor) -> np.ndarray:
     values = image.detach().float().cpu()
-    if image.dtype == torch.uint8:
-        values = values / 255
     return (values.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

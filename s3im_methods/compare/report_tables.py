@@ -20,6 +20,7 @@ DASH = "\N{EN DASH}"
 _ARROWS = {True: " ↑", False: " ↓", None: ""}
 _TITLES = {
     "psnr": "PSNR in dB",
+    "masked_psnr": "PSNR in dB where masks keep pixels",
     "ssim": "SSIM",
     "lpips": "LPIPS",
     "train_seconds": "training in s",

@@ -10,11 +10,20 @@ from scipy import stats
 Variant = tuple[tuple[str, str], ...]
 """Values of the axes of one variant, in the order of the axes: ``(("loss", "s3im"), ...)``; empty without an axis."""
 
-_GREATER_IS_BETTER = ("psnr", "ssim", "f_score", "precision", "recall", "normal_consistency", "depth_delta1")
+_GREATER_IS_BETTER = (
+    "psnr",
+    "masked_psnr",
+    "ssim",
+    "f_score",
+    "precision",
+    "recall",
+    "normal_consistency",
+    "depth_delta1",
+)
 _SMALLER_IS_BETTER = ("lpips", "depth_abs_rel", "depth_rmse", "abs_rel", "rmse", "chamfer", "accuracy", "completeness")
 _WITHOUT = "none"
 _MORE_REFERENCES = {"s3im": ("control", "patch"), "add": ("control",), "both": ("s3im", "patch")}
-_FIRST = ("psnr", "ssim", "lpips")
+_FIRST = ("psnr", "masked_psnr", "ssim", "lpips")
 
 
 class Group(NamedTuple):

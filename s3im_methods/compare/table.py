@@ -22,7 +22,17 @@ from s3im_methods.compare.tabulation import (
     what_a_mark_says,
 )
 
-_MAIN = ("psnr", "ssim", "lpips", "depth_abs_rel", "chamfer", "f_score", "train_seconds", "peak_memory_mb")
+_MAIN = (
+    "psnr",
+    "masked_psnr",
+    "ssim",
+    "lpips",
+    "depth_abs_rel",
+    "chamfer",
+    "f_score",
+    "train_seconds",
+    "peak_memory_mb",
+)
 _VALUES = "Mean ± standard deviation over the n seeds. All metrics, with all digits, are in results.csv."
 _DIFFERENCES = "Mean of the differences at equal seeds, ± its standard error; clear ones are bold."
 

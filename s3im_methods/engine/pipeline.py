@@ -30,6 +30,7 @@ from s3im_methods.engine.check_box import check_box
 from s3im_methods.engine.check_foreground import check_foreground
 from s3im_methods.errors import InputError
 from s3im_methods.exporters.ns_export.repairs import repair_export
+from s3im_methods.models.s3im_losses import WHAT_COUNTS
 from s3im_methods.samplers import PatchAwarePixelSampler, PatchAwarePixelSamplerConfig
 
 
@@ -156,6 +157,8 @@ class S3IMPipeline(VanillaPipeline):
             times = super().get_average_image_metrics(data_loader, image_prefix, step, output_path, get_std)
         finally:
             del model.get_image_metrics_and_images
+        if any("masked_psnr" in view for view in views):
+            say(WHAT_COUNTS)
         # Of one view, nerfstudio's standard deviation is NaN.
         return {**_averages(views, get_std), **{name: time for name, time in times.items() if not math.isnan(time)}}
 

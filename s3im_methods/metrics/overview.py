@@ -30,6 +30,14 @@ class ViewResult:
     accumulation: Tensor
     psnr: float
     ssim: float
+    masked_psnr: float | None = None
+    """PSNR of the pixels that the view's mask keeps, if it leaves any out."""
+
+    @property
+    def caption(self) -> str:
+        """Name and measures, in a line."""
+        masked = "" if self.masked_psnr is None else f" (where the mask keeps pixels: {self.masked_psnr:.2f} dB)"
+        return f"{self.name}   PSNR {self.psnr:.2f} dB{masked}   SSIM {self.ssim:.3f}"
 
 
 def error_image(truth: Tensor, render: Tensor) -> Tensor:
@@ -75,7 +83,7 @@ def draw_overview(title: str, views: list[ViewResult]) -> Image.Image:
     share = min(1.0, (_MOST_PIXELS / pixels) ** 0.5)
     rows = [
         (
-            f"{view.name}   PSNR {view.psnr:.2f} dB   SSIM {view.ssim:.3f}",
+            view.caption,
             [
                 _to_image(tile, share)
                 for tile in (

@@ -34,6 +34,11 @@ else:
 # The panel and nerfstudio's own logs are refreshed at this interval; reading the loss more often would make a GPU wait.
 STEPS_PER_SHOW = 10
 
+WHAT_COUNTS = (
+    "The views have masks: psnr and ssim count all pixels of a view, also those that training left out; masked_psnr "
+    "counts only those that the mask keeps."
+)
+
 
 class S3IMLosses(_Base):
     """Comes before a model's class, so that its methods wrap the model's; see the module's docstring."""
@@ -156,9 +161,34 @@ class S3IMLosses(_Base):
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """The base model's metrics; LPIPS is left out where its weights are not on this machine."""
+        """The base model's metrics, and ``masked_psnr`` of the pixels that the view's mask keeps if it leaves any out.
+
+        LPIPS is left out where its weights are not on this machine.
+        """
         metrics, images = super().get_image_metrics_and_images(outputs, batch)  # type: ignore[safe-super]
-        return {k: v for k, v in metrics.items() if not ("lpips" in k and math.isnan(v))}, images
+        metrics = {k: v for k, v in metrics.items() if not ("lpips" in k and math.isnan(v))}
+        kept = batch["mask"][..., 0] if "mask" in batch else None
+        if kept is not None and kept.any() and not kept.all():
+            rendered = outputs["rgb"]
+            kept, truth = kept.to(rendered.device), true_picture(self, batch["image"]).to(rendered.device)
+            metrics["masked_psnr"] = float(-10 * torch.log10(torch.nn.functional.mse_loss(rendered[kept], truth[kept])))
+        return metrics, images
+
+
+def true_picture(model: Any, image: Tensor) -> Tensor:
+    """What a model's render of a view is compared with.
+
+    Args:
+        model: Blends what is transparent over its background, if it has a renderer of colours.
+        image: The view's own, ``[H, W, 3]`` or ``[H, W, 4]``, in [0, 1] or as bytes.
+
+    Returns:
+        Colours in [0, 1], ``[H, W, 3]``.
+    """
+    if image.dtype == torch.uint8:
+        image = image / 255
+    renderer = getattr(model, "renderer_rgb", None)
+    return renderer.blend_background(image) if renderer is not None else image[..., :3]
 
 
 def _pulls_of(losses: dict[str, Tensor], colours: Tensor) -> dict[str, Tensor]:

@@ -1,5 +1,7 @@
 """The overview picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -30,6 +32,12 @@ def test_a_few_far_rays_leave_colours_to_the_others():
     assert (alone - alone[0, 0]).abs().sum(-1).max() > 0.5
     nothing = depth_image(depth, torch.zeros(8, 8, 1))
     assert torch.equal(nothing, torch.ones(8, 8, 3))
+
+
+def test_the_caption_says_what_the_mask_keeps():
+    assert view(4, 4).caption == "a.png   PSNR 30.00 dB   SSIM 0.900"
+    masked = replace(view(4, 4), masked_psnr=33.0)
+    assert masked.caption == "a.png   PSNR 30.00 dB (where the mask keeps pixels: 33.00 dB)   SSIM 0.900"
 
 
 def test_every_view_is_a_row_with_four_tiles():

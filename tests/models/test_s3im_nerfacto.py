@@ -1,5 +1,6 @@
 """S3IM-nerfacto: at weight 0 nerfacto to the last bit; with S3IM one more loss; outputs for the viewer and exports."""
 
+import math
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from s3im_methods.encodings import hash_grid
 from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.density_normals import density_normals
+from s3im_methods.models.s3im_losses import true_picture
 from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
 
 SMALL = {
@@ -173,6 +175,26 @@ def test_metrics_leave_lpips_out_where_its_weights_are_not(tmp_path, monkeypatch
     metrics, _ = model.get_image_metrics_and_images(outputs, {"image": image.clone()})
     assert metrics.keys() == {"psnr", "ssim"}
     assert metrics["ssim"] == pytest.approx(1.0)
+
+
+def test_what_a_mask_leaves_out_counts_apart():
+    model = build(S3IMNerfactoModelConfig).eval()
+    truth = torch.full((16, 16, 3), 0.5)
+    rendered = truth.clone()
+    rendered[:8] += 0.1
+    rendered[8:] += 0.4
+    outputs = {"rgb": rendered, "accumulation": torch.ones(16, 16, 1), "depth": torch.ones(16, 16, 1)}
+    outputs |= {f"prop_depth_{place}": torch.ones(16, 16, 1) for place in range(model.config.num_proposal_iterations)}
+    mask = torch.zeros(16, 16, 1, dtype=torch.bool)
+    mask[:8] = True
+    found = model.get_image_metrics_and_images(outputs, {"image": truth, "mask": mask})[0]
+    assert found["masked_psnr"] == pytest.approx(20.0, abs=1e-4)
+    assert found["psnr"] == pytest.approx(-10 * math.log10((0.01 + 0.16) / 2), abs=1e-4)
+    as_bytes = torch.full((16, 16, 3), 51, dtype=torch.uint8)
+    assert torch.equal(true_picture(model, as_bytes), torch.full((16, 16, 3), 0.2))
+    whole = model.get_image_metrics_and_images(outputs, {"image": truth, "mask": torch.ones_like(mask)})[0]
+    assert "masked_psnr" not in whole
+    assert "masked_psnr" not in model.get_image_metrics_and_images(outputs, {"image": truth})[0]
 
 
 def test_the_panel_changes_weight_and_switch():
