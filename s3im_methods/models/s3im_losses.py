@@ -168,8 +168,8 @@ class S3IMLosses(_Base):
         metrics, images = super().get_image_metrics_and_images(outputs, batch)  # type: ignore[safe-super]
         metrics = {k: v for k, v in metrics.items() if not ("lpips" in k and math.isnan(v))}
         kept = batch["mask"][..., 0] if "mask" in batch else None
-        if kept is not None and kept.any() and not kept.all():
-            rendered = outputs["rgb"]
+        rendered = outputs.get("rgb")  # Methods of others may have none.
+        if rendered is not None and kept is not None and kept.any() and not kept.all():
             kept, truth = kept.to(rendered.device), true_picture(self, batch["image"]).to(rendered.device)
             metrics["masked_psnr"] = float(-10 * torch.log10(torch.nn.functional.mse_loss(rendered[kept], truth[kept])))
         return metrics, images
