@@ -31,13 +31,33 @@ from s3im_methods.encodings import (
 from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.fields.fused_training import fuse_densities
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
-from s3im_methods.losses import S3IMConfig
+from s3im_methods.losses import S3IM, S3IMConfig
 from s3im_methods.losses.opacity import opacity_loss
 from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.presets import check_weights, filled, refuse
 from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
 from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
+
+_WEIGHT, _WEIGHT_OF_OBJECTS = 1.0, 0.3
+"""Of S3IM. Cut-out objects lose PSNR with 1; see docs/results/in-balance.md."""
+
+
+@dataclass
+class NerfactoS3IMConfig(S3IMConfig):
+    """S3IM's settings, with a weight that may be left to the images."""
+
+    loss_mult: float | None = field(default_factory=lambda: None)  # type: ignore[assignment]
+    """Weight of the S3IM loss in the total; 0 switches it off. If not set: 0.3 with balance keep for images
+    with a transparent background, else 1."""
+
+    def build(self) -> S3IM:
+        """The loss module with these settings.
+
+        Raises:
+            InputError: If a setting is out of range.
+        """
+        return super().build() if self.loss_mult is not None else replace(self, loss_mult=_WEIGHT).build()
 
 
 @dataclass
@@ -46,7 +66,7 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMNerfactoModel)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
+    s3im: S3IMConfig = field(default_factory=NerfactoS3IMConfig)
     """Settings of the S3IM loss."""
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
     """Which code computes the hash grids. tcnn: tinycudann. torch: nerfstudio's own. fused: ours, for CPUs and for GPUs
@@ -87,7 +107,12 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             refuse("shared_pixels", config.shared_pixels, "give 1 or more")
         check_weights(config, ["opacity_loss_mult"])
         config = replace(config, implementation=chosen_implementation(config.implementation))
-        return filled(config, {"background_color": "white" if facts.has_transparent_background else "last_sample"})
+        cut_out = facts.has_transparent_background
+        preset = {
+            "background_color": "white" if cut_out else "last_sample",
+            "s3im.loss_mult": _WEIGHT_OF_OBJECTS if cut_out and config.s3im.balance == "keep" else _WEIGHT,
+        }
+        return filled(config, preset)
 
     @classmethod
     def for_this_machine(cls, config: Any) -> Any:

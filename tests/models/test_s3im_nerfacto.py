@@ -21,7 +21,7 @@ from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.s3im_losses import true_picture
-from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
+from s3im_methods.models.s3im_nerfacto import NerfactoS3IMConfig, S3IMNerfactoModel, S3IMNerfactoModelConfig
 
 SMALL = {
     "num_levels": 4,
@@ -264,6 +264,21 @@ def test_transparent_images_are_put_before_white_unless_told_otherwise(facts, gi
     model = build(S3IMNerfactoModelConfig, facts, background_color=given)
     assert model.renderer_rgb.background_color == model.config.background_color == background
     assert (f"transparent images over {background}" in model.hardware_line()) == (facts is TRANSPARENT)
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "weight"),
+    [
+        (TRANSPARENT, {}, 0.3),
+        (OPAQUE, {}, 1.0),
+        (None, {}, 1.0),
+        (TRANSPARENT, {"loss_mult": 0.5}, 0.5),
+        (TRANSPARENT, {"balance": "add"}, 1.0),
+    ],
+)
+def test_cut_out_objects_take_less_of_s3im_unless_told_otherwise(facts, settings, weight):
+    model = build(S3IMNerfactoModelConfig, facts, s3im=NerfactoS3IMConfig(**settings))
+    assert model.s3im.config.loss_mult == model.kept_config.s3im.loss_mult == weight
 
 
 def losses_of(facts: SceneFacts | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
