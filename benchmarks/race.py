@@ -6,8 +6,8 @@ Each training is a process of its own, by nerfstudio's own trainer and with the 
 seed, one after the other. The mean PSNR of a fixed few held-out views is looked at each time the training has taken a
 third longer; the looks do not count, and change nothing of the training. Between the last look below a quality and the
 first above it PSNR is taken for a straight line. CPU time is that of all threads, so that other work on the machine
-changes it little. Before that each method makes a few steps that do not count, because the first training after an
-installation compiles kernels for some 7 s.
+changes it little. First each method makes 100 steps that do not count, because the first training after an installation
+compiles kernels.
 """
 
 import contextlib

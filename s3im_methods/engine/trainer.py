@@ -250,7 +250,9 @@ class S3IMTrainer(Resumption):
                 file.write(json.dumps({"step": step, **metrics}) + "\n")
         except OSError as error:
             raise cannot_write(self.base_dir, error) from error
-        shown = ", ".join(f"{name} {metrics[name]:.4g}" for name in ("psnr", "ssim", "lpips") if name in metrics)
+        shown = ", ".join(
+            f"{name} {metrics[name]:.4g}" for name in ("psnr", "masked_psnr", "ssim", "lpips") if name in metrics
+        )
         say(f"Held-out views after step {step}: {shown}.")
 
     def _load_checkpoint(self) -> None:

@@ -31,7 +31,7 @@ class ViewResult:
     psnr: float
     ssim: float
     masked_psnr: float | None = None
-    """PSNR of the pixels that the view's mask keeps, if it leaves any out."""
+    """PSNR of the pixels that the view's mask keeps, if it has one."""
 
     @property
     def caption(self) -> str:

@@ -35,8 +35,7 @@ else:
 STEPS_PER_SHOW = 10
 
 WHAT_COUNTS = (
-    "The views have masks: psnr and ssim count all pixels of a view, also those that training left out; masked_psnr "
-    "counts only those that the mask keeps."
+    "The views have masks. psnr and ssim count all pixels of a view, masked_psnr only those that its mask keeps."
 )
 
 
@@ -161,7 +160,7 @@ class S3IMLosses(_Base):
     def get_image_metrics_and_images(
         self, outputs: dict[str, Tensor], batch: dict[str, Tensor]
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """The base model's metrics, and ``masked_psnr`` of the pixels that the view's mask keeps if it leaves any out.
+        """The base model's metrics, and ``masked_psnr`` of the pixels that the view's mask keeps, if it has one.
 
         LPIPS is left out where its weights are not on this machine.
         """
@@ -169,7 +168,7 @@ class S3IMLosses(_Base):
         metrics = {k: v for k, v in metrics.items() if not ("lpips" in k and math.isnan(v))}
         kept = batch["mask"][..., 0] if "mask" in batch else None
         rendered = outputs.get("rgb")  # Methods of others may have none.
-        if rendered is not None and kept is not None and kept.any() and not kept.all():
+        if rendered is not None and kept is not None and kept.any():
             kept, truth = kept.to(rendered.device), true_picture(self, batch["image"]).to(rendered.device)
             metrics["masked_psnr"] = float(-10 * torch.log10(torch.nn.functional.mse_loss(rendered[kept], truth[kept])))
         return metrics, images
@@ -187,8 +186,9 @@ def true_picture(model: Any, image: Tensor) -> Tensor:
     """
     if image.dtype == torch.uint8:
         image = image / 255
-    renderer = getattr(model, "renderer_rgb", None)
-    return renderer.blend_background(image) if renderer is not None else image[..., :3]
+    # Renderers of others need not blend.
+    blend = getattr(getattr(model, "renderer_rgb", None), "blend_background", None)
+    return image[..., :3] if blend is None else blend(image)
 
 
 def _pulls_of(losses: dict[str, Tensor], colours: Tensor) -> dict[str, Tensor]:

@@ -56,6 +56,11 @@ def build(facts: SceneFacts | None = None, **settings):
     )
 
 
+def test_s3im_counts_as_much_for_cut_out_objects_as_for_rooms():
+    facts = SceneFacts(has_transparent_background=True)
+    assert build(facts).kept_config.s3im.loss_mult == build().kept_config.s3im.loss_mult == 1.0
+
+
 def rays(area: float = 1e-4, step: int = 0) -> RayBundle:
     random = torch.Generator().manual_seed(step)
     directions = torch.nn.functional.normalize(torch.randn(RAYS, 3, generator=random), dim=-1)

@@ -193,7 +193,10 @@ def test_what_a_mask_leaves_out_counts_apart():
     as_bytes = torch.full((16, 16, 3), 51, dtype=torch.uint8)
     assert torch.equal(true_picture(model, as_bytes), torch.full((16, 16, 3), 0.2))
     whole = model.get_image_metrics_and_images(outputs, {"image": truth, "mask": torch.ones_like(mask)})[0]
-    assert "masked_psnr" not in whole
+    assert whole["masked_psnr"] == pytest.approx(whole["psnr"], abs=1e-4)
+    nothing = model.get_image_metrics_and_images(outputs, {"image": truth, "mask": torch.zeros_like(mask)})[0]
+    assert "masked_psnr" not in nothing
+    assert torch.equal(true_picture(SimpleNamespace(renderer_rgb=object()), torch.ones(2, 2, 4)), torch.ones(2, 2, 3))
     assert "masked_psnr" not in model.get_image_metrics_and_images(outputs, {"image": truth})[0]
 
 
