@@ -189,7 +189,10 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""
         line = implementation_line(self.implementation)
-        return f"{line}; transparent images over {self.renderer_rgb.background_color}" if self.transparent else line
+        if not self.transparent:
+            return line
+        weight = self.config.s3im.loss_mult
+        return f"{line}; transparent images over {self.renderer_rgb.background_color}; S3IM's weight: {weight:g}"
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

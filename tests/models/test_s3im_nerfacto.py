@@ -282,6 +282,7 @@ def test_transparent_images_are_put_before_white_unless_told_otherwise(facts, gi
 def test_cut_out_objects_take_less_of_s3im_unless_told_otherwise(facts, settings, weight):
     model = build(S3IMNerfactoModelConfig, facts, s3im=NerfactoS3IMConfig(**settings))
     assert model.s3im.config.loss_mult == model.kept_config.s3im.loss_mult == weight
+    assert (f"; S3IM's weight: {weight:g}" in model.hardware_line()) == (facts is TRANSPARENT)
 
 
 def losses_of(facts: SceneFacts | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
