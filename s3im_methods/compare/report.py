@@ -151,12 +151,6 @@ def _how_to_read(results: Results, table: Table) -> Node:
                 "keep and add differ in two settings, unless one of them was set: with keep SSIM's denominators are "
                 "held out of the gradient, and with add they are free, as in the paper."
             )
-            # A weight that is left to the images, as nerfacto's.
-            if any(run.settings.get("pipeline.model.s3im.loss_mult", 1.0) is None for run in results.runs):
-                lines.append(
-                    "On images with a transparent background nerfacto's weight of S3IM differs too: 0.3 with keep, 1 "
-                    "with add. To compare at one weight, set pipeline.model.s3im.loss-mult."
-                )
     if "control" in losses:
         lines.append(
             "The control is the method alone. At every step its colour loss is scaled to the gradient norm, at the "

@@ -267,7 +267,7 @@ def check_batch(config: S3IMPipelineConfig) -> None:
     # Methods of others may count their rays otherwise.
     rays = getattr(manager, "train_num_rays_per_batch", None)
     window = s3im.kernel_size**2
-    if s3im.loss_mult != 0 and rays is not None and rays < window:
+    if s3im.loss_mult > 0 and rays is not None and rays < window:
         raise InputError(
             f"{rays} rays per batch are fewer than one S3IM window of {s3im.kernel_size} x {s3im.kernel_size}: raise "
             f"--pipeline.datamanager.train-num-rays-per-batch to at least {window}, or set "
@@ -280,7 +280,7 @@ def check_batch(config: S3IMPipelineConfig) -> None:
             "patch-share of --pipeline.datamanager.pixel-sampler instead."
         )
     share = getattr(sampler, "patch_share", 0.0)
-    if s3im.loss_mult != 0 and s3im.mode in ("patch", "both") and share == 0:
+    if s3im.loss_mult > 0 and s3im.mode in ("patch", "both") and share == 0:
         raise InputError(
             f"S3IM in mode '{s3im.mode}' needs real patches in the batch: set "
             "--pipeline.datamanager.pixel-sampler.patch-share above 0 (1.0 for patches only)."

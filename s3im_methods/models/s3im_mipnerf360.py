@@ -27,7 +27,6 @@ from s3im_methods.fields.footprint_fields import see_footprints
 from s3im_methods.fields.mip_mlp_field import MipDensityField, MipField
 from s3im_methods.fields.reflection_head import ReflectionHead
 from s3im_methods.fields.reflective_fields import ReflectiveMipField, make_grid_reflective
-from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.charbonnier import CharbonnierLoss
 from s3im_methods.losses.depth import DepthLossConfig
 from s3im_methods.models.depth_supervision import DEPTH_MAPS
@@ -52,8 +51,6 @@ class S3IMMipNeRF360ModelConfig(S3IMDepthNerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMMipNeRF360Model)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=S3IMConfig)
-    """Settings of the S3IM loss."""
     depth: DepthLossConfig = field(default_factory=lambda: DepthLossConfig(kind="auto", reach=2.0))
     """Settings of the depth loss."""
     appearance: Literal["embedding", "glo"] = "glo"

@@ -4,8 +4,8 @@ Differences to nerfacto:
 
 * the S3IM term;
 * the implementation of the hash grids follows what is installed;
-* transparent images are composited over white, not black, and their alpha is learned too, because S3IM harms objects on
-  black;
+* transparent images are composited over random colours in training and over white in pictures, and their alpha is
+  learned too, because over one colour fog of that colour looks like empty space;
 * watching or stopping a run does not change its result (see ``compat.proposals``).
 """
 
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.model_components.renderers import RGBRenderer
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 from torch import Tensor
 
@@ -31,7 +32,7 @@ from s3im_methods.encodings import (
 from s3im_methods.encodings.contraction import speed_up_contractions
 from s3im_methods.fields.fused_training import fuse_densities
 from s3im_methods.fields.per_ray_nerfacto_field import share_along_rays
-from s3im_methods.losses import S3IM, S3IMConfig
+from s3im_methods.losses import S3IMConfig
 from s3im_methods.losses.opacity import opacity_loss
 from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.presets import check_weights, filled, refuse
@@ -39,25 +40,8 @@ from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
 from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
 
-_WEIGHT, _WEIGHT_OF_OBJECTS = 1.0, 0.3
-"""Of S3IM. Cut-out objects lose PSNR with 1; see docs/results/in-balance.md."""
-
-
-@dataclass
-class NerfactoS3IMConfig(S3IMConfig):
-    """S3IM's settings, with a weight that may be left to the images."""
-
-    loss_mult: float | None = field(default_factory=lambda: None)  # type: ignore[assignment]
-    """Weight of the S3IM loss in the total; 0 switches it off. If not set: 0.3 with balance keep for images
-    with a transparent background, else 1."""
-
-    def build(self) -> S3IM:
-        """The loss module with these settings.
-
-        Raises:
-            InputError: If a setting is out of range.
-        """
-        return super().build() if self.loss_mult is not None else replace(self, loss_mult=_WEIGHT).build()
+NerfactoS3IMConfig = S3IMConfig
+"""The name of S3IM's settings in a config.yml of 30 November 2026."""
 
 
 @dataclass
@@ -66,21 +50,38 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
 
     _target: type = field(default_factory=lambda: S3IMNerfactoModel)
     """The class to instantiate."""
-    s3im: S3IMConfig = field(default_factory=NerfactoS3IMConfig)
+    s3im: S3IMConfig = field(default_factory=S3IMConfig)
     """Settings of the S3IM loss."""
     implementation: Literal["auto", "tcnn", "fused", "torch"] = "auto"  # type: ignore[assignment]
     """Which code computes the hash grids. tcnn: tinycudann. torch: nerfstudio's own. fused: ours, for CPUs and for GPUs
     on which it works, else nerfstudio's own. auto: tinycudann if it can be imported, else fused."""
-    background_color: Literal["random", "last_sample", "black", "white"] | None = None  # type: ignore[assignment]
-    """What a ray that meets nothing shows: a colour, random colours in training, or the colour of the ray's last sample
-    (transparent images are then composited over black). If not set: white for images with a transparent background,
-    else last_sample."""
+    background_color: Literal["random-white", "random", "last_sample", "black", "white"] | None = None  # type: ignore[assignment]
+    """What a ray that meets nothing shows: a colour, or the colour of the ray's last sample (transparent images are
+    then composited over black). With random-white and random each ray of training has a random colour, and pictures
+    show white or black. If not set: random-white for images with a transparent background, else last_sample."""
     opacity_loss_mult: float = 0.1
     """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
     shared_pixels: int = 3
     """Side, in pixels, of the squares that share their first samples when our kernels render an image on a CPU. 1 gives
     each pixel its own, as in training."""
+
+
+class RandomThenWhite(RGBRenderer):
+    """nerfstudio's renderer with random colours behind the rays of training, and white behind all others.
+
+    Over white alone, all that is not the object pulls colours to white. Within ten steps they can lie where the
+    sigmoid's gradient is 0 in float32, and then never change again: the object stays grey or empty.
+    """
+
+    @property
+    def background_color(self) -> str:
+        """What nerfstudio's renderer puts behind rays now."""
+        return "random" if self.training else "white"
+
+    @background_color.setter
+    def background_color(self, value: Any) -> None:
+        """nerfstudio's constructor sets one, which does not count."""
 
 
 class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
@@ -107,12 +108,8 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             refuse("shared_pixels", config.shared_pixels, "give 1 or more")
         check_weights(config, ["opacity_loss_mult"])
         config = replace(config, implementation=chosen_implementation(config.implementation))
-        cut_out = facts.has_transparent_background
-        preset = {
-            "background_color": "white" if cut_out else "last_sample",
-            "s3im.loss_mult": _WEIGHT_OF_OBJECTS if cut_out and config.s3im.balance == "keep" else _WEIGHT,
-        }
-        return filled(config, preset)
+        background = "random-white" if facts.has_transparent_background else "last_sample"
+        return filled(config, {"background_color": background})
 
     @classmethod
     def for_this_machine(cls, config: Any) -> Any:
@@ -124,6 +121,8 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         self.transparent = SceneFacts.of(self.kwargs.get("metadata")).has_transparent_background
         self.implementation = chosen = self.kept_config.implementation
         super().populate_modules()
+        if self.config.background_color == "random-white":
+            self.renderer_rgb = RandomThenWhite()
         if chosen == "fused":
             speed_up_contractions(self)
             share_along_rays(self.field)
@@ -189,10 +188,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
     def hardware_line(self) -> str:
         """What was chosen, for the line that a run prints at its start."""
         line = implementation_line(self.implementation)
-        if not self.transparent:
-            return line
-        weight = self.config.s3im.loss_mult
-        return f"{line}; transparent images over {self.renderer_rgb.background_color}; S3IM's weight: {weight:g}"
+        return f"{line}; background: {self.config.background_color}" if self.transparent else line
 
     def get_training_callbacks(
         self, training_callback_attributes: TrainingCallbackAttributes

@@ -289,16 +289,6 @@ def test_what_keeps_the_gradients_norm_is_told_by_the_settings(tmp_path):
     assert "are scaled together" not in page_of(folder).text
 
 
-def test_a_weight_that_is_left_to_the_images_is_named_beside_the_sum(tmp_path):
-    folder = write_comparison(tmp_path, scenes=["fox"], axes={"loss": ["none", "add", "keep"]})
-    assert "keep and add differ in two settings" in page_of(folder).text
-    assert "nerfacto's weight of S3IM differs too" not in page_of(folder).text
-    for path in folder.glob("runs/*/run.json"):
-        settings = {"pipeline.model.s3im.loss_mult": None}
-        path.write_text(json.dumps({**json.loads(path.read_text()), "settings": settings}))
-    assert "nerfacto's weight of S3IM differs too" in page_of(folder).text
-
-
 def test_both_ends_of_a_training_are_told(tmp_path):
     folder = write_comparison(tmp_path, scenes=["fox"])
     about = json.loads((folder / "compare.json").read_text())

@@ -107,6 +107,8 @@ def test_scenes_are_apart_and_a_metric_may_be_missing():
     text = markdown(table, AXES)
     assert "| fox | m | none | 1 | 20.00 |  | 10.0 | 500 |" in text
     assert "| room | m | none | 1 | 30.00 | 0.1000 | 10.0 | 500 |" in text
+    masked = group_by_seed([run("none", 0, 20.0, more={"masked_psnr": 25.0})])
+    assert "| fox | m | none | 1 | 20.00 | 25.00 | 10.0 | 500 |" in markdown(masked, AXES)
 
 
 def test_markdown_has_the_main_metrics_and_csv_all():

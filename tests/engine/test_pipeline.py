@@ -12,6 +12,7 @@ from torch import nn
 
 from s3im_methods.engine.pipeline import S3IMPipeline, check_complete, warnings_of
 from s3im_methods.errors import InputError
+from s3im_methods.models.s3im_losses import WHAT_COUNTS
 
 NAN = float("nan")
 TIMES = {"num_rays_per_sec", "fps"}
@@ -79,6 +80,16 @@ def test_scales_are_averaged_apart_too():
     found = without_times(average(views))
     found = {name: value for name, value in found.items() if name.startswith("psnr")}
     assert found == pytest.approx({"psnr": 82 / 3, "psnr_scale_1": 31.0, "psnr_scale_4": 20.0})
+
+
+def test_an_evaluation_with_masks_says_what_counts(capsys):
+    def said(views: list[dict[str, float]]) -> str:
+        average(views)
+        # Long lines are wrapped.
+        return " ".join(capsys.readouterr().out.split())
+
+    assert WHAT_COUNTS not in said([{"psnr": 20.0}])
+    assert WHAT_COUNTS in said([{"psnr": 20.0}, {"psnr": 22.0, "masked_psnr": 25.0}])
 
 
 def test_one_number_has_no_standard_deviation():

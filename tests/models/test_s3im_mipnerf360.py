@@ -56,11 +56,6 @@ def build(facts: SceneFacts | None = None, **settings):
     )
 
 
-def test_s3im_counts_as_much_for_cut_out_objects_as_for_rooms():
-    facts = SceneFacts(has_transparent_background=True)
-    assert build(facts).kept_config.s3im.loss_mult == build().kept_config.s3im.loss_mult == 1.0
-
-
 def rays(area: float = 1e-4, step: int = 0) -> RayBundle:
     random = torch.Generator().manual_seed(step)
     directions = torch.nn.functional.normalize(torch.randn(RAYS, 3, generator=random), dim=-1)
@@ -146,7 +141,7 @@ def test_depth_background_and_rays_follow_the_data():
         build(SceneFacts(depth_source="none"), depth=DepthLossConfig(kind="l2")).get_training_callbacks(None)
     assert build().config.opaque_background is True
     cut_out = build(SceneFacts(has_transparent_background=True))
-    assert cut_out.config.opaque_background is False and cut_out.config.background_color == "white"
+    assert cut_out.config.opaque_background is False and cut_out.config.background_color == "random-white"
     # The absolute difference made objects with depth maps as white as their background.
     assert isinstance(cut_out.rgb_loss, MSELoss) and isinstance(build().rgb_loss, CharbonnierLoss)
     with torch.no_grad():

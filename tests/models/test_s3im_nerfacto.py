@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import yaml
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
@@ -21,7 +22,7 @@ from s3im_methods.errors import InputError
 from s3im_methods.losses import S3IMConfig
 from s3im_methods.models.density_normals import density_normals
 from s3im_methods.models.s3im_losses import true_picture
-from s3im_methods.models.s3im_nerfacto import NerfactoS3IMConfig, S3IMNerfactoModel, S3IMNerfactoModelConfig
+from s3im_methods.models.s3im_nerfacto import S3IMNerfactoModel, S3IMNerfactoModelConfig
 
 SMALL = {
     "num_levels": 4,
@@ -256,33 +257,41 @@ TRANSPARENT, OPAQUE = (SceneFacts(has_transparent_background=value) for value in
 @pytest.mark.parametrize(
     ("facts", "given", "background"),
     [
-        (TRANSPARENT, None, "white"),
+        (TRANSPARENT, None, "random-white"),
         (OPAQUE, None, "last_sample"),
         (None, None, "last_sample"),
         (TRANSPARENT, "last_sample", "last_sample"),
+        (TRANSPARENT, "white", "white"),
         (OPAQUE, "black", "black"),
     ],
 )
-def test_transparent_images_are_put_before_white_unless_told_otherwise(facts, given, background):
+def test_transparent_images_are_put_before_random_colours_unless_told_otherwise(facts, given, background):
     model = build(S3IMNerfactoModelConfig, facts, background_color=given)
-    assert model.renderer_rgb.background_color == model.config.background_color == background
-    assert (f"transparent images over {background}" in model.hardware_line()) == (facts is TRANSPARENT)
+    assert model.config.background_color == background
+    if background != "random-white":
+        assert model.renderer_rgb.background_color == background
+    assert (f"; background: {background}" in model.hardware_line()) == (facts is TRANSPARENT)
 
 
-@pytest.mark.parametrize(
-    ("facts", "settings", "weight"),
-    [
-        (TRANSPARENT, {}, 0.3),
-        (OPAQUE, {}, 1.0),
-        (None, {}, 1.0),
-        (TRANSPARENT, {"loss_mult": 0.5}, 0.5),
-        (TRANSPARENT, {"balance": "add"}, 1.0),
-    ],
-)
-def test_cut_out_objects_take_less_of_s3im_unless_told_otherwise(facts, settings, weight):
-    model = build(S3IMNerfactoModelConfig, facts, s3im=NerfactoS3IMConfig(**settings))
-    assert model.s3im.config.loss_mult == model.kept_config.s3im.loss_mult == weight
-    assert (f"; S3IM's weight: {weight:g}" in model.hardware_line()) == (facts is TRANSPARENT)
+def test_colours_behind_rays_are_random_in_training_and_white_in_pictures():
+    model = build(S3IMNerfactoModelConfig, TRANSPARENT)
+    renderer, cut_out = model.renderer_rgb, torch.tensor([0.5, 0.5, 0.5, 0.0]).expand(8, 4)
+    half = torch.full((8, 1), 0.5)
+
+    def blended() -> list[torch.Tensor]:
+        predicted = renderer(rgb=torch.zeros(8, 1, 3), weights=half[:, None])
+        return list(renderer.blend_background_for_loss_computation(predicted, half, cut_out))
+
+    (predicted, target), (_, again) = blended(), blended()
+    torch.testing.assert_close(predicted, target / 2)
+    assert len(target.flatten().unique()) == target.numel() and not torch.equal(target, again)
+    model.eval()
+    assert torch.equal(torch.stack(blended()), torch.stack([half.expand(8, 3), torch.ones(8, 3)]))
+
+
+def test_a_config_that_knows_the_settings_of_s3im_by_their_old_name_loads():
+    name = "s3im_methods.models.s3im_nerfacto.NerfactoS3IMConfig"
+    assert yaml.load(f"!!python/object:{name} {{loss_mult: 0.3}}", yaml.UnsafeLoader).loss_mult == 0.3
 
 
 def losses_of(facts: SceneFacts | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
@@ -332,7 +341,7 @@ def test_there_is_no_loss_of_opacity_without_alpha_or_weight_or_training(facts, 
 def test_a_run_is_saved_with_the_implementation_that_its_checkpoint_fits(monkeypatch, installed, kept):
     monkeypatch.setattr(hash_grid, "TCNN_EXISTS", installed)
     config = S3IMNerfactoModel.decided(S3IMNerfactoModelConfig(), SceneFacts(has_transparent_background=True))
-    assert (config.implementation, config.background_color) == (kept, "white")
+    assert (config.implementation, config.background_color) == (kept, "random-white")
 
 
 def test_an_implementation_that_is_asked_for_is_kept():
