@@ -17,15 +17,19 @@ from torch.utils.data import Dataset
 
 from s3im_methods.console import say, warn
 from s3im_methods.data.checked_parser import be_silent, checked_parser
-from s3im_methods.data.cut_out import add_cut_out_facts
+from s3im_methods.data.cut_out import add_cut_out_facts, has_transparent_background
 from s3im_methods.data.depth.listing import METADATA_KEY
+from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.image_sizes import check_factor, whole_downscale_factor
 from s3im_methods.data.look_at_files import look_at_files
 from s3im_methods.data.scaled_datamanager import ScaledDataManager, ScaledDataManagerConfig
+from s3im_methods.data.scene_facts import add_facts
 from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
 from s3im_methods.samplers import PatchAwarePixelSamplerConfig
+
+_LOOKED_AT = 8
 
 
 @dataclass
@@ -60,11 +64,24 @@ class ByteImages(Dataset):
         return getattr(self._dataset, name)
 
 
+def mean_colour(dataset: InputDataset) -> tuple[float, float, float]:
+    """The mean colour of up to eight images, evenly spaced, in [0, 1].
+
+    Args:
+        dataset: Of images as they are learned from.
+    """
+    count = len(dataset.image_filenames)
+    images = (dataset.get_image_float32(place)[..., :3] for place in spread_evenly(min(_LOOKED_AT, count), count))
+    red, green, blue = torch.stack([image.mean(dim=(0, 1)) for image in images]).mean(dim=0).tolist()
+    return red, green, blue
+
+
 class ByteImageDataManager(ScaledDataManager):
     """See the module's docstring. Images stay floats where the parser names a background colour to blend them with, and
     for another pixel sampler than ours. Where a table can hold the rays of the pixels, they come from it.
 
-    The training set's metadata say what is cut out, see :mod:`s3im_methods.data.cut_out`.
+    The training set's metadata say what is cut out, see :mod:`s3im_methods.data.cut_out`, and else, before a training,
+    the mean colour.
 
     Args:
         config: The data manager's configuration.
@@ -97,6 +114,8 @@ class ByteImageDataManager(ScaledDataManager):
         super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
         # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
         add_cut_out_facts(self.train_dataset)
+        if test_mode == "val" and not has_transparent_background(self.train_dataset):
+            add_facts(self.train_dataset.metadata, mean_colour=mean_colour(self.train_dataset))
         # The model gets the metadata: the frames' entries are none of its business.
         self.train_dataset.metadata.pop(METADATA_KEY, None)
 

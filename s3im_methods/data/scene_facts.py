@@ -47,6 +47,9 @@ class SceneFacts:
     """By what to enlarge the scene's box so that it holds what was cut out, 1 to 2; None where nothing was, where the
     cameras do not look at one thing from outside, or where 2 is not enough."""
 
+    mean_colour: tuple[float, float, float] | None = None
+    """Of the training images, in [0, 1]; None where no training begins, or where what they show was cut out."""
+
     @classmethod
     def of(cls, metadata: Mapping[str, Any] | None) -> "SceneFacts":
         """The facts in a data set's metadata; those of a scene of which nothing is known where it has none.

@@ -26,11 +26,11 @@ def machine() -> MachineConfig:
     return MachineConfig(device_type="cuda" if torch.cuda.is_available() else "cpu")
 
 
-def adam(lr: float, lr_final: float, max_steps: int, warmup_steps: int = 0) -> dict:
-    """Adam whose learning rate falls exponentially to ``lr_final`` until ``max_steps``, after a warm-up."""
+def adam(lr: float, lr_final: float, max_steps: int) -> dict:
+    """Adam whose learning rate falls exponentially to ``lr_final`` over ``max_steps`` steps."""
     return {
         "optimizer": FusedAdamConfig(lr=lr, eps=1e-15),
-        "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=max_steps, warmup_steps=warmup_steps),
+        "scheduler": ExponentialDecaySchedulerConfig(lr_final=lr_final, max_steps=max_steps),
     }
 
 

@@ -40,11 +40,11 @@ def lite_nerfacto() -> dict[str, Any]:
     }
 
 
-def lite_optimizers(lr: float, warmup_steps: int = 0) -> dict[str, dict]:
-    """Of the lite methods on nerfacto's hash grids; each gets objects of its own."""
+def lite_optimizers(lr: float) -> dict[str, dict]:
+    """Make the optimisers of a lite method on nerfacto's hash grids without a warm-up, new objects at each call."""
     return {
-        "proposal_networks": adam(lr, 2e-3, 4000, warmup_steps),
-        "fields": adam(lr, 2e-3, 4000, warmup_steps),
+        "proposal_networks": adam(lr, 2e-3, 4000),
+        "fields": adam(lr, 2e-3, 4000),
         "camera_opt": adam(1e-3, 1e-4, 4000),
     }
 
@@ -78,9 +78,7 @@ s3im_nerfacto_lite = method(
     model=S3IMNerfactoModelConfig(**lite_nerfacto()),
     # Twice nerfacto's: after 1,000 steps fox has 24.8 dB (23.3 with nerfacto's, 24.5 with four times as much), a room
     # with fine texture 19.5 (18.8, 19.0).
-    # Without the warm-up this rate made the rocket of `s3im scene object` grey or empty in 6 of 30 trainings, because
-    # units of the small networks die; with it in 1.
-    optimizers=lite_optimizers(2e-2, warmup_steps=100),
+    optimizers=lite_optimizers(2e-2),
     **LITE_RUN,
 )
 

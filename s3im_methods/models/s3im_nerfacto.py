@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import torch
 from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.datasets.base_dataset import InputDataset
 from nerfstudio.engine.callbacks import TrainingCallback, TrainingCallbackAttributes, TrainingCallbackLocation
@@ -40,6 +41,9 @@ from s3im_methods.models.s3im_mixin import S3IMMixin
 from s3im_methods.rendering.quick_nerfacto import quick_nerfacto
 from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
 
+_FIRST_COLOURS = 0.05, 0.95
+"""Between them the sigmoid is steep enough to leave them again."""
+
 NerfactoS3IMConfig = S3IMConfig
 """The name of S3IM's settings in a config.yml of 30 November 2026."""
 
@@ -59,6 +63,9 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     """What a ray that meets nothing shows: a colour, or the colour of the ray's last sample (transparent images are
     then composited over black). With random-white and random each ray of training has a random colour, and pictures
     show white or black. If not set: random-white for images with a transparent background, else last_sample."""
+    first_colours: Literal["mean", "random"] = "mean"
+    """What colours are before the training. mean: near the mean colour of the training images, unless these have a
+    transparent background or tinycudann computes the networks. random: as nerfacto's networks give them, near grey."""
     opacity_loss_mult: float = 0.1
     """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
@@ -123,6 +130,8 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         super().populate_modules()
         if self.config.background_color == "random-white":
             self.renderer_rgb = RandomThenWhite()
+        if self.config.first_colours == "mean":
+            self._begin_with(SceneFacts.of(self.kwargs.get("metadata")).mean_colour)
         if chosen == "fused":
             speed_up_contractions(self)
             share_along_rays(self.field)
@@ -131,6 +140,17 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
             fuse_hash_encodings(self.field, point_gradients=moves_cameras or self.differentiates_density())
             fuse_densities(self)
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
+
+    def _begin_with(self, colour: tuple[float, float, float] | None) -> None:
+        """Let the colour network begin near a colour, so that a plain one of most pixels pulls at few weights.
+
+        Photos of an object before white drive it into the flat part of its sigmoid else, as a white background does:
+        see :class:`RandomThenWhite`.
+        """
+        layers = getattr(getattr(self.field, "mlp_head", None), "layers", None)
+        if colour is not None and layers is not None:
+            with torch.no_grad():
+                layers[-1].bias.copy_(torch.tensor(colour).clamp(*_FIRST_COLOURS).logit())
 
     def differentiates_density(self) -> bool:
         """Whether training takes gradients of the field's density with respect to points."""

@@ -169,3 +169,26 @@ def test_what_is_cut_out_is_noted_for_the_model(tmp_path):
     _, kept = managers(blender_scene(tmp_path / "b", None))
     assert SceneFacts.of(blended.train_dataset.metadata).has_transparent_background is False
     assert SceneFacts.of(kept.train_dataset.metadata).has_transparent_background is True
+
+
+def test_the_model_is_told_the_mean_colour_of_what_was_not_cut_out(tmp_path):
+    _, ours = managers(nerfstudio_scene(tmp_path, [(8, 8)] * 6))
+    images = [np.asarray(Image.open(name)) for name in ours.train_dataset.image_filenames]
+    expected = np.mean(images, axis=(0, 1, 2)) / 255
+    found = SceneFacts.of(ours.train_dataset.metadata).mean_colour
+    assert found == pytest.approx(expected, abs=1e-6) and len(images) == 4
+
+
+@pytest.mark.parametrize(("alpha_color", "knows"), [(None, False), ("white", True)])
+def test_the_mean_colour_is_over_the_background_that_the_parser_names(tmp_path, alpha_color, knows):
+    _, ours = managers(blender_scene(tmp_path, alpha_color))
+    found = SceneFacts.of(ours.train_dataset.metadata).mean_colour
+    assert (found is not None) == knows
+    if found is not None:
+        blended = [ours.train_dataset.get_image_float32(place).mean(dim=(0, 1)) for place in range(2)]
+        assert found == pytest.approx(torch.stack(blended).mean(dim=0).tolist(), abs=1e-6)
+
+
+def test_nothing_is_looked_at_where_no_training_begins(tmp_path):
+    config = ByteImageDataManagerConfig(dataparser=nerfstudio_scene(tmp_path, [(8, 8)] * 6))
+    assert SceneFacts.of(config.setup(test_mode="inference").train_dataset.metadata).mean_colour is None

@@ -294,6 +294,23 @@ def test_a_config_that_knows_the_settings_of_s3im_by_their_old_name_loads():
     assert yaml.load(f"!!python/object:{name} {{loss_mult: 0.3}}", yaml.UnsafeLoader).loss_mult == 0.3
 
 
+WHITE_STUDIO = (0.9, 0.85, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "expected"),
+    [
+        (SceneFacts(mean_colour=WHITE_STUDIO), {}, [0.9, 0.85, 0.95]),
+        (SceneFacts(mean_colour=WHITE_STUDIO), {"implementation": "torch"}, [0.9, 0.85, 0.95]),
+        (SceneFacts(mean_colour=WHITE_STUDIO), {"first_colours": "random"}, [0.5] * 3),
+        (None, {}, [0.5] * 3),
+    ],
+)
+def test_colours_begin_near_the_mean_colour_of_the_images(facts, settings, expected):
+    model = build(S3IMNerfactoModelConfig, facts, **settings).eval()
+    torch.testing.assert_close(model(batch(0)[0])["rgb"].mean(dim=0), torch.tensor(expected), atol=0.08, rtol=0)
+
+
 def losses_of(facts: SceneFacts | None, channels: int = 4, train: bool = True, **settings) -> dict[str, torch.Tensor]:
     """The losses of a step on images with so many channels."""
     model = build(S3IMNerfactoModelConfig, facts, **settings).train(train)
