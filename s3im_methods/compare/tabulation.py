@@ -210,7 +210,7 @@ def _different_truths(results: Results) -> list[str]:
     return [
         f"{scene}: not all runs have the same truth, so differences between these runs say nothing: leave out axes "
         "that change the size of the images, such as camera-res-scale-factor; for transparent images give --set "
-        "pipeline.model.background-color=white."
+        "pipeline.model.background-color=white, or random-white for nerfacto."
         for scene, views in truths.items()
         if any(len(paths) > 1 for paths in views.values())
     ]

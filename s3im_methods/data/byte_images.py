@@ -17,13 +17,13 @@ from torch.utils.data import Dataset
 
 from s3im_methods.console import say, warn
 from s3im_methods.data.checked_parser import be_silent, checked_parser
-from s3im_methods.data.cut_out import add_cut_out_facts, has_transparent_background
+from s3im_methods.data.cut_out import add_cut_out_facts
 from s3im_methods.data.depth.listing import METADATA_KEY
 from s3im_methods.data.few_views import spread_evenly
 from s3im_methods.data.image_sizes import check_factor, whole_downscale_factor
 from s3im_methods.data.look_at_files import look_at_files
 from s3im_methods.data.scaled_datamanager import ScaledDataManager, ScaledDataManagerConfig
-from s3im_methods.data.scene_facts import add_facts
+from s3im_methods.data.scene_facts import SceneFacts, add_facts
 from s3im_methods.data.scene_images import SceneImages
 from s3im_methods.data.stacking import stack_and_free
 from s3im_methods.data.tabulated_rays import TabulatedRayGenerator, can_be_tabulated
@@ -64,15 +64,26 @@ class ByteImages(Dataset):
         return getattr(self._dataset, name)
 
 
-def mean_colour(dataset: InputDataset) -> tuple[float, float, float]:
-    """The mean colour of up to eight images, evenly spaced, in [0, 1].
+def mean_colour(dataset: InputDataset, ignores_masks: bool) -> tuple[float, float, float] | None:
+    """The mean colour, in [0, 1], of the pixels that are learned from in up to eight images, evenly spaced.
 
     Args:
-        dataset: Of images as they are learned from.
+        dataset: The images; what is transparent counts as black.
+        ignores_masks: Whether pixels are drawn off the masks too.
+
+    Returns:
+        Red, green and blue; None if these images have no such pixel.
     """
-    count = len(dataset.image_filenames)
-    images = (dataset.get_image_float32(place)[..., :3] for place in spread_evenly(min(_LOOKED_AT, count), count))
-    red, green, blue = torch.stack([image.mean(dim=(0, 1)) for image in images]).mean(dim=0).tolist()
+    count, means = len(dataset.image_filenames), []
+    for place in spread_evenly(min(_LOOKED_AT, count), count):
+        data = dataset.get_data(place)
+        pixels = data["image"] if ignores_masks or "mask" not in data else data["image"][data["mask"][..., 0]]
+        if pixels.numel() > 0:
+            colours = pixels[..., :3] * pixels[..., 3:] if pixels.shape[-1] == 4 else pixels
+            means.append(colours.reshape(-1, 3).mean(dim=0))
+    if not means:
+        return None
+    red, green, blue = torch.stack(means).mean(dim=0).tolist()
     return red, green, blue
 
 
@@ -114,10 +125,12 @@ class ByteImageDataManager(ScaledDataManager):
         super().__init__(config, device, test_mode, world_size, local_rank, **kwargs)
         # The model is built by it, also where a run is rendered whose config.yml does not have it yet.
         add_cut_out_facts(self.train_dataset)
-        if test_mode == "val" and not has_transparent_background(self.train_dataset):
-            add_facts(self.train_dataset.metadata, mean_colour=mean_colour(self.train_dataset))
+        metadata = self.train_dataset.metadata
+        if test_mode == "val" and not SceneFacts.of(metadata).has_transparent_background:
+            ignores_masks = bool(self.config.pixel_sampler.ignore_mask)
+            add_facts(metadata, mean_colour=mean_colour(self.train_dataset, ignores_masks))
         # The model gets the metadata: the frames' entries are none of its business.
-        self.train_dataset.metadata.pop(METADATA_KEY, None)
+        metadata.pop(METADATA_KEY, None)
 
     def create_train_dataset(self) -> SceneImages:
         """The training views."""

@@ -5,7 +5,8 @@ Differences to nerfacto:
 * the S3IM term;
 * the implementation of the hash grids follows what is installed;
 * transparent images are composited over random colours in training and over white in pictures, and their alpha is
-  learned too, because over one colour fog of that colour looks like empty space;
+  learned too: over one colour, fog of that colour looks like empty space, and colours can saturate at it;
+* the colours of other images begin near their mean;
 * watching or stopping a run does not change its result (see ``compat.proposals``).
 """
 
@@ -44,6 +45,10 @@ from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
 _FIRST_COLOURS = 0.05, 0.95
 """Between them the sigmoid is steep enough to leave them again."""
 
+_REMEDY_ON_BLACK = (
+    "--pipeline.model.opacity-loss-mult a number above 0, or --pipeline.model.background-color random-white"
+)
+
 NerfactoS3IMConfig = S3IMConfig
 """The name of S3IM's settings in a config.yml of 30 November 2026."""
 
@@ -64,8 +69,9 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     then composited over black). With random-white and random each ray of training has a random colour, and pictures
     show white or black. If not set: random-white for images with a transparent background, else last_sample."""
     first_colours: Literal["mean", "random"] = "mean"
-    """What colours are before the training. mean: near the mean colour of the training images, unless these have a
-    transparent background or tinycudann computes the networks. random: as nerfacto's networks give them, near grey."""
+    """What colours are before the training. mean: near the mean colour of the training images. random: as nerfacto's
+    networks give them, near grey; always so for images with a transparent background, with tinycudann, and with
+    mip-NeRF 360's encoding mlp or reflection ref-nerf."""
     opacity_loss_mult: float = 0.1
     """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
@@ -142,10 +148,10 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         self.proposal_schedule = ProposalSchedule(self.proposal_sampler)
 
     def _begin_with(self, colour: tuple[float, float, float] | None) -> None:
-        """Let the colour network begin near a colour, so that a plain one of most pixels pulls at few weights.
+        """Let the colour network begin near a colour.
 
-        Photos of an object before white drive it into the flat part of its sigmoid else, as a white background does:
-        see :class:`RandomThenWhite`.
+        Otherwise photos with a white background drive its outputs into the flat part of the sigmoid, see
+        :class:`RandomThenWhite`.
         """
         layers = getattr(getattr(self.field, "mlp_head", None), "layers", None)
         if colour is not None and layers is not None:
@@ -199,7 +205,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         before_black = self.transparent and config.background_color in ("last_sample", "black")
         if not (before_black and config.opacity_loss_mult == 0):
             return []
-        return self.s3im.warnings_on_black("--pipeline.model.opacity-loss-mult a number above 0, or ")
+        return self.s3im.warnings_on_black(_REMEDY_ON_BLACK)
 
     def far_plane(self) -> float:
         """Where rays end."""

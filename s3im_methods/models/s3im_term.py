@@ -59,11 +59,11 @@ class S3IMTerm(nn.Module):
         """Seed the permutations of the next call."""
         self.loss_fn.reseed(seed)
 
-    def warnings_on_black(self, remedy: str = "") -> list[str]:
+    def warnings_on_black(self, remedy: str = "--pipeline.model.background-color white") -> list[str]:
         """What is said of objects that are composited over black and whose alpha is not learned.
 
         Args:
-            remedy: One more that the model has, with what joins it to the next.
+            remedy: What the model has against it.
         """
         config = self.config
         in_balance = config.role == "loss" and config.balance == "keep" and config.loss_mult > 0
@@ -72,8 +72,8 @@ class S3IMTerm(nn.Module):
             return []
         return [
             "The images have a transparent background, which becomes black, and their alpha is not learned: there "
-            f"parts of an object can stay dark or be missing. Give {remedy}--pipeline.model.background-color white, or "
-            "use S3IM's defaults: --pipeline.model.s3im.loss-mult above 0, balance keep, denominators held."
+            f"parts of an object can stay dark or be missing. Give {remedy}, or use "
+            "S3IM's defaults: --pipeline.model.s3im.loss-mult above 0, balance keep, denominators held."
         ]
 
     def weight(self, step: int) -> float:

@@ -189,6 +189,23 @@ def test_the_mean_colour_is_over_the_background_that_the_parser_names(tmp_path, 
         assert found == pytest.approx(torch.stack(blended).mean(dim=0).tolist(), abs=1e-6)
 
 
+def test_the_mean_colour_is_of_the_pixels_that_are_learned_from(tmp_path):
+    parser = nerfstudio_scene(tmp_path, [(8, 8)] * 6)
+    images = managers(parser)[1].train_dataset
+    half = torch.zeros(8, 8, 1, dtype=torch.bool)
+    half[:4] = True
+    colours = [torch.rand(8, 8, 4) for _ in range(4)]
+
+    def mean(mask: torch.Tensor, ignores_masks: bool) -> tuple[float, float, float] | None:
+        images.get_data = lambda place: {"image": colours[place], "mask": mask}
+        return byte_images.mean_colour(images, ignores_masks)
+
+    blended = torch.stack([colour[..., :3] * colour[..., 3:] for colour in colours])
+    assert mean(half, False) == pytest.approx(blended[:, :4].mean(dim=(0, 1, 2)).tolist(), abs=1e-6)
+    assert mean(half, True) == pytest.approx(blended.mean(dim=(0, 1, 2)).tolist(), abs=1e-6)
+    assert mean(torch.zeros_like(half), False) is None
+
+
 def test_nothing_is_looked_at_where_no_training_begins(tmp_path):
     config = ByteImageDataManagerConfig(dataparser=nerfstudio_scene(tmp_path, [(8, 8)] * 6))
     assert SceneFacts.of(config.setup(test_mode="inference").train_dataset.metadata).mean_colour is None

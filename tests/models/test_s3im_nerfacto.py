@@ -385,7 +385,7 @@ def test_it_warns_of_objects_that_are_to_be_before_black(s3im):
     model = build(S3IMNerfactoModelConfig, TRANSPARENT, background_color="last_sample", s3im=s3im, **IGNORED)
     (sentence,) = model.data_warnings(SimpleNamespace())
     assert (
-        "Give --pipeline.model.opacity-loss-mult a number above 0, or --pipeline.model.background-color white"
+        "Give --pipeline.model.opacity-loss-mult a number above 0, or --pipeline.model.background-color random-white"
         in sentence
     )
 
