@@ -45,6 +45,9 @@ from s3im_methods.rendering.quick_views import RAYS_AT_ONCE
 _FIRST_COLOURS = 0.05, 0.95
 """Between them the sigmoid is steep enough to leave them again."""
 
+_FAR_FROM_GREY = 0.25
+"""Of a mean colour, in its channel that is farthest; photographs and rooms are nearer and begin as with nerfacto."""
+
 _REMEDY_ON_BLACK = (
     "--pipeline.model.opacity-loss-mult a number above 0, or --pipeline.model.background-color random-white"
 )
@@ -69,9 +72,9 @@ class S3IMNerfactoModelConfig(NerfactoModelConfig):
     then composited over black). With random-white and random each ray of training has a random colour, and pictures
     show white or black. If not set: random-white for images with a transparent background, else last_sample."""
     first_colours: Literal["mean", "random"] = "mean"
-    """What colours are before the training. mean: near the mean colour of the training images. random: as nerfacto's
-    networks give them, near grey; always so for images with a transparent background, with tinycudann, and with
-    mip-NeRF 360's encoding mlp or reflection ref-nerf."""
+    """What colours are before the training. mean: near the mean colour of the training images, if it is far from grey.
+    random: as nerfacto's networks give them, near grey; always so for images with a transparent background, with
+    tinycudann, and with mip-NeRF 360's encoding mlp or reflection ref-nerf."""
     opacity_loss_mult: float = 0.1
     """Weight of the squared difference of a ray's opacity and the image's alpha, for images with a transparent
     background. Without it, fog of the background's colour may gather in front of the training cameras."""
@@ -154,7 +157,7 @@ class S3IMNerfactoModel(S3IMMixin, NerfactoModel):
         :class:`RandomThenWhite`.
         """
         layers = getattr(getattr(self.field, "mlp_head", None), "layers", None)
-        if colour is not None and layers is not None:
+        if layers is not None and colour is not None and max(abs(part - 0.5) for part in colour) > _FAR_FROM_GREY:
             with torch.no_grad():
                 layers[-1].bias.copy_(torch.tensor(colour).clamp(*_FIRST_COLOURS).logit())
 

@@ -303,6 +303,7 @@ WHITE_STUDIO = (0.9, 0.85, 1.0)
         (SceneFacts(mean_colour=WHITE_STUDIO), {}, [0.9, 0.85, 0.95]),
         (SceneFacts(mean_colour=WHITE_STUDIO), {"implementation": "torch"}, [0.9, 0.85, 0.95]),
         (SceneFacts(mean_colour=WHITE_STUDIO), {"first_colours": "random"}, [0.5] * 3),
+        (SceneFacts(mean_colour=(0.7, 0.7, 0.7)), {}, [0.5] * 3),
         (None, {}, [0.5] * 3),
     ],
 )
