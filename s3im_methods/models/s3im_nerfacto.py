@@ -6,7 +6,7 @@ Differences to nerfacto:
 * the implementation of the hash grids follows what is installed;
 * transparent images are composited over random colours in training and over white in pictures, and their alpha is
   learned too: over one colour, fog of that colour looks like empty space, and colours can saturate at it;
-* the colours of other images begin near their mean;
+* the colours of other images begin near their mean, if that is far from grey;
 * watching or stopping a run does not change its result (see ``compat.proposals``).
 """
 

@@ -87,8 +87,7 @@ def test_ns_export(trained, tmp_path, kind):
         assert np.linalg.norm(np.asarray(cloud.normals), axis=1).mean() == pytest.approx(1.0, abs=0.05)
     else:
         mesh = o3d.io.read_triangle_mesh(str(tmp_path / f"{kind}_mesh.ply"))  # pyright: ignore[reportArgumentType]
-        # After so few steps on thumbnails the room is fog: how much of it becomes a mesh is chance.
-        assert len(mesh.triangles) > 0
+        assert len(mesh.triangles) > 50
         assert len(mesh.vertex_colors) == len(mesh.vertices)
         # The default volume of tsdf reaches from -1 to 1, with 32 voxels.
         assert kind == "poisson" or np.abs(np.asarray(mesh.vertices)).max() < 1 + 2 / 32
