@@ -2,8 +2,11 @@
 
 ns-render and mediapy look for a program named ``ffmpeg`` on the PATH. The wheel imageio-ffmpeg carries one with another
 name. Where the system has none, a link with the right name goes into the user's cache folder, which joins the PATH.
+Each program has a link of its own, so that processes of two environments never take each other's away.
 """
 
+import contextlib
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -21,12 +24,11 @@ def put_ffmpeg_on_path(cache: Path | None = None) -> None:
         import imageio_ffmpeg
 
         program = Path(imageio_ffmpeg.get_ffmpeg_exe())
-        folder = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "s3im_methods"
+        cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "s3im_methods"
+        folder = cache / f"ffmpeg-{hashlib.sha256(os.fsencode(program)).hexdigest()[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
-        link = folder / ("ffmpeg" + program.suffix if os.name == "nt" else "ffmpeg")
-        if not link.exists() or link.resolve() != program.resolve():
-            link.unlink(missing_ok=True)
-            link.symlink_to(program)
+        with contextlib.suppress(FileExistsError):  # Another process may make the same link at the same time.
+            (folder / ("ffmpeg" + program.suffix if os.name == "nt" else "ffmpeg")).symlink_to(program)
     except (ImportError, OSError, RuntimeError):
         # Importing a plugin must never fail: without ffmpeg, ns-render itself says what is missing.
         return

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+import imageio_ffmpeg
 import pytest
 from nerfstudio.utils.install_checks import check_ffmpeg_installed
 
@@ -21,12 +22,32 @@ def test_a_system_without_ffmpeg_gets_the_wheels(tmp_path, monkeypatch):
     assert os.environ["PATH"].count("cache") == 1
 
 
-def test_a_stale_link_is_replaced(tmp_path, monkeypatch):
+def test_two_environments_keep_a_link_each(tmp_path, monkeypatch):
+    """One environment may be deleted while a process of the other one runs."""
+    found = []
+    for name in ("one", "two"):
+        program = tmp_path / name / "ffmpeg-linux"
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda program=program: str(program))
+        monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+        put_ffmpeg_on_path(tmp_path / "cache")
+        found.append((os.environ["PATH"], program))
+    shutil.rmtree(tmp_path / "two")
+    path, program = found[0]
+    linked = shutil.which("ffmpeg", path=path)
+    assert linked is not None and os.path.realpath(linked) == str(program)
+    assert shutil.which("ffmpeg", path=found[1][0]) is None
+
+
+def test_a_link_that_another_process_made_first(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "ffmpeg").symlink_to(tmp_path / "gone")
     put_ffmpeg_on_path(tmp_path / "cache")
-    assert shutil.which("ffmpeg") is not None
+    first = shutil.which("ffmpeg")
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    put_ffmpeg_on_path(tmp_path / "cache")
+    assert first is not None and shutil.which("ffmpeg") == first
 
 
 def test_the_systems_own_ffmpeg_is_kept(tmp_path, monkeypatch):
