@@ -51,7 +51,7 @@ class Arguments:
 _FIRST, _LONGER = 1.0, 4 / 3
 """Seconds before the first look, and by what the time grows from one look to the next."""
 _WARM_UP = 100
-"""Steps that do not count; DVGO's coarse stage has 80."""
+"""Steps that do not count; DVGO's coarse stage has 60."""
 
 
 class _Reached(Exception):

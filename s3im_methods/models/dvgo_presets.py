@@ -71,7 +71,7 @@ PRESETS: Presets = {
     ("ours", "object"): {
         **_BOX,
         "background_color": "white",
-        "coarse_steps": 80,
+        "coarse_steps": 60,
         "coarse_alpha_init": 1e-2,
         "coarse_rate": 2.0,
         "coarse_view_counts": True,
