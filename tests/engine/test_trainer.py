@@ -108,7 +108,7 @@ def test_what_a_short_run_does_not_reach_is_said(tmp_path, capsys, steps, named)
 
 def test_methods_say_when_their_schedules_end():
     expected = [
-        (s3im_dvgo_lite, {"coarse-steps": 81, "scaling-steps": 300, "s3im.start-step": 81}),
+        (s3im_dvgo_lite, {"coarse-steps": 61, "scaling-steps": 280, "s3im.start-step": 61}),
         (s3im_volsdf_lite, {"sharpness-steps": 2400, "s3im.start-step": 1}),
         (s3im_unisurf_lite, {"interval-steps": 1800, "s3im.start-step": 1}),
         (s3im_neus, {"cos-anneal-steps": 5000, "sdf-field.unlock-every": 6001, "s3im.start-step": 1}),
