@@ -41,6 +41,14 @@ def test_two_environments_keep_a_link_each(tmp_path, monkeypatch):
     assert shutil.which("ffmpeg", path=found[1][0]) is None
 
 
+def test_a_stale_link_of_an_earlier_version_is_in_nobodys_way(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "ffmpeg").symlink_to(tmp_path / "gone")
+    put_ffmpeg_on_path(tmp_path / "cache")
+    assert shutil.which("ffmpeg") is not None
+
+
 def test_a_link_that_another_process_made_first(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     put_ffmpeg_on_path(tmp_path / "cache")
