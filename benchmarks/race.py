@@ -4,10 +4,10 @@
 
 Each training is a process of its own, by nerfstudio's own trainer and with the method's defaults. All methods have each
 seed, one after the other. The mean PSNR of a fixed few held-out views is looked at each time the training has taken a
-third longer; the looks do not count, and change nothing of the training. Between the last look below a quality and the
-first above it PSNR is taken for a straight line. For a quality that the first look has already, after a second, that
-look's time counts. CPU time is that of all threads, so that other work on the machine changes it little. First each
-method makes 100 steps that do not count, because the first training after an installation compiles kernels.
+third longer; the looks do not count, and change nothing of the training. PSNR is interpolated linearly between the last
+look below a quality and the first above it. If the first look, after one second, already has the quality, its time
+counts. CPU time is that of all threads, so that other work on the machine changes it little. First each method makes
+100 steps that do not count, because the first training after an installation compiles kernels.
 """
 
 import contextlib
